@@ -1,0 +1,1 @@
+"""From a clip of any container to one named vector of voice features."""

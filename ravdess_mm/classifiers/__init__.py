@@ -1,0 +1,1 @@
+"""Classifiers for any feature table, searched and calibrated with actor-grouped folds."""

@@ -1,0 +1,1 @@
+"""Files, their names, the catalog of clips and the actor-disjoint splits."""

@@ -1,0 +1,33 @@
+"""One root exception and its few children.
+
+Every error that a user can cause derives from :class:`RavdessError`; the command line and the pipeline stages
+turn it into one line on standard error and the exit status the class carries.
+"""
+
+from __future__ import annotations
+
+
+class RavdessError(Exception):
+    """Root of all errors raised on purpose by this package."""
+
+    exit_status = 2
+
+
+class InputError(RavdessError):
+    """Wrong usage or unusable input: says what was received, where, and what is allowed."""
+
+
+class IdentifierError(InputError, ValueError):
+    """A file name is not a RAVDESS identifier."""
+
+
+class MediaError(RavdessError):
+    """One media file cannot be used; the message is the reason that lands in ``rejected.parquet``."""
+
+
+class LeakageError(RavdessError):
+    """An actor stands on both sides of a fit and a score."""
+
+
+class BundleError(RavdessError):
+    """A model on disk is missing a part, was changed, or needs something this version does not trust."""

@@ -1,0 +1,206 @@
+"""How files are written whole, fingerprinted and found again.
+
+A reader never sees half a file: everything is written beside its destination and renamed into place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ravdess_mm._version import __version__
+from ravdess_mm.errors import InputError
+
+SCHEMA_KEY = b"ravdess_mm.schema"
+VERSION_KEY = b"ravdess_mm.version"
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
+
+    Parameters
+    ----------
+    path : str or Path
+        The destination; its folder is made if it is missing.
+
+    Yields
+    ------
+    Path
+        Where to write. It has the suffix of `path`, so that libraries that look at suffixes work.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        # mkstemp makes files private; what a run writes follows the user's umask like any other file
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def plain(value: Any) -> Any:
+    """Turn enums, paths, numpy scalars and containers of them into what JSON knows.
+
+    Raises
+    ------
+    TypeError
+        If `value` holds something that has no plain form.
+    """
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, dict):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    msg = f"cannot write a {type(value).__name__} as JSON: {value!r}"
+    raise TypeError(msg)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all; numbers that are not finite become ``null``."""
+    write_text(path, json.dumps(plain(value), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not JSON.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a JSON file ({error})") from error
+
+
+def write_table(path: str | Path, table: pd.DataFrame, *, schema: str) -> None:
+    """Write a table as Parquet, whole or not at all, stamped with its schema and the library's version.
+
+    Parameters
+    ----------
+    path : str or Path
+        Destination, ``*.parquet``.
+    table : pandas.DataFrame
+        The index is not kept.
+    schema : str
+        Name and number of the layout, such as ``predictions/1``.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    stamps = {SCHEMA_KEY: schema.encode(), VERSION_KEY: __version__.encode()}
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **stamps})
+    with whole_file(path) as temporary:
+        pq.write_table(arrow, temporary, compression="zstd")
+
+
+def read_table(path: str | Path, *, schema: str | None = None) -> pd.DataFrame:
+    """Read a Parquet table and check the schema it is stamped with.
+
+    Parameters
+    ----------
+    path : str or Path
+        Source, ``*.parquet``.
+    schema : str, optional
+        The layout the caller understands. A file without a stamp is taken as it is: the caller checks columns.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not Parquet, or carries another schema.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        # a file object, so that a folder named `key=value` is not taken for a partition column
+        with path.open("rb") as handle:
+            arrow = pq.read_table(handle)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: not a readable Parquet table ({error})") from error
+    found = (arrow.schema.metadata or {}).get(SCHEMA_KEY)
+    if schema is not None and found is not None and found.decode() != schema:
+        raise InputError(f"{path}: holds a table of schema {found.decode()!r}; this command reads {schema!r}")
+    frame: pd.DataFrame = arrow.to_pandas()
+    return frame
+
+
+def hash_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return the SHA-256 of the canonical JSON of `parts`, in hexadecimal."""
+    text = json.dumps([plain(part) for part in parts], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def source_fingerprint(*modules: str) -> str:
+    """Return a fingerprint of the package's own source code, so that changed code re-runs what depends on it.
+
+    Parameters
+    ----------
+    *modules : str
+        Files or folders relative to the package, such as ``audio`` or ``fusion.py``.
+    """
+    package = Path(__file__).parent
+    hashes: dict[str, str] = {}
+    for module in modules:
+        start = package / module
+        files: Iterable[Path] = [start] if start.is_file() else start.rglob("*")
+        for file in files:
+            if file.is_file() and file.suffix != ".pyc":
+                hashes[file.relative_to(package).as_posix()] = hash_file(file)
+    if not hashes:
+        raise ValueError(f"no source files in {modules}")
+    return fingerprint(hashes)

@@ -1,0 +1,1 @@
+"""From a clip to frames, from frames to a network's answer."""
