@@ -10,7 +10,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
-from enum import Enum
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from ravdess_mm.corpus.identifier import ACTORS
 from ravdess_mm.errors import InputError
 
 
-class Protocol(str, Enum):
+class Protocol(StrEnum):
     """A named way to split actors; see ``docs/protocols.md``."""
 
     HOLDOUT = "holdout"
@@ -30,7 +30,7 @@ class Protocol(str, Enum):
     LOSO = "loso"
 
 
-class ChannelChoice(str, Enum):
+class ChannelChoice(StrEnum):
     """Which vocal channels a run uses."""
 
     SPEECH = "speech"
@@ -38,33 +38,33 @@ class ChannelChoice(str, Enum):
     BOTH = "both"
 
 
-class FeatureSet(str, Enum):
+class FeatureSet(StrEnum):
     """A named set of audio features."""
 
     MFCC_DELTA_RMS = "mfcc-delta-rms"
 
 
-class Adaptation(str, Enum):
+class Adaptation(StrEnum):
     """How features are standardised: by the training set, or by each actor's own unlabelled clips."""
 
     NONE = "none"
     SPEAKER = "speaker"
 
 
-class Crop(str, Enum):
+class Crop(StrEnum):
     """What part of a frame is kept."""
 
     NONE = "none"
     FACE = "face"
 
 
-class Net(str, Enum):
+class Net(StrEnum):
     """A named network of the video branch."""
 
     SEED = "seed"
 
 
-class Rule(str, Enum):
+class Rule(StrEnum):
     """How the branches' probabilities become one."""
 
     MEAN = "mean"
@@ -72,7 +72,7 @@ class Rule(str, Enum):
     WEIGHTED = "weighted"
 
 
-class Backend(str, Enum):
+class Backend(StrEnum):
     """Which joblib backend spreads work over processes."""
 
     LOKY = "loky"
@@ -130,20 +130,20 @@ class Settings(_Section):
         Test actors of a holdout; None for 21-24.
     """
 
-    data: tuple[Path, ...] = ()
-    run: str = "sample"
-    protocol: Protocol = Protocol.HOLDOUT
-    test_actors: tuple[int, ...] | None = None
-    features: FeatureSet = FeatureSet.MFCC_DELTA_RMS
-    adapt: Adaptation = Adaptation.NONE
-    channel: ChannelChoice = ChannelChoice.SPEECH
-    frame_step: int = Field(20, ge=1)
-    crop: Crop = Crop.NONE
-    net: Net = Net.SEED
-    rule: Rule = Rule.WEIGHTED
+    data: tuple[Path, ...] = Field((), description="folders of clips, separated by spaces (none: the sample corpus)")
+    run: str = Field("sample", description="name of the run (none: the name of the data folder)")
+    protocol: Protocol = Field(Protocol.HOLDOUT, description="how actors are split: holdout, luna5, emobox6, loso")
+    test_actors: tuple[int, ...] | None = Field(None, description="test actors of a holdout, such as 1,17-20")
+    features: FeatureSet = Field(FeatureSet.MFCC_DELTA_RMS, description="audio features: mfcc-delta-rms")
+    adapt: Adaptation = Field(Adaptation.NONE, description="standardise by the training set (none) or per speaker")
+    channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
+    frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
+    crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
+    net: Net = Field(Net.SEED, description="network of the video branch: seed")
+    rule: Rule = Field(Rule.WEIGHTED, description="how branches are fused: mean, product or weighted")
     jobs: int = Field(-1, description="processes; -1 for one a core")
-    backend: Backend = Backend.LOKY
-    seed: int = Field(20, ge=0, lt=2**32)
+    backend: Backend = Field(Backend.LOKY, description="what spreads the work: loky or dask")
+    seed: int = Field(20, ge=0, lt=2**32, description="seed of everything random")
     bootstrap_draws: int = Field(2000, ge=100)
     artifacts_dir: Path = Path("artifacts")
     reports_dir: Path = Path("reports")
@@ -262,6 +262,8 @@ def load_settings(arguments: Sequence[str] | Mapping[str, str] = ()) -> Settings
     overrides = {MAKE_VARIABLES[name]: value for name, value in given.items()}
     if not (overrides.get("data") or chosen.get("data")):
         preset = tomllib.loads(files("ravdess_mm").joinpath("presets/sample.toml").read_text("utf-8"))
+        if overrides.get("protocol", chosen.get("protocol", "holdout")) != "holdout":
+            del preset["test_actors"]
         chosen = _merge(preset, chosen)
     merged = _merge(chosen, overrides)
     if "run" not in merged and merged.get("data"):

@@ -1,0 +1,335 @@
+"""The folder of one run: where its files are, what is up to date, and what happened.
+
+A stage names its inputs (settings, input files, source code, library versions) and its outputs. It is skipped when
+the fingerprint of its inputs is the one it last finished with and its outputs are as it left them. The record of a
+stage is written after its outputs, so a stage killed half-way runs again.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from ravdess_mm._version import __version__
+from ravdess_mm.config import MAKE_VARIABLES, Settings, load_settings
+from ravdess_mm.errors import InputError, RavdessError
+from ravdess_mm.progress import set_up_logging
+from ravdess_mm.store import (
+    fingerprint,
+    hash_file,
+    plain,
+    read_json,
+    source_fingerprint,
+    write_json,
+    write_table,
+)
+
+logger = logging.getLogger(__name__)
+
+REJECTED_SCHEMA: Final = "rejected/1"
+REJECTED_COLUMNS: Final[tuple[str, ...]] = ("path", "reason", "stage")
+LIBRARIES: Final[tuple[str, ...]] = (
+    "av",
+    "keras",
+    "librosa",
+    "numpy",
+    "opencv-python-headless",
+    "pandas",
+    "scikit-learn",
+    "soundfile",
+    "tensorflow",
+    "xgboost",
+)
+
+
+def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
+    """Return the installed version of each library; ``absent`` where it is not installed."""
+    versions = {"python": ".".join(str(part) for part in sys.version_info[:3]), "ravdess-mm": __version__}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+class RunFolder:
+    """The files of one run under ``artifacts/<run>/``.
+
+    Parameters
+    ----------
+    settings : Settings
+        The run's settings; its folder is made when the first file is written.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.root = settings.run_dir
+        self.catalog_path = self.root / "catalog.parquet"
+        self.rejected_path = self.root / "rejected.parquet"
+        self.features_path = self.root / "audio" / "features.parquet"
+        self.frames_dir = self.root / "video" / "frames"
+        self.models_dir = self.root / "models"
+        self.predictions_dir = self.root / "predictions"
+        self.metrics_path = self.root / "metrics.json"
+        self.record_path = self.root / "run.json"
+        self.stages_dir = self.root / "stages"
+
+    def predictions_path(self, name: str) -> Path:
+        """Return the path of one model's prediction table."""
+        return self.predictions_dir / f"{name}.parquet"
+
+    def refresh(
+        self,
+        name: str,
+        *,
+        work: Callable[[], None],
+        inputs: Mapping[str, Any],
+        files: Iterable[Path] = (),
+        outputs: Iterable[Path] = (),
+        source: Sequence[str] = (),
+        libraries: Sequence[str] = (),
+    ) -> bool:
+        """Run one stage unless it is up to date.
+
+        Parameters
+        ----------
+        name : str
+            Name of the stage; its record is ``stages/<name>.json``.
+        work : callable
+            Does the stage and writes its outputs.
+        inputs : mapping
+            Everything the outputs depend on that is not a file: settings, fingerprints.
+        files : iterable of Path
+            Input files, taken by content. A missing one counts as absent.
+        outputs : iterable of Path
+            Files that exist when the stage is done, checked by content.
+        source : sequence of str
+            Parts of the package whose code the outputs depend on.
+        libraries : sequence of str
+            Distributions whose version the outputs depend on.
+
+        Returns
+        -------
+        bool
+            Whether the stage ran.
+
+        Raises
+        ------
+        InputError
+            If another process is running this stage of this run.
+        """
+        outputs = list(outputs)
+        key = fingerprint(
+            inputs,
+            {path.name: _content(path) for path in files},
+            source_fingerprint(*source) if source else None,
+            library_versions(libraries) if libraries else __version__,
+        )
+        record_path = self.stages_dir / f"{name}.json"
+        with self._only_one(name):
+            if self._is_current(record_path, key, outputs):
+                logger.info("%s: up to date", name)
+                return False
+            record_path.unlink(missing_ok=True)
+            started = time.perf_counter()
+            with _kept_warnings() as warnings:
+                work()
+            seconds = time.perf_counter() - started
+            record = {
+                "key": key,
+                "outputs": {self._name(path): _content(path) for path in outputs},
+                "seconds": round(seconds, 3),
+                "messages": warnings,
+            }
+            write_json(record_path, record)
+            logger.info("%s: done in %.1f s", name, seconds)
+        return True
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+
+    def _is_current(self, record_path: Path, key: str, outputs: Sequence[Path]) -> bool:
+        if not record_path.is_file():
+            return False
+        record = read_json(record_path)
+        left = {self._name(path): _content(path) for path in outputs}
+        return bool(record["key"] == key and record["outputs"] == left and None not in left.values())
+
+    @contextmanager
+    def _only_one(self, name: str) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        lock_path = self.stages_dir / f"{name}.lock"
+        lock_path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(lock_path, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise InputError(
+                f"another process is running stage {name!r} of run {self.settings.run!r}; "
+                "wait for it, or choose another RUN"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def forget(self, name: str, *outputs: Path) -> None:
+        """Drop the record of a stage that has nothing to do now, with outputs an earlier run left."""
+        (self.stages_dir / f"{name}.json").unlink(missing_ok=True)
+        for path in outputs:
+            path.unlink(missing_ok=True)
+
+    def update_record(self, **facts: Any) -> None:
+        """Merge facts into ``run.json``: what ran, with which versions, seed, settings and seconds a stage."""
+        from filelock import FileLock
+
+        self.root.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.root / "run.lock"):
+            known = read_json(self.record_path) if self.record_path.is_file() else {}
+            known.update(plain(facts))
+            known.update(
+                run=self.settings.run,
+                command=command_of(self.settings),
+                settings=plain(self.settings.model_dump()),
+                seed=self.settings.seed,
+                synthetic=self.settings.is_sample,
+                versions=library_versions(),
+                stages=self._stage_seconds(),
+                messages=self.messages(),
+            )
+            write_json(self.record_path, known)
+
+    def _stage_records(self) -> dict[str, dict[str, Any]]:
+        return {path.stem: read_json(path) for path in sorted(self.stages_dir.glob("*.json"))}
+
+    def _stage_seconds(self) -> dict[str, float]:
+        return {name: record["seconds"] for name, record in self._stage_records().items()}
+
+    def messages(self) -> list[str]:
+        """Return the warnings of all stages that are done: what was left out, and why."""
+        said = [message for record in self._stage_records().values() for message in record["messages"]]
+        return list(dict.fromkeys(said))
+
+    def write_rejected(self, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        """Write ``rejected.parquet`` from the parts that catalog, audio and video branch rejected."""
+        columns = list(REJECTED_COLUMNS)
+        full = [part[columns] for part in parts if not part.empty]
+        table = pd.concat(full) if full else pd.DataFrame({name: pd.Series(dtype=str) for name in columns})
+        table = table.drop_duplicates().sort_values(columns).reset_index(drop=True)
+        write_table(self.rejected_path, table, schema=REJECTED_SCHEMA)
+        return table
+
+
+def _content(path: Path) -> str | None:
+    return hash_file(path) if path.is_file() else None
+
+
+class _WarningKeeper(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.kept: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message not in self.kept:
+            self.kept.append(message)
+
+
+@contextmanager
+def _kept_warnings() -> Iterator[list[str]]:
+    keeper = _WarningKeeper()
+    package_logger = logging.getLogger("ravdess_mm")
+    package_logger.addHandler(keeper)
+    try:
+        yield keeper.kept
+    finally:
+        package_logger.removeHandler(keeper)
+
+
+def command_of(settings: Settings) -> str:
+    """Return the command that repeats a run, with the variables that differ from the defaults."""
+    plain_settings = Settings()
+    parts = ["make", "report"]
+    for variable, field in MAKE_VARIABLES.items():
+        value = getattr(settings, field)
+        if field == "run" and settings.is_sample and value == "sample":
+            continue
+        if value == getattr(plain_settings, field) or (field == "test_actors" and settings.is_sample):
+            continue
+        if field == "data":
+            text = shlex.join(path.as_posix() for path in value)
+        elif field == "test_actors":
+            text = ",".join(str(actor) for actor in value)
+        else:
+            text = str(plain(value))
+        parts.append(f"{variable}={shlex.quote(text)}")
+    return " ".join(parts)
+
+
+def stage_main(stage: Callable[[Settings], None], arguments: Sequence[str] | None = None) -> int:
+    """Run one pipeline stage from the command line: settings in, exit status out.
+
+    Parameters
+    ----------
+    stage : callable
+        Takes the settings of the run.
+    arguments : sequence of str, optional
+        ``NAME=value`` as for make; ``--debug`` shows tracebacks, ``--help`` the stage's own words. Default:
+        ``sys.argv``.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    set_up_logging(debug=debug)
+    if "--help" in words or "-h" in words:
+        sys.stdout.write(_stage_help(stage))
+        return 0
+    return guarded(lambda: stage(load_settings(words)), debug=debug)
+
+
+def _stage_help(stage: Callable[[Settings], None]) -> str:
+    names = "\n".join(
+        f"  {variable:<13} {Settings.model_fields[field].description or field.replace('_', ' ')}"
+        for variable, field in MAKE_VARIABLES.items()
+    )
+    words = (stage.__doc__ or "").strip()
+    return f"{words}\n\nVariables, as NAME=value (the same words as for make):\n{names}\n  CONFIG        a TOML file\n"
+
+
+def guarded(action: Callable[[], None], *, debug: bool = False) -> int:
+    """Run `action`; turn what it raises into one line on standard error and an exit status.
+
+    Returns
+    -------
+    int
+        0 fine, 2 unusable input or an unexpected error, 130 interrupted.
+    """
+    try:
+        action()
+    except RavdessError as error:
+        if debug:
+            traceback.print_exc()
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_status
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; finished work is kept, the same command goes on from there\n")
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        text = " ".join(str(error).split())
+        sys.stderr.write(f"error: unexpected {type(error).__name__}: {text} (--debug shows where)\n")
+        return 2
+    return 0
