@@ -173,4 +173,4 @@ def probabilities_of(table: pd.DataFrame) -> npt.NDArray[np.float64]:
 def labels_of(table: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return the true labels [shape=(n,)] as positions in `EMOTIONS`."""
     positions = {emotion: index for index, emotion in enumerate(EMOTIONS)}
-    return table["emotion"].map(positions).to_numpy(dtype=np.int64)
+    return np.asarray([positions[emotion] for emotion in table["emotion"]], dtype=np.int64)

@@ -89,6 +89,17 @@ class RunFolder:
         """Return the path of one model's prediction table."""
         return self.predictions_dir / f"{name}.parquet"
 
+    def need(self, path: Path, *, stage: str) -> None:
+        """Check that an earlier stage has left a file.
+
+        Raises
+        ------
+        InputError
+            Says which stage to run first.
+        """
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; run `make {stage}` with the same variables first")
+
     def refresh(
         self,
         name: str,
@@ -99,6 +110,7 @@ class RunFolder:
         outputs: Iterable[Path] = (),
         source: Sequence[str] = (),
         libraries: Sequence[str] = (),
+        always: bool = False,
     ) -> bool:
         """Run one stage unless it is up to date.
 
@@ -118,6 +130,8 @@ class RunFolder:
             Parts of the package whose code the outputs depend on.
         libraries : sequence of str
             Distributions whose version the outputs depend on.
+        always : bool
+            Run even when up to date: for work that finds out itself what is new.
 
         Returns
         -------
@@ -138,7 +152,7 @@ class RunFolder:
         )
         record_path = self.stages_dir / f"{name}.json"
         with self._only_one(name):
-            if self._is_current(record_path, key, outputs):
+            if not always and self._is_current(record_path, key, outputs):
                 logger.info("%s: up to date", name)
                 return False
             record_path.unlink(missing_ok=True)
@@ -185,11 +199,13 @@ class RunFolder:
         finally:
             lock.release()
 
-    def forget(self, name: str, *outputs: Path) -> None:
-        """Drop the record of a stage that has nothing to do now, with outputs an earlier run left."""
-        (self.stages_dir / f"{name}.json").unlink(missing_ok=True)
+    def skip(self, name: str, reason: str, *outputs: Path) -> None:
+        """Record why a stage has nothing to do, and drop outputs that an earlier run of other data left."""
+        logger.warning("%s: left out; %s", name, reason)
         for path in outputs:
             path.unlink(missing_ok=True)
+        record = {"key": None, "outputs": {}, "seconds": 0.0, "messages": [f"{name} was left out: {reason}"]}
+        write_json(self.stages_dir / f"{name}.json", record)
 
     def update_record(self, **facts: Any) -> None:
         """Merge facts into ``run.json``: what ran, with which versions, seed, settings and seconds a stage."""

@@ -1,0 +1,91 @@
+# ravdess-mm: from a folder of RAVDESS files to an HTML report. `make help` lists targets and variables.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# ---- variables of a run: one line each, the words after ## are what `make help` shows
+DATA ?=            ## folders of clips, separated by spaces (none: the embedded synthetic sample)
+RUN ?=             ## name of the run (none: sample, or the name of the data folder)
+PROTOCOL ?=        ## holdout, luna5, emobox6 or loso: how actors are split (none: holdout)
+TEST_ACTORS ?=     ## test actors of a holdout, such as 21-24 or 1,17-20 (none: 21-24)
+FEATURES ?=        ## audio features: mfcc-delta-rms
+ADAPT ?=           ## none, or speaker: standardise with each actor's own unlabelled clips
+CHANNEL ?=         ## speech, song or both (none: speech)
+FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
+CROP ?=            ## none, or face
+NET ?=             ## network of the video branch: seed
+RULE ?=            ## mean, product or weighted: how voice and face are fused (none: weighted)
+JOBS ?=            ## processes (none: one a core)
+BACKEND ?=         ## loky or dask: what spreads the work
+SEED ?=            ## seed of everything random (none: 20)
+CONFIG ?=          ## a TOML file with any setting of ravdess_mm/config.py
+ARGS ?=            ## further words for the command, such as ARGS=--debug
+
+VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT CHANNEL FRAME_STEP CROP NET RULE JOBS BACKEND SEED CONFIG
+KNOWN := $(VARIABLES) ARGS PYTHON MAKEFLAGS SHELL
+
+# A misspelt variable would be ignored in silence: refuse it.
+UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(filter-out $(KNOWN),$(name))))
+ifneq ($(strip $(UNKNOWN)),)
+$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) ARGS)
+endif
+
+quoted = '$(subst ','\'',$(strip $(1)))'
+SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call quoted,$($(name)))))
+STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
+
+.PHONY: all features audio-models video-cnn fuse report test lint help setup clean
+
+all: report ## everything, from clips to the report
+
+features: $(READY) ## catalog of clips, voice features, video frames
+	@$(STAGE) pipelines.features $(SETTINGS) $(ARGS)
+
+audio-models: features ## RandomForest, SVC, XGBoost and the dense network on the voice
+	@$(STAGE) pipelines.audio_models $(SETTINGS) $(ARGS)
+
+video-cnn: features ## the convolutional network on the frames
+	@$(STAGE) pipelines.video_cnn $(SETTINGS) $(ARGS)
+
+fuse: audio-models video-cnn ## voice and face fused, metrics of all models
+	@$(STAGE) pipelines.fuse $(SETTINGS) $(ARGS)
+
+report: fuse ## the HTML report; prints its path last
+	@$(STAGE) pipelines.report $(SETTINGS) $(ARGS)
+
+test: $(VENV)/.ready-test ## all tests
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+lint: $(VENV)/.ready-test ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+setup: $(READY) ## the virtual environment with everything a run needs
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"error: Python 3.11 to 3.13 is needed, {v[0]}.{v[1]} was found; say which: make PYTHON=python3.12")'
+	@echo "setting up $(VENV) (once; a few minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.ready-test: $(READY)
+	@echo "setting up test and lint tools"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	@touch $@
+
+clean: ## remove reports and artifacts (not the environment)
+	rm -rf artifacts reports/*/
+
+help: ## this list
+	@echo "targets:"
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo "variables, as make NAME=value:"
+	@awk -F' *[?]= *## ' '/^[A-Z_]+ [?]= *##/ {sub(/ *[?]=.*/, "", $$1); n = $$0; sub(/.*## /, "", n); printf "  %-14s %s\n", $$1, n}' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,132 @@
+"""From folders of clips to a catalog, a table of voice features and a store of video frames."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from ravdess_mm.config import Settings
+from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, build_catalog, data_fingerprint
+from ravdess_mm.corpus.sample import SYNTHETIC_NOTE, ensure_sample
+from ravdess_mm.errors import InputError
+from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder, stage_main
+from ravdess_mm.store import read_table, write_table
+
+logger = logging.getLogger("ravdess_mm.pipelines.features")
+
+
+def data_folders(settings: Settings) -> list[Path]:
+    """Return the folders of clips of a run; without ``DATA`` the sample corpus, made when it is not there yet."""
+    if settings.is_sample:
+        logger.info("no DATA given: using the embedded %s corpus", SYNTHETIC_NOTE)
+        return [ensure_sample(settings.artifacts_dir / "sample-corpus", jobs=settings.jobs)]
+    return [path for path in settings.data if path.suffix.lower() != ".csv"]
+
+
+def make_catalog(run: RunFolder) -> pd.DataFrame:
+    """Find, check and list the clips; returns the catalog."""
+    settings = run.settings
+
+    def work() -> None:
+        catalog = build_catalog(
+            data_folders(settings),
+            channel=settings.channel,
+            cache_path=run.root / "cache" / "files.parquet",
+            jobs=settings.jobs,
+            backend=settings.backend,
+        )
+        write_table(run.catalog_path, catalog.clips, schema=CATALOG_SCHEMA)
+        write_table(run.root / "cache" / "rejected.parquet", catalog.rejected, schema=REJECTED_SCHEMA)
+
+    run.refresh("catalog", work=work, inputs={}, outputs=[run.catalog_path], always=True)
+    return read_table(run.catalog_path, schema=CATALOG_SCHEMA)
+
+
+def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
+    """Compute the feature table of the voices."""
+    from ravdess_mm.audio.features import FEATURES_SCHEMA, build_feature_table
+
+    settings = run.settings
+    table_path, rejected_path = run.features_path, run.features_path.with_name("rejected.parquet")
+
+    def work() -> None:
+        built = build_feature_table(
+            clips,
+            feature_set=settings.features,
+            cache_dir=run.root / "cache" / "audio",
+            jobs=settings.jobs,
+            backend=settings.backend,
+        )
+        write_table(table_path, built.features, schema=FEATURES_SCHEMA)
+        write_table(rejected_path, built.rejected, schema=REJECTED_SCHEMA)
+
+    if not clips["voice"].any():
+        run.skip("audio-features", "there is no voice in the data", table_path, rejected_path)
+        return
+    run.refresh(
+        "audio-features",
+        work=work,
+        inputs={"clips": data_fingerprint(clips), "features": settings.features},
+        outputs=[table_path, rejected_path],
+        source=["audio"],
+        libraries=["librosa", "soundfile", "av", "numpy"],
+    )
+
+
+def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
+    """Fill the store of video frames."""
+    from ravdess_mm.video.frames import build_frame_store, store_files
+
+    settings = run.settings
+    rejected_path = run.frames_dir.parent / "rejected.parquet"
+
+    def work() -> None:
+        built = build_frame_store(
+            clips,
+            run.frames_dir,
+            frame_step=settings.frame_step,
+            crop=settings.crop,
+            jobs=settings.jobs,
+            backend=settings.backend,
+        )
+        write_table(rejected_path, built.rejected, schema=REJECTED_SCHEMA)
+
+    if not clips["face"].any():
+        run.skip("video-frames", "there is no video in the data", *store_files(run.frames_dir), rejected_path)
+        return
+    run.refresh(
+        "video-frames",
+        work=work,
+        inputs={"clips": data_fingerprint(clips), "frame_step": settings.frame_step, "crop": settings.crop},
+        outputs=[*store_files(run.frames_dir), rejected_path],
+        source=["video/decode.py", "video/frames.py"],
+        libraries=["av", "opencv-python-headless"],
+    )
+
+
+def gather_rejected(run: RunFolder) -> None:
+    """Write what every part rejected into one table."""
+    parts = [run.root / "cache", run.features_path.parent, run.frames_dir.parent]
+    paths = [folder / "rejected.parquet" for folder in parts]
+    rejected = run.write_rejected([read_table(path) for path in paths if path.is_file()])
+    if len(rejected):
+        logger.info("%d files were rejected; reasons: %s", len(rejected), run.rejected_path)
+
+
+def features(settings: Settings) -> None:
+    """Make the catalog, the voice features and the video frames of a run."""
+    run = RunFolder(settings)
+    clips = make_catalog(run)
+    if not (clips["voice"].any() or clips["face"].any()):
+        raise InputError(f"no clip of channel {settings.channel.value!r} can be used; reasons: {run.rejected_path}")
+    make_audio_features(run, clips)
+    make_frames(run, clips)
+    gather_rejected(run)
+    run.update_record(data_fingerprint=data_fingerprint(clips))
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main(features))
