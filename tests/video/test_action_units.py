@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ravdess_mm.errors import InputError
+from ravdess_mm.video.action_units import (
+    INTENSITIES,
+    PRESENCES,
+    SCORES,
+    Layout,
+    build_action_unit_table,
+    find_tables,
+)
+
+CLIP = "01-01-05-01-02-01-12"
+TAKE = CLIP[3:]
+
+
+def openface_frames(n_frames: int = 10, *, seed: int = 0) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    table = pd.DataFrame({"frame": np.arange(1, n_frames + 1), "confidence": 0.98, "success": 1})
+    for name in INTENSITIES:
+        table[name] = draw.uniform(0, 5, n_frames).round(2)
+    for name in PRESENCES:
+        table[name] = draw.integers(0, 2, n_frames).astype(float)
+    return table
+
+
+def pyfeat_frames(n_frames: int = 10, *, seed: int = 0) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    table = pd.DataFrame({"frame": np.arange(n_frames), "FaceScore": 0.99, "anger": 0.5})
+    for name in SCORES:
+        table[name] = draw.uniform(0, 1, n_frames)
+    return table
+
+
+def averages(clips: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame({"clip_id": clips})
+    for position, name in enumerate((*INTENSITIES, *PRESENCES)):
+        table[name] = 0.01 * position
+    return table
+
+
+def write(table: pd.DataFrame, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_openface_frames_are_pooled_over_tracked_frames_only(tmp_path: Path) -> None:
+    frames = openface_frames(12)
+    frames.loc[3, "success"] = 0
+    frames.loc[4, "confidence"] = 0.3
+    frames.loc[[3, 4], "AU12_r"] = 5.0
+    kept = frames.drop(index=[3, 4])
+    table = build_action_unit_table([write(frames, tmp_path / f"{CLIP}.csv")])
+    row = table.features.iloc[0]
+    assert table.layout is Layout.OPENFACE_FRAMES
+    assert tuple(table.features.columns) == (
+        "take",
+        "actor",
+        "emotion",
+        *Layout.OPENFACE_FRAMES.feature_names,
+    )
+    assert (row["take"], row["actor"], row["emotion"]) == (TAKE, 12, "angry")
+    assert row["AU12_r"] == pytest.approx(kept["AU12_r"].mean())
+    assert row["AU12_r_std"] == pytest.approx(kept["AU12_r"].std(ddof=0))
+    assert row["AU12_r_p90"] == pytest.approx(np.percentile(kept["AU12_r"], 90))
+    assert row["AU12_r_max"] == kept["AU12_r"].max()
+    assert row["AU28_c"] == pytest.approx(kept["AU28_c"].mean())
+
+
+def test_column_names_may_carry_leading_spaces_and_a_byte_order_mark(tmp_path: Path) -> None:
+    plain = write(openface_frames(), tmp_path / "plain" / f"{CLIP}.csv")
+    spaced = tmp_path / "spaced" / f"{CLIP}.csv"
+    spaced.parent.mkdir()
+    spaced.write_text(plain.read_text().replace(",", ", "), encoding="utf-8-sig")
+    pd.testing.assert_frame_equal(
+        build_action_unit_table([plain]).features, build_action_unit_table([spaced]).features
+    )
+
+
+def test_pyfeat_takes_the_best_face_of_a_frame_and_skips_frames_without_one(tmp_path: Path) -> None:
+    frames = pyfeat_frames(8)
+    ghost = frames.iloc[[2]].assign(FaceScore=0.9, AU12=1.0)
+    lost = frames.iloc[[5]].assign(frame=8, FaceScore=np.nan, **dict.fromkeys(SCORES, np.nan))
+    written = pd.concat([ghost, frames, lost])
+    table = build_action_unit_table([write(written, tmp_path / f"{CLIP}.csv")])
+    assert table.layout is Layout.PYFEAT_FRAMES
+    assert tuple(table.features.columns[3:]) == Layout.PYFEAT_FRAMES.feature_names
+    assert table.features["AU12"].iloc[0] == pytest.approx(frames["AU12"].mean())
+    assert table.features["AU43_max"].iloc[0] == pytest.approx(frames["AU43"].max())
+    assert "anger" not in table.features
+
+
+def test_averages_are_taken_as_they_are(tmp_path: Path) -> None:
+    table = build_action_unit_table([write(averages([CLIP, "01-01-03-02-01-01-02"]), tmp_path / "all.csv")])
+    assert list(table.features["take"]) == ["01-03-02-01-01-02", TAKE]
+    assert tuple(table.features.columns[3:]) == (*INTENSITIES, *PRESENCES)
+    assert table.features["AU02_r"].iloc[0] == 0.01
+
+
+def test_a_bad_file_costs_only_itself(tmp_path: Path) -> None:
+    write(openface_frames(), tmp_path / f"{CLIP}.csv")
+    write(openface_frames().drop(columns=["AU04_r", "AU12_c"]), tmp_path / "01-01-03-01-01-01-01.csv")
+    write(openface_frames().assign(success=0), tmp_path / "01-01-03-01-01-01-02.csv")
+    write(
+        openface_frames().replace({"AU06_r": {openface_frames()["AU06_r"][2]: 7.5}}),
+        tmp_path / "01-01-03-01-01-01-03.csv",
+    )
+    write(openface_frames(), tmp_path / "03-01-03-01-01-01-04.csv")
+    write(openface_frames(), tmp_path / "notes.csv")
+    write(pd.DataFrame({"a": [1], "b": [2]}), tmp_path / "01-01-03-01-01-01-05.csv")
+    (tmp_path / "01-01-03-01-01-01-06.csv").write_bytes(b"")
+    (tmp_path / "01-01-03-01-01-01-07.csv").write_bytes(b"\xff\xfe\x00AU01_r")
+    write(openface_frames().assign(AU09_r="smile"), tmp_path / "01-01-03-01-01-01-08.csv")
+    table = build_action_unit_table([tmp_path])
+    assert list(table.features["take"]) == [TAKE]
+    assert set(table.rejected["stage"]) == {"video"}
+    reasons = {
+        Path(path).stem[-2:]: reason
+        for path, reason in zip(table.rejected["path"], table.rejected["reason"], strict=True)
+    }
+    assert "no column AU04_r, AU12_c; a table of OpenFace frames has success" in reasons["01"]
+    assert "confidence 0.75 or more in any of 10 frames" in reasons["02"]
+    assert reasons["03"] == "line 4: AU06_r is '7.5'; allowed: a number from 0 to 5"
+    assert "audio-only" in reasons["04"]
+    assert "no action units among the columns (a, b); allowed: OpenFace frames" in reasons["05"]
+    assert "not a readable CSV" in reasons["06"]
+    assert "not a readable CSV" in reasons["07"]
+    assert "line 2: AU09_r is 'smile'" in reasons["08"]
+    assert "1 parts" in reasons["es"]
+    assert len(reasons) == 9
+
+
+def test_a_bad_row_of_the_averages_costs_only_itself(tmp_path: Path) -> None:
+    table = averages([CLIP, "01-01-09-01-01-01-01", "01-01-02-01-01-01-01"])
+    table.loc[2, "AU05_c"] = np.nan
+    built = build_action_unit_table([write(table, tmp_path / "all.csv")])
+    assert list(built.features["take"]) == [TAKE]
+    assert list(built.rejected["reason"].str.extract(r"^(line \d)")[0]) == ["line 3", "line 4"]
+    assert "emotion 09 is out of range" in built.rejected["reason"][0]
+    assert "AU05_c is 'nan'" in built.rejected["reason"][1]
+
+
+def test_a_take_is_used_once_and_full_av_comes_first(tmp_path: Path) -> None:
+    silent = write(openface_frames(seed=1), tmp_path / "a" / f"02{CLIP[2:]}.csv")
+    full = write(openface_frames(seed=2), tmp_path / "b" / f"{CLIP}.csv")
+    copy = write(openface_frames(seed=3), tmp_path / "c" / f"{CLIP}.csv")
+    table = build_action_unit_table([copy, silent, full])
+    assert table.features["AU12_r"].iloc[0] == pytest.approx(openface_frames(seed=2)["AU12_r"].mean())
+    assert list(table.rejected["path"]) == [str(silent), str(copy)]
+    assert f"the same take as {CLIP} in {full}" in table.rejected["reason"][0]
+
+
+def test_a_table_has_one_layout_the_one_with_most_takes(tmp_path: Path) -> None:
+    frames = write(openface_frames(), tmp_path / f"{CLIP}.csv")
+    write(averages([CLIP, "01-01-03-02-01-01-02"]), tmp_path / "all.csv")
+    table = build_action_unit_table([tmp_path])
+    assert table.layout is Layout.OPENFACE_AVERAGES
+    assert list(table.rejected["path"]) == [str(frames)]
+    assert "holds OpenFace frames; the other 2 takes are OpenFace averages" in table.rejected["reason"][0]
+
+
+def test_neither_order_nor_jobs_matter(tmp_path: Path) -> None:
+    paths = [
+        write(openface_frames(seed=actor), tmp_path / f"01-01-03-01-01-01-{actor:02d}.csv")
+        for actor in (1, 2, 3)
+    ]
+    forward = build_action_unit_table(paths)
+    backward = build_action_unit_table([*reversed(paths), tmp_path], jobs=2)
+    pd.testing.assert_frame_equal(forward.features, backward.features)
+    assert backward.rejected.empty
+
+
+def test_wrong_usage_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        find_tables([tmp_path / "missing"])
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(InputError, match=r"is not a \.csv file"):
+        find_tables([tmp_path / "clip.mp4"])
+    with pytest.raises(InputError, match=r"no \.csv file in"):
+        build_action_unit_table([tmp_path])
+    with pytest.raises(InputError, match="min_confidence is 2"):
+        build_action_unit_table([tmp_path], min_confidence=2)
+    write(averages([CLIP]).drop(columns="AU45_r"), tmp_path / "all.csv")
+    with pytest.raises(
+        InputError, match=r"no usable action units; .*no column AU45_r; .*OpenFace averages has clip_id"
+    ):
+        build_action_unit_table([tmp_path])
+    write(averages([]), tmp_path / "all.csv")
+    with pytest.raises(InputError, match="the table has no rows"):
+        build_action_unit_table([tmp_path])
+
+
+@pytest.mark.real
+def test_the_published_averages(real_data: Path) -> None:
+    table = build_action_unit_table([real_data / "ravdess" / "action_units.csv"])
+    assert table.features.shape == (1200, 38)
+    assert table.rejected.empty
+    assert sorted(table.features["actor"].unique()) == list(range(1, 21))
+    assert table.features["take"].is_monotonic_increasing
+    assert (table.features["emotion"] == "neutral").sum() == 80
