@@ -1,0 +1,176 @@
+"""The command ``ravdess-mm``: results to standard output, everything else to standard error.
+
+Exit status: 0 fine, 1 the answer is "no" (broken files were found), 2 wrong usage or unusable input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ravdess_mm._version import __version__
+from ravdess_mm.config import Rule
+from ravdess_mm.errors import InputError
+from ravdess_mm.progress import set_up_logging
+from ravdess_mm.runs import guarded
+from ravdess_mm.store import plain
+
+app = typer.Typer(
+    name="ravdess-mm",
+    help="Which emotion do voice and face express, and how sure are we? Actor-disjoint by construction.",
+    epilog="Whole runs, from a folder of clips to a report, are started with make: `make help`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for one a core.")]
+
+
+class _State:
+    debug = False
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ravdess-mm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and detailed logs.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Set up logs before any verb runs."""
+    _State.debug = debug
+    set_up_logging(debug=debug)
+
+
+def _run(action: Callable[[], int | None]) -> None:
+    """Run a verb's work and leave with the exit status it stands for."""
+    answer: list[int | None] = []
+    status = guarded(lambda: answer.append(action()), debug=_State.debug)
+    raise typer.Exit(status or (answer[0] or 0 if answer else 0))
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # in a pipe a table is as wide as it needs to be, never cut at 80 columns
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+@app.command()
+def verify(
+    data: Annotated[list[Path], typer.Argument(help="Folders of RAVDESS clips.", metavar="DATA...")],
+    deep: Annotated[bool, typer.Option("--deep", help="Decode every file to its end: finds truncated ones.")] = False,
+    as_json: Json = False,
+    jobs: Jobs = -1,
+) -> None:
+    """Count clips against the full release; list what is missing, and what is broken.
+
+    Exit status 1 where a file is broken; missing files are no error: few people hold all 7356.
+    """
+
+    def action() -> int:
+        from ravdess_mm.corpus.verify import verify_corpus
+
+        result = verify_corpus(data, deep=deep, jobs=jobs)
+        if as_json:
+            _print_json(result.to_dict())
+        else:
+            result.render(_console())
+        return 0 if result.ok else 1
+
+    _run(action)
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Where to write it; new, empty, or a sample made before.")],
+    jobs: Jobs = -1,
+) -> None:
+    """Make the synthetic sample corpus: invented voices and faces under RAVDESS names."""
+
+    def action() -> None:
+        from ravdess_mm.corpus.sample import ensure_sample
+
+        typer.echo(ensure_sample(folder, jobs=jobs))
+
+    _run(action)
+
+
+@app.command()
+def evaluate(
+    tables: Annotated[list[Path], typer.Argument(help="Prediction tables, .parquet or .csv.", metavar="TABLE...")],
+    draws: Annotated[int, typer.Option(help="Bootstrap draws over actors.", min=100)] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Recompute accuracy, UAR, F1, recalls and the confusion matrix from prediction tables."""
+
+    def action() -> None:
+        from ravdess_mm.evaluation import evaluate_many
+        from ravdess_mm.predictions import read_predictions
+
+        named = {path.stem: read_predictions(path) for path in tables}
+        if len(named) < len(tables):
+            raise InputError("two tables have the same file name; names tell models apart, so rename one")
+        results = evaluate_many(named, draws=draws, seed=seed)
+        if as_json:
+            _print_json(results)
+        else:
+            from ravdess_mm.evaluation_text import render_metrics
+
+            render_metrics(results, _console())
+
+    _run(action)
+
+
+@app.command()
+def fuse(
+    tables: Annotated[list[Path], typer.Argument(help="Prediction tables to fuse.", metavar="TABLE TABLE...")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the fused table.")],
+    rule: Annotated[Rule, typer.Option(help="How the tables' probabilities become one.")] = Rule.WEIGHTED,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 20,
+) -> None:
+    """Fuse prediction tables of the same takes, ours or converted from elsewhere.
+
+    What a rule learns, it learns from out-of-fold rows only (role=oof, or the other folds): never from rows it scores.
+    """
+
+    def action() -> None:
+        from ravdess_mm.fusion import fuse as fuse_tables
+        from ravdess_mm.predictions import read_predictions, write_predictions
+
+        named = {path.stem: read_predictions(path) for path in tables}
+        if len(tables) < 2 or len(named) < len(tables):
+            raise InputError(f"fusion needs two or more tables with different file names; got {len(named)}")
+        fused = fuse_tables(named, rule=rule, seed=seed)
+        write_predictions(output, fused.table)
+        typer.echo(output)
+
+    _run(action)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
