@@ -1,0 +1,104 @@
+"""The prediction table is checked wherever it is made, written or read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.errors import InputError
+from ravdess_mm.predictions import (
+    COLUMNS,
+    PROBABILITIES,
+    labels_of,
+    prediction_table,
+    probabilities_of,
+    read_predictions,
+    rows_for_test,
+    rows_out_of_fold,
+    write_predictions,
+)
+
+TAKES = ["01-08-02-02-01-21", "01-01-01-01-01-03", "01-05-01-01-02-22"]
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    probabilities = np.full((3, 8), 0.5)
+    probabilities[0, 7] = 4.0
+    return prediction_table(TAKES, probabilities, fold=-1, role="test")
+
+
+def test_actor_and_label_come_from_the_take(table: pd.DataFrame) -> None:
+    assert tuple(table.columns) == COLUMNS
+    assert table["take"].tolist() == sorted(TAKES)
+    assert table["actor"].tolist() == [3, 22, 21]
+    assert table["emotion"].tolist() == ["neutral", "angry", "surprised"]
+    assert labels_of(table).tolist() == [0, 4, 7]
+
+
+def test_rows_are_normalised(table: pd.DataFrame) -> None:
+    np.testing.assert_allclose(probabilities_of(table).sum(axis=1), 1.0)
+    assert table["p_surprised"].iloc[2] == pytest.approx(4 / 7.5)
+
+
+def test_column_order_is_the_order_of_codes() -> None:
+    assert tuple(f"p_{emotion}" for emotion in EMOTIONS) == PROBABILITIES
+    assert PROBABILITIES[0] == "p_neutral"
+    assert PROBABILITIES[-1] == "p_surprised"
+
+
+def test_round_trip_does_not_depend_on_row_order(tmp_path: Path, table: pd.DataFrame) -> None:
+    write_predictions(tmp_path / "a.parquet", table)
+    write_predictions(tmp_path / "b.parquet", table.iloc[::-1])
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    pd.testing.assert_frame_equal(read_predictions(tmp_path / "a.parquet"), table, check_dtype=False)
+
+
+def test_csv_from_elsewhere_is_read(tmp_path: Path, table: pd.DataFrame) -> None:
+    table.to_csv(tmp_path / "a.csv", index=False)
+    np.testing.assert_allclose(probabilities_of(read_predictions(tmp_path / "a.csv")), probabilities_of(table))
+    with pytest.raises(InputError, match=r"none\.csv: no such file"):
+        read_predictions(tmp_path / "none.csv")
+
+
+def test_roles_are_kept_apart(table: pd.DataFrame) -> None:
+    both = pd.concat([table, table.assign(role="oof")])
+    assert len(rows_for_test(both)) == 3
+    assert set(rows_out_of_fold(both)["role"]) == {"oof"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="p_calm"), "no column p_calm"),
+        (lambda t: t.iloc[:0], "has no rows"),
+        (lambda t: t.assign(actor=[3, 22, 20]), "is actor 21, surprised; the table says actor 20"),
+        (lambda t: t.assign(emotion="happy"), "is actor 3, neutral; the table says actor 3, happy"),
+        (lambda t: t.assign(take=["x", *t["take"][1:]]), "'x' has 1 parts"),
+        (lambda t: t.assign(role="train"), "role 'train' is unknown; allowed: test, oof"),
+        (lambda t: t.assign(p_calm=-0.1), "negative or not finite"),
+        (lambda t: t.assign(p_calm=np.nan), "negative or not finite"),
+        (lambda t: t.assign(p_calm=0.9), "sum to"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "occurs twice"),
+    ],
+)
+def test_an_unsound_table_is_refused(tmp_path: Path, table: pd.DataFrame, change: object, message: str) -> None:
+    bad = change(table)  # type: ignore[operator]
+    bad.to_parquet(tmp_path / "bad.parquet")
+    with pytest.raises(InputError, match=message) as caught:
+        read_predictions(tmp_path / "bad.parquet")
+    assert "bad.parquet" in str(caught.value)
+
+
+def test_wrong_shape_is_refused() -> None:
+    with pytest.raises(InputError, match=r"shape \(3, 7\); expected \(3, 8\)"):
+        prediction_table(TAKES, np.ones((3, 7)), fold=-1, role="test")
+
+
+def test_row_without_any_probability_is_refused() -> None:
+    with pytest.raises(InputError, match="negative or not finite"):
+        prediction_table(TAKES, np.zeros((3, 8)), fold=-1, role="test")

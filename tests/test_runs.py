@@ -1,0 +1,187 @@
+"""A stage runs when something it depends on changed, and only then; a mistake is one line and status 2."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from filelock import FileLock
+
+from ravdess_mm.config import Settings, load_settings
+from ravdess_mm.errors import InputError
+from ravdess_mm.runs import RunFolder, command_of, guarded, library_versions, stage_main
+from ravdess_mm.store import read_json, read_table
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(Settings(run="r", artifacts_dir=tmp_path / "artifacts"))
+
+
+class Stage:
+    """A stage that copies its input file and counts how often it worked."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.calls = 0
+        self.source = run.root / "in.txt"
+        self.output = run.root / "out.txt"
+        run.root.mkdir(parents=True)
+        self.source.write_text("1")
+
+    def work(self) -> None:
+        self.calls += 1
+        self.output.write_text(self.source.read_text())
+
+    def refresh(self, **changes: object) -> bool:
+        options = {"inputs": {"seed": 1}, "files": [self.source], "outputs": [self.output], **changes}
+        return self.run.refresh("copy", work=self.work, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def stage(run: RunFolder) -> Stage:
+    return Stage(run)
+
+
+def test_a_stage_up_to_date_does_not_run(stage: Stage) -> None:
+    assert stage.refresh()
+    assert not stage.refresh()
+    assert stage.calls == 1
+
+
+def test_a_changed_setting_file_source_or_output_runs_it_again(stage: Stage) -> None:
+    stage.refresh()
+    assert stage.refresh(inputs={"seed": 2})
+    assert stage.refresh()
+    stage.source.write_text("2")
+    assert stage.refresh()
+    stage.output.write_text("touched by hand")
+    assert stage.refresh()
+    assert stage.output.read_text() == "2"
+    stage.output.unlink()
+    assert stage.refresh()
+    assert stage.refresh(source=["store.py"])
+    assert stage.refresh(libraries=["numpy"])
+    assert not stage.refresh(libraries=["numpy"])
+    assert stage.refresh(libraries=["numpy"], always=True)
+
+
+def test_a_stage_that_failed_runs_again(stage: Stage) -> None:
+    stage.refresh()
+    stage.source.write_text("2")
+
+    def fail() -> None:
+        raise InputError("no")
+
+    with pytest.raises(InputError, match="no"):
+        stage.run.refresh("copy", work=fail, inputs={"seed": 1}, files=[stage.source], outputs=[stage.output])
+    stage.source.write_text("1")
+    assert stage.refresh()
+
+
+def test_two_processes_never_run_one_stage_of_one_run(stage: Stage) -> None:
+    (stage.run.root / "stages").mkdir()
+    with FileLock(stage.run.root / "stages" / "copy.lock"), pytest.raises(InputError, match="another process"):
+        stage.refresh()
+
+
+def test_warnings_of_a_stage_are_kept_in_the_record(run: RunFolder) -> None:
+    def work() -> None:
+        logging.getLogger("ravdess_mm.somewhere").warning("actor %d is absent", 7)
+
+    run.refresh("quiet", work=work, inputs={})
+    run.skip("video-cnn", "there is no video in the data")
+    run.update_record(folds=[1])
+    record = read_json(run.record_path)
+    assert record["messages"] == ["actor 7 is absent", "video-cnn was left out: there is no video in the data"]
+    assert record["folds"] == [1]
+    assert set(record["stages"]) == {"quiet", "video-cnn"}
+    assert record["synthetic"] is True
+    assert record["versions"]["numpy"] == library_versions()["numpy"]
+    run.update_record(data_fingerprint="x")
+    assert read_json(run.record_path)["folds"] == [1]
+
+
+def test_a_skipped_stage_leaves_no_stale_output_and_runs_later(stage: Stage) -> None:
+    stage.refresh()
+    stage.run.skip("copy", "nothing to copy", stage.output)
+    assert not stage.output.exists()
+    assert stage.refresh()
+
+
+def test_need_says_which_stage_comes_first(run: RunFolder) -> None:
+    with pytest.raises(InputError, match="run `make features` with the same variables first"):
+        run.need(run.catalog_path, stage="features")
+
+
+def test_rejected_is_written_even_when_empty(run: RunFolder) -> None:
+    part = pd.DataFrame({"path": ["b", "a"], "reason": ["y", "x"], "stage": ["audio", "audio"]})
+    run.write_rejected([])
+    assert read_table(run.rejected_path, schema="rejected/1").empty
+    run.write_rejected([part, part.iloc[:1]])
+    assert read_table(run.rejected_path)["path"].tolist() == ["a", "b"]
+
+
+def test_command_repeats_the_settings() -> None:
+    words = ["DATA='a b' c", "RUN=real", "TEST_ACTORS=1,17-20", "FRAME_STEP=4"]
+    command = command_of(load_settings(words))
+    assert command == """make report DATA=''"'"'a b'"'"' c' RUN=real TEST_ACTORS=1,17,18,19,20 FRAME_STEP=4"""
+    assert command_of(load_settings([])) == "make report"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (None, 0, ""),
+        (InputError("no such folder"), 2, "error: no such folder\n"),
+        (KeyboardInterrupt(), 130, "interrupted;"),
+        (ZeroDivisionError("a\nb"), 2, "error: unexpected ZeroDivisionError: a b (--debug shows where)\n"),
+    ],
+)
+def test_guarded_turns_errors_into_one_line(
+    capsys: pytest.CaptureFixture[str], error: BaseException | None, status: int, line: str
+) -> None:
+    def action() -> None:
+        if error is not None:
+            raise error
+
+    assert guarded(action) == status
+    captured = capsys.readouterr()
+    assert captured.err.startswith(line)
+    assert captured.err.count("\n") == (1 if line else 0)
+    assert not captured.out
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def action() -> None:
+        raise InputError("no")
+
+    assert guarded(action, debug=True) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_stage_main_teaches_and_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    def stage(settings: Settings) -> None:
+        """Do the thing."""
+
+    assert stage_main(stage, ["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Do the thing.")
+    assert "TEST_ACTORS" in shown
+    assert stage_main(stage, ["SEED=3"]) == 0
+    assert stage_main(stage, ["SEDE=3"]) == 2
+    assert "unknown variable 'SEDE'" in capsys.readouterr().err
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, ravdess_mm.cli; "
+        "heavy = {'tensorflow', 'keras', 'librosa', 'cv2', 'av', 'sklearn', 'xgboost'} & set(sys.modules); "
+        "sys.exit(', '.join(sorted(heavy)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,146 @@
+"""Files appear whole or not at all; fingerprints depend on content alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ravdess_mm.errors import InputError
+from ravdess_mm.store import (
+    fingerprint,
+    hash_file,
+    plain,
+    read_json,
+    read_table,
+    source_fingerprint,
+    whole_file,
+    write_json,
+    write_table,
+    write_text,
+)
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+def test_whole_file_replaces_only_on_success(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "old")
+
+    def killed_half_way() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            assert path.read_text() == "old"
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        killed_half_way()
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["file.txt"]
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["file.txt"]
+
+
+def test_whole_file_keeps_suffix_and_follows_umask(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        with whole_file(tmp_path / "a.parquet") as temporary:
+            assert temporary.suffix == ".parquet"
+            temporary.write_text("x")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "a.parquet").stat().st_mode) == 0o644
+
+
+def test_json_round_trip_of_everything_plain(tmp_path: Path) -> None:
+    value = {
+        "enum": Colour.RED,
+        "path": Path("a/b"),
+        "array": np.arange(3),
+        "scalar": np.float32(0.5),
+        "nan": float("nan"),
+        "set": {"b", "a"},
+        2: None,
+    }
+    write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json") == {
+        "enum": "red",
+        "path": "a/b",
+        "array": [0, 1, 2],
+        "scalar": 0.5,
+        "nan": None,
+        "set": ["a", "b"],
+        "2": None,
+    }
+
+
+def test_plain_refuses_what_json_does_not_know() -> None:
+    with pytest.raises(TypeError, match="cannot write a object"):
+        plain({"x": object()})
+
+
+@pytest.mark.parametrize("content", [None, "{broken", b"\xff\xfe\x00"])
+def test_read_json_says_what_is_wrong(tmp_path: Path, content: str | bytes | None) -> None:
+    path = tmp_path / "x.json"
+    if isinstance(content, str):
+        path.write_text(content)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.json: (no such file|not a JSON file)"):
+        read_json(path)
+
+
+def test_table_round_trip_and_same_bytes(tmp_path: Path) -> None:
+    table = pd.DataFrame({"take": ["b", "a"], "n": [1, 2]}, index=[5, 6])
+    write_table(tmp_path / "a.parquet", table, schema="things/1")
+    write_table(tmp_path / "b.parquet", table.reset_index(drop=True), schema="things/1")
+    pd.testing.assert_frame_equal(
+        read_table(tmp_path / "a.parquet", schema="things/1"), table.reset_index(drop=True), check_dtype=False
+    )
+    assert hash_file(tmp_path / "a.parquet") == hash_file(tmp_path / "b.parquet")
+
+
+def test_table_of_another_schema_is_refused(tmp_path: Path) -> None:
+    write_table(tmp_path / "a.parquet", pd.DataFrame({"x": [1]}), schema="things/2")
+    with pytest.raises(InputError, match="schema 'things/2'; this command reads 'things/1'"):
+        read_table(tmp_path / "a.parquet", schema="things/1")
+
+
+def test_table_from_elsewhere_needs_no_stamp(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet", schema="things/1")["x"].tolist() == [1]
+
+
+def test_table_in_a_folder_named_like_a_partition(tmp_path: Path) -> None:
+    folder = tmp_path / "run=3"
+    write_table(folder / "a.parquet", pd.DataFrame({"x": [1]}), schema="things/1")
+    assert list(read_table(folder / "a.parquet").columns) == ["x"]
+
+
+def test_broken_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 but not really")
+    with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet table"):
+        read_table(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"b\.parquet: no such file"):
+        read_table(tmp_path / "b.parquet")
+
+
+def test_fingerprint_ignores_order_of_keys_and_sees_values() -> None:
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+    assert fingerprint(1, 2) != fingerprint([1, 2])
+
+
+def test_source_fingerprint_covers_what_is_named() -> None:
+    assert source_fingerprint("store.py") != source_fingerprint("config.py")
+    assert source_fingerprint("corpus") == source_fingerprint("corpus")
+    with pytest.raises(ValueError, match="no source files"):
+        source_fingerprint("no_such_module.py")
