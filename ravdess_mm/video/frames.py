@@ -1,0 +1,315 @@
+"""The on-disk frame store: sampled frames of all takes in one memory-mapped array.
+
+A store is a folder of three files. ``store.json`` names the other two and is written last, so a reader sees the old
+store or the new one and never a mixture: ``frames-<id>.npy``, uint8 [n_frames, 256, 256], and ``takes-<id>.jsonl``,
+one line a take in the order of takes: which clips were tried, which failed and why, which frames follow.
+
+A build walks the takes in order and appends. What a killed build had appended is kept by the next one, as far as the
+takes and their clips are the same; what an earlier store holds is copied. So the bytes do not depend on how many
+processes worked, in which order the files were listed, or how often the build was interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ravdess_mm.config import Backend, Crop
+from ravdess_mm.corpus.identifier import Take
+from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.progress import map_parallel
+from ravdess_mm.store import fingerprint, read_json, write_json
+from ravdess_mm.video.appending import Appender, TakeFrames, read_takes
+from ravdess_mm.video.decode import iter_frames
+from ravdess_mm.video.gray import resize_area
+
+FRAME_SIZE_PX: Final = 256
+"""Width and height of a stored frame."""
+SCHEMA: Final = "frames/1"
+
+_DECODING: Final = 1
+"""Raise this number when the same clip would give other frames: stores made before are then rebuilt."""
+
+
+@dataclass(frozen=True)
+class FrameStoreBuild:
+    """What a build did.
+
+    Attributes
+    ----------
+    rejected : pandas.DataFrame
+        Columns path, reason and stage (``video``): clips without a usable frame, sorted by path.
+    n_computed : int
+        Clips decoded by this build; the others were there already.
+    n_frames : int
+        Frames in the store.
+    """
+
+    rejected: pd.DataFrame
+    n_computed: int
+    n_frames: int
+
+
+@dataclass(frozen=True)
+class _Clip:
+    path: str
+    key: str
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A take and the clips that show it, best first."""
+
+    take: str
+    clips: tuple[_Clip, ...]
+
+    def agrees_with(self, found: TakeFrames) -> bool:
+        """Return whether `found` is what decoding these clips would give."""
+        keys = tuple(clip.key for clip in self.clips)
+        tried = found.tried
+        return (
+            found.take == self.take and keys[: len(tried)] == tried and (bool(found.numbers) or keys == tried)
+        )
+
+    def rejections(self, found: TakeFrames) -> list[dict[str, str]]:
+        """Return a row of ``rejected.parquet`` for each clip that failed."""
+        return [
+            {"path": clip.path, "reason": reason, "stage": "video"}
+            for clip, reason in zip(self.clips, found.failures, strict=False)
+        ]
+
+
+class FrameStore:
+    """A finished frame store, open for reading.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the store.
+    frames_path : Path
+        The array, ``.npy``.
+    takes : tuple of TakeFrames
+        What it holds, in its order.
+    """
+
+    def __init__(self, folder: Path, frames_path: Path, takes: tuple[TakeFrames, ...]) -> None:
+        self.folder = folder
+        self.frames_path = frames_path
+        self.takes = takes
+
+    @classmethod
+    def open(cls, folder: str | Path) -> FrameStore:
+        """Open the store in a folder.
+
+        Raises
+        ------
+        InputError
+            If there is no finished store of this schema, or a part of it is missing or has another size.
+        """
+        folder = Path(folder)
+        card = read_json(folder / "store.json")
+        if not isinstance(card, dict) or card.get("schema") != SCHEMA:
+            raise InputError(f"{folder}: not a frame store of schema {SCHEMA!r}")
+        frames_path, takes_path = folder / card["frames"], folder / card["takes"]
+        if not (frames_path.is_file() and takes_path.is_file()):
+            raise InputError(f"{folder}: the frame store is not complete; build it again")
+        store = cls(folder, frames_path, read_takes(takes_path))
+        if frames_path.stat().st_size != Appender.size_of(store.n_frames, FRAME_SIZE_PX):
+            raise InputError(f"{frames_path}: is not {store.n_frames} frames long; build the store again")
+        return store
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return sum(len(take.numbers) for take in self.takes)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal hash of what the store holds: equal for equal frames of equal takes."""
+        return _fingerprint(self.takes)
+
+    @cached_property
+    def frames(self) -> npt.NDArray[np.uint8]:
+        """The frames, read-only and memory-mapped [shape=(n_frames, 256, 256), dtype=uint8]."""
+        if self.n_frames == 0:
+            return np.empty((0, FRAME_SIZE_PX, FRAME_SIZE_PX), dtype=np.uint8)
+        mapped: npt.NDArray[np.uint8] = np.load(self.frames_path, mmap_mode="r")
+        return mapped
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """One row a frame, in the order of `frames`: take, actor, emotion, frame_number, time_s."""
+        lengths = [len(found.numbers) for found in self.takes]
+        takes = [Take.parse(found.take) for found in self.takes]
+        return pd.DataFrame(
+            {
+                "take": np.repeat(np.array([str(take) for take in takes], dtype=object), lengths),
+                "actor": np.repeat(np.array([take.actor for take in takes], dtype=np.int64), lengths),
+                "emotion": np.repeat(np.array([take.emotion.label for take in takes], dtype=object), lengths),
+                "frame_number": np.array([n for found in self.takes for n in found.numbers], dtype=np.int64),
+                "time_s": np.array([t for found in self.takes for t in found.times_s], dtype=np.float64),
+            }
+        ).astype({"take": "str", "emotion": "str"})
+
+    def read(self, rows: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+        """Read some frames [shape=(len(rows), 256, 256)] into memory; any thread may call this at any time.
+
+        Unlike indexing `frames`, it leaves no pages of the file in this process, so that the memory of a training
+        does not grow with the part of the corpus it has seen.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        out = np.empty((len(rows), FRAME_SIZE_PX, FRAME_SIZE_PX), dtype=np.uint8)
+        with self.frames_path.open("rb", buffering=0) as handle:
+            for frame, row in zip(out, rows, strict=True):
+                if not 0 <= row < self.n_frames:
+                    raise IndexError(f"row {row} is out of range; the store has {self.n_frames} frames")
+                handle.seek(Appender.size_of(int(row), FRAME_SIZE_PX))
+                if handle.readinto(frame.data) != frame.nbytes:
+                    raise InputError(f"{self.frames_path}: ends before frame {row}; build the store again")
+        return out
+
+
+def build_frame_store(
+    clips: pd.DataFrame,
+    folder: str | Path,
+    *,
+    frame_step: int,
+    crop: Crop = Crop.NONE,
+    jobs: int = -1,
+    backend: Backend = Backend.LOKY,
+) -> FrameStoreBuild:
+    """Sample the frames of every take that has a clip for the video branch.
+
+    Where the preferred clip of a take (``face``) cannot be used, the take's other clips with a video track are
+    tried; each clip that fails is returned with its reason.
+
+    Parameters
+    ----------
+    clips : pandas.DataFrame
+        The catalog: columns take, path, sha256, modality, has_video, face.
+    folder : str or Path
+        The store; made if it is missing, brought up to date if it is there.
+    frame_step : int
+        Keep every `frame_step`-th frame.
+    crop : Crop
+        What part of a frame is kept.
+    jobs, backend
+        See :func:`ravdess_mm.progress.map_parallel`. The bytes of the store do not depend on them.
+
+    Raises
+    ------
+    InputError
+        If `frame_step` is below 1 or `crop` is not available.
+    """
+    from filelock import FileLock
+
+    if frame_step < 1:
+        raise InputError(f"frame_step is {frame_step}; allowed: 1 or more")
+    if crop is not Crop.NONE:
+        raise InputError(f"CROP={crop.value} is not available; allowed: none")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    plans = _plan(clips, frame_step=frame_step, crop=crop)
+    with FileLock(folder / ".lock"):
+        earlier = _open_if_there(folder)
+        n_computed = 0
+        if earlier is None or not _is_current(earlier, plans):
+            n_computed = _append_all(plans, folder, earlier, frame_step, jobs, backend)
+        store = FrameStore.open(folder)
+    rejected = [row for plan, found in zip(plans, store.takes, strict=True) for row in plan.rejections(found)]
+    table = pd.DataFrame(rejected, columns=["path", "reason", "stage"]).sort_values("path", ignore_index=True)
+    return FrameStoreBuild(table.astype("str"), n_computed, store.n_frames)
+
+
+def _plan(clips: pd.DataFrame, *, frame_step: int, crop: Crop) -> list[_Plan]:
+    versions = [version("av"), version("opencv-python-headless")]
+    usable = clips[clips["has_video"].astype(bool)]
+    usable = usable[usable["take"].isin(usable.loc[usable["face"].astype(bool), "take"])]
+    usable = usable.assign(later=~usable["face"].astype(bool)).sort_values(
+        ["take", "later", "modality", "path"]
+    )
+    plans = []
+    for take, group in usable.groupby("take", sort=True):
+        keys = [fingerprint(sha256, frame_step, crop, _DECODING, versions) for sha256 in group["sha256"]]
+        paths = [str(path) for path in group["path"]]
+        plans.append(_Plan(str(take), tuple(map(_Clip, paths, keys))))
+    return plans
+
+
+def _open_if_there(folder: Path) -> FrameStore | None:
+    try:
+        return FrameStore.open(folder)
+    except InputError:  # none yet, of an older schema, or damaged: built anew
+        return None
+
+
+def _is_current(store: FrameStore, plans: list[_Plan]) -> bool:
+    return len(store.takes) == len(plans) and all(map(_Plan.agrees_with, plans, store.takes))
+
+
+def _append_all(
+    plans: list[_Plan], folder: Path, earlier: FrameStore | None, frame_step: int, jobs: int, backend: Backend
+) -> int:
+    """Write the store anew: kept by a killed build, copied from the earlier store, or decoded. Return how many."""
+    old: dict[str, tuple[TakeFrames, int]] = {}
+    if earlier is not None:
+        first = np.cumsum([0, *(len(found.numbers) for found in earlier.takes)])
+        old = {found.take: (found, int(row)) for found, row in zip(earlier.takes, first, strict=False)}
+    with Appender(folder, FRAME_SIZE_PX) as appender:
+        appender.keep_while(lambda place, found: place < len(plans) and plans[place].agrees_with(found))
+        rest = plans[appender.n_takes :]
+        reusable = [plan.take in old and plan.agrees_with(old[plan.take][0]) for plan in rest]
+        missing = [plan for plan, there in zip(rest, reusable, strict=True) if not there]
+        decoded: Iterator[tuple[TakeFrames, npt.NDArray[np.uint8]]] = map_parallel(
+            partial(_decode_take, frame_step=frame_step),
+            missing,
+            description="video frames",
+            jobs=jobs,
+            backend=backend,
+        )
+        n_computed = 0
+        for plan, there in zip(rest, reusable, strict=True):
+            if there and earlier is not None:
+                found, row = old[plan.take]
+                appender.append(found, earlier.read(range(row, row + len(found.numbers))))
+            else:
+                found, images = next(decoded)
+                n_computed += len(found.tried)
+                appender.append(found, images)
+        names = appender.finish(_fingerprint(appender.takes)[:16])
+    write_json(folder / "store.json", {"schema": SCHEMA, "frames": names[0], "takes": names[1]})
+    for stale in (*folder.glob("frames-*.npy"), *folder.glob("takes-*.jsonl")):
+        if stale.name not in names:
+            os.unlink(stale)
+    return n_computed
+
+
+def _decode_take(plan: _Plan, *, frame_step: int) -> tuple[TakeFrames, npt.NDArray[np.uint8]]:
+    """Sample the first clip of a take that can be used; runs in a worker process."""
+    found = TakeFrames(plan.take)
+    for clip in plan.clips:
+        found = replace(found, tried=(*found.tried, clip.key))
+        try:
+            frames = [
+                (frame.number, round(frame.time_s, 6), resize_area(frame.image, FRAME_SIZE_PX))
+                for frame in iter_frames(clip.path, frame_step=frame_step)
+            ]
+        except MediaError as error:
+            found = replace(found, failures=(*found.failures, str(error)))
+            continue
+        numbers, times_s, images = zip(*frames, strict=True)
+        return replace(found, numbers=numbers, times_s=times_s), np.stack(images)
+    return found, np.empty((0, FRAME_SIZE_PX, FRAME_SIZE_PX), dtype=np.uint8)
+
+
+def _fingerprint(takes: Sequence[TakeFrames]) -> str:
+    return fingerprint([(found.take, found.tried, found.numbers) for found in takes])

@@ -1,0 +1,76 @@
+"""A decoded frame -> an upright gray picture of full range.
+
+Gray is the luma the codec itself stores, stretched to 0-255; no trip through RGB. For RGB sources it is the BT.601
+luma that FFmpeg computes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+BLACK_MAX: Final = 16
+"""A frame whose brightest pixel (0-255) is at most this is black padding, not a picture of a face."""
+
+_LUMA_FIRST: Final = frozenset(
+    ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "nv12", "nv21", "gray")
+)
+_ALWAYS_FULL: Final = frozenset(("yuvj420p", "yuvj422p", "yuvj444p", "gray"))
+_STRETCH: Final = np.clip(np.rint((np.arange(256) - 16.0) * (255.0 / 219.0)), 0, 255).astype(np.uint8)
+
+
+def gray_of(frame: Any) -> npt.NDArray[np.uint8]:
+    """Return the gray picture of a decoded frame, turned upright.
+
+    Parameters
+    ----------
+    frame : av.VideoFrame
+        Any pixel format, limited or full range, with or without a rotation flag.
+
+    Returns
+    -------
+    numpy.ndarray [shape=(height, width), dtype=uint8]
+        0 is black and 255 is white, whatever range the stream used: limited luma ``y`` (16-235, ITU-R BT.601 and
+        BT.709 alike) becomes ``round((y - 16) * 255 / 219)``, clipped. Height and width are those on screen.
+    """
+    import cv2
+    from av.video.reformatter import ColorRange
+
+    name = frame.format.name
+    if name in _LUMA_FIRST:
+        gray = _first_plane(frame)
+        if name not in _ALWAYS_FULL and frame.color_range != ColorRange.JPEG:
+            gray = cv2.LUT(gray, _STRETCH)
+    else:
+        gray = _first_plane(frame.reformat(format="gray", dst_color_range=ColorRange.JPEG))
+    return _upright(gray, int(frame.rotation))
+
+
+def is_black(gray: npt.NDArray[np.uint8]) -> bool:
+    """Return whether a gray picture is black all over (brightest pixel at most `BLACK_MAX`)."""
+    return int(gray.max()) <= BLACK_MAX
+
+
+def resize_area(gray: npt.NDArray[np.uint8], size_px: int) -> npt.NDArray[np.uint8]:
+    """Resize a gray picture [shape=(height, width)] to a square of `size_px` by area interpolation.
+
+    The aspect ratio is not kept: the whole picture fills the square, as the seed network expects it.
+    """
+    import cv2
+
+    resized: npt.NDArray[np.uint8] = cv2.resize(gray, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    return resized
+
+
+def _first_plane(frame: Any) -> npt.NDArray[np.uint8]:
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)
+    return rows[: frame.height, : frame.width]
+
+
+def _upright(gray: npt.NDArray[np.uint8], rotation_deg: int) -> npt.NDArray[np.uint8]:
+    # FFmpeg gives the counter-clockwise angle that puts the picture upright; phones write multiples of 90 degrees
+    turns = round(rotation_deg / 90) % 4
+    return np.ascontiguousarray(np.rot90(gray, turns))

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import struct
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.video.decode import iter_frames
+
+FASTSTART = {"movflags": "faststart"}
+
+
+def test_frames_are_every_nth_with_their_times(make_video) -> None:
+    path = make_video("a.mp4", 50)
+    frames = list(iter_frames(path, frame_step=20))
+    assert [frame.number for frame in frames] == [0, 20, 40]
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 20 / 30, 40 / 30])
+    assert all(frame.image.shape == (48, 64) and frame.image.dtype == np.uint8 for frame in frames)
+
+
+def test_variable_frame_rate_counts_frames_not_seconds(make_video) -> None:
+    times = [t * 3 if t < 20 else 60 + t for t in range(45)]
+    frames = list(iter_frames(make_video("a.mp4", 45, times=times), frame_step=20))
+    assert [frame.number for frame in frames] == [0, 20, 40]
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 80 / 30, 100 / 30])
+
+
+def test_step_one_keeps_everything_and_a_long_step_the_first(make_video) -> None:
+    path = make_video("a.mp4", 7)
+    assert [f.number for f in iter_frames(path, frame_step=1)] == list(range(7))
+    assert [f.number for f in iter_frames(path, frame_step=99)] == [0]
+    with pytest.raises(InputError, match="frame_step is 0; allowed: 1 or more"):
+        next(iter_frames(path, frame_step=0))
+
+
+def test_odd_sizes(make_video) -> None:
+    path = make_video("a.mp4", 4, height=37, width=51, pix_fmt="yuv444p")
+    assert next(iter_frames(path, frame_step=2)).image.shape == (37, 51)
+
+
+def test_black_padding_is_left_out_and_numbers_stay(tmp_path: Path, video_tools) -> None:
+    pictures = video_tools.moving_pictures(9)
+    pictures[[0, 7, 8]] = 0
+    path = video_tools.write_video(tmp_path / "a.avi", pictures, codec="mjpeg", pix_fmt="yuvj420p")
+    assert [f.number for f in iter_frames(path, frame_step=1)] == [1, 2, 3, 4, 5, 6]
+    video_tools.write_video(path, np.zeros((5, 48, 64), np.uint8), codec="mjpeg", pix_fmt="yuvj420p")
+    with pytest.raises(MediaError, match="all 3 sampled frames are black"):
+        list(iter_frames(path, frame_step=2))
+
+
+def test_no_such_file_empty_file_and_no_video(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="No such file"):
+        list(iter_frames(tmp_path / "none.mp4", frame_step=1))
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(MediaError, match="the file is empty"):
+        list(iter_frames(tmp_path / "empty.mp4", frame_step=1))
+    (tmp_path / "text.mp4").write_text("not a video at all " * 50)
+    with pytest.raises(MediaError, match="cannot be read as video"):
+        list(iter_frames(tmp_path / "text.mp4", frame_step=1))
+
+
+def test_audio_only_file(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(struct.pack("<800h", *range(800)))
+    with pytest.raises(MediaError, match="no video track"):
+        list(iter_frames(tmp_path / "a.wav", frame_step=1))
+
+
+def test_zero_frames(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        container.start_encoding()
+    with pytest.raises(MediaError, match=r"holds no frames|cannot be read"):
+        list(iter_frames(tmp_path / "a.avi", frame_step=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"container_options": FASTSTART}),
+        ("a.mkv", {}),
+        ("a.avi", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),
+    ],
+)
+def test_truncated_files_are_refused(make_video, name: str, options: dict) -> None:
+    path = make_video(name, 90, **options)
+    assert len(list(iter_frames(path, frame_step=20))) == 5
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(MediaError, match=r"truncated|cannot be read"):
+        list(iter_frames(path, frame_step=20))
+
+
+def test_truncated_before_its_index_cannot_be_read(make_video) -> None:
+    path = make_video("a.mp4", 60)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(MediaError, match="cannot be read as video"):
+        list(iter_frames(path, frame_step=20))
+
+
+@pytest.mark.real
+def test_real_clips_have_a_frame_every_twenty(real_data: Path) -> None:
+    clips = sorted((real_data / "ravdess" / "speech_video").rglob("*.mp4"))
+    assert len(clips) == 6
+    for clip in clips:
+        frames = list(iter_frames(clip, frame_step=20))
+        assert [f.number for f in frames] in ([0, 20, 40, 60, 80], [0, 20, 40, 60, 80, 100])
+        assert all(f.image.shape == (720, 1280) for f in frames)
