@@ -7,14 +7,8 @@ import pandas as pd
 import pytest
 
 from ravdess_mm.errors import InputError
-from ravdess_mm.video.action_units import (
-    INTENSITIES,
-    PRESENCES,
-    SCORES,
-    Layout,
-    build_action_unit_table,
-    find_tables,
-)
+from ravdess_mm.video.action_unit_files import INTENSITIES, PRESENCES, SCORES, Layout
+from ravdess_mm.video.action_units import Transform, build_action_unit_table, find_tables
 
 CLIP = "01-01-05-01-02-01-12"
 TAKE = CLIP[3:]
@@ -102,6 +96,14 @@ def test_averages_are_taken_as_they_are(tmp_path: Path) -> None:
     assert list(table.features["take"]) == ["01-03-02-01-01-02", TAKE]
     assert tuple(table.features.columns[3:]) == (*INTENSITIES, *PRESENCES)
     assert table.features["AU02_r"].iloc[0] == 0.01
+
+
+def test_the_square_root_says_so_in_the_names(tmp_path: Path) -> None:
+    path = write(averages([CLIP]), tmp_path / "all.csv")
+    plain = build_action_unit_table([path]).features
+    rooted = build_action_unit_table([path], transform=Transform.SQRT).features
+    assert list(rooted.columns[3:]) == [f"sqrt_{name}" for name in plain.columns[3:]]
+    np.testing.assert_allclose(rooted.iloc[:, 3:], np.sqrt(plain.iloc[:, 3:].to_numpy()))
 
 
 def test_a_bad_file_costs_only_itself(tmp_path: Path) -> None:
