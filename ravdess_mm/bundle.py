@@ -275,10 +275,8 @@ def network_part(network: Any) -> PartWriter:
     """Return a writer of a ``keras.Model`` (sequential or functional) as a ``.keras`` file, without its optimizer."""
 
     def write(path: Path) -> None:
-        import keras
-
-        # a copy that was never compiled: the optimizer is twice the weights, and numbered by how many came before
-        copy = keras.models.clone_model(network)
+        # a copy that was never compiled: an optimizer is twice the weights, and named by how many came before it
+        copy = type(network).from_config(network.get_config())
         for target, source in zip(copy.variables, network.variables, strict=True):
             target.assign(source)
         copy.save(path)
