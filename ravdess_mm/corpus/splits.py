@@ -78,17 +78,21 @@ def check_disjoint(train_groups: npt.ArrayLike, test_groups: npt.ArrayLike) -> N
 
     Parameters
     ----------
-    train_groups, test_groups : array-like of int [shape=(n,)]
-        The actor of each row.
+    train_groups, test_groups : array-like [shape=(n,)]
+        The actor of each row; or any other name of who is shown, such as a subject of another corpus.
 
     Raises
     ------
     LeakageError
-        Names the actors that are on both sides.
+        Names those who are on both sides.
     """
-    shared = sorted(_distinct(train_groups) & _distinct(test_groups))
+    shared = sorted(
+        set(np.unique(np.asarray(train_groups)).tolist()) & set(np.unique(np.asarray(test_groups)).tolist())
+    )
     if shared:
-        raise LeakageError(f"{_actors_text(shared)} on both sides of a fit and a score")
+        whole = all(isinstance(group, int) for group in shared)
+        names = format_actors(shared) if whole else ", ".join(map(str, shared))
+        raise LeakageError(f"actor{'s' if len(shared) > 1 else ''} {names} on both sides of a fit and a score")
 
 
 def make_folds(
@@ -176,9 +180,10 @@ def restrict_folds(folds: Iterable[Fold], actors: npt.ArrayLike) -> tuple[Fold, 
         else:
             kept.append(Fold(fold.number, train, test))
     if not kept:
-        wanted = sorted({actor for fold in folds for actor in fold.test})
-        has = f"has {format_actors(present)}" if present else "has none"
-        raise InputError(f"nobody to test on: the split tests actors {format_actors(wanted)}; the data {has}")
+        wanted = {actor for fold in folds for actor in fold.test}
+        has = f"has {_actors_text(present)}" if present else "has no actors"
+        hint = "; choose TEST_ACTORS among them" if present and folds[0].number == HOLDOUT_NUMBER else ""
+        raise InputError(f"nobody to test on: the split tests {_actors_text(wanted)}; the data {has}{hint}")
     if untested:
         logger.info("dropped %s: none of its test actors is in the data", ", ".join(untested))
     return tuple(kept)
