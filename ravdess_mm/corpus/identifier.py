@@ -159,7 +159,9 @@ class Take:
         for name, kind in _FIELDS[1:]:
             object.__setattr__(self, name, _checked(name, getattr(self, name), kind))
         if isinstance(self.actor, bool) or self.actor not in ACTORS:
-            raise IdentifierError(f"actor {self.actor!r} is out of range; allowed: 01-24")
+            raise IdentifierError(f"actor {self.actor!r} is out of range; allowed: {_allowed('actor')}")
+        # a number from an array or a table becomes a plain one, so that equal takes print and hash alike
+        object.__setattr__(self, "actor", int(self.actor))
         if self.emotion is Emotion.NEUTRAL and self.intensity is Intensity.STRONG:
             raise IdentifierError("intensity 02 (strong) does not exist for emotion 01 (neutral); allowed: 01")
         if self.channel is VocalChannel.SONG and self.emotion not in SONG_EMOTIONS:
@@ -187,7 +189,7 @@ class Take:
         IdentifierError
             If `text` is not a take; the message names the field and the allowed values.
         """
-        return cls(*_decode(text, _NAMES[1:]))
+        return _take_of(text, _decode(text, _NAMES[1:]))
 
 
 @dataclass(frozen=True, order=True)
@@ -268,14 +270,22 @@ class Identifier:
         base = PurePath(name).name
         stem = base.rsplit(".", 1)[0] if "." in base else base
         modality, *rest = _decode(stem, _NAMES)
-        return cls(Modality(modality), Take(*rest))
+        return cls(Modality(modality), _take_of(stem, rest))
+
+
+def _take_of(text: str, codes: list[Any]) -> Take:
+    try:
+        return Take(*codes)
+    except IdentifierError as error:
+        raise IdentifierError(f"{text!r}: {error}") from error
 
 
 def _decode(text: str, names: tuple[str, ...]) -> list[Any]:
     parts = text.split("-")
     if len(parts) != len(names):
         raise IdentifierError(
-            f"{text!r} has {len(parts)} parts; a RAVDESS name has {len(names)}: {'-'.join(names)}"
+            f"{text!r} has {len(parts)} part{'s' * (len(parts) != 1)}; "
+            f"a RAVDESS {'name' if 'modality' in names else 'take'} has {len(names)}: {'-'.join(names)}"
         )
     for name, part in zip(names, parts, strict=True):
         if not _TWO_DIGITS.fullmatch(part):

@@ -86,9 +86,8 @@ def check_disjoint(train_groups: npt.ArrayLike, test_groups: npt.ArrayLike) -> N
     LeakageError
         Names those who are on both sides.
     """
-    shared = sorted(
-        set(np.unique(np.asarray(train_groups)).tolist()) & set(np.unique(np.asarray(test_groups)).tolist())
-    )
+    train, test = (set(np.unique(np.asarray(groups)).tolist()) for groups in (train_groups, test_groups))
+    shared = sorted(train & test)
     if shared:
         whole = all(isinstance(group, int) for group in shared)
         names = format_actors(shared) if whole else ", ".join(map(str, shared))
