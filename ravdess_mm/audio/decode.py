@@ -1,0 +1,163 @@
+"""Any container to mono float32 samples at a rate.
+
+Sound files are read by libsndfile, the sound track of films by FFmpeg; both give what ``librosa.load`` gives.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ravdess_mm.errors import InputError, MediaError
+
+SOUND_SUFFIXES: Final[frozenset[str]] = frozenset({".flac", ".mp3", ".ogg", ".wav"})
+"""Suffixes that libsndfile reads; everything else goes to FFmpeg."""
+
+MIN_DECODED_SHARE: Final = 0.5
+"""A clip that breaks off is used if at least this share of its declared length can be decoded.
+
+WAV and AVI files that were cut declare no more than they hold; a cut FLAC file is refused by libsndfile.
+"""
+
+Samples = npt.NDArray[np.float32]
+
+
+def decode_audio(path: str | Path, *, sr: int | None = None) -> tuple[Samples, int]:
+    """Read the sound of a clip as one channel.
+
+    Parameters
+    ----------
+    path : str or Path
+        A sound file (``.wav .flac .ogg .mp3``) or a film with a sound track (``.mp4 .avi .mov .mkv .webm``).
+    sr : int, optional
+        Sampling rate to return, in Hz; None for the clip's own.
+
+    Returns
+    -------
+    y : numpy.ndarray [shape=(n,)], float32
+        The mean of the channels; full scale is -1 to 1. Equal to ``librosa.load(path, sr=sr)``.
+    sr : int
+        The sampling rate of `y`, in Hz.
+
+    Raises
+    ------
+    MediaError
+        If the clip is missing, has no audio stream, cannot be decoded, breaks off before half its length, is empty,
+        or holds samples that are NaN or infinite. The message is the reason, without the path.
+    InputError
+        If `sr` is not positive.
+    """
+    if sr is not None and sr <= 0:
+        raise InputError(f"sampling rate {sr} Hz is not possible; allowed: more than 0, or None for the clip's own")
+    path = Path(path)
+    if not path.is_file():
+        raise MediaError("no such file")
+    read = _read_sound_file if path.suffix.lower() in SOUND_SUFFIXES else _read_sound_track
+    channels, native, declared = read(path)
+    n = channels.shape[1]
+    if n == 0:
+        raise MediaError("empty: the clip has no samples")
+    if n < MIN_DECODED_SHARE * declared:
+        raise MediaError(f"truncated: {n / native:.2f} s of {declared / native:.2f} s can be decoded")
+    y = np.ascontiguousarray(channels[0] if len(channels) == 1 else channels.mean(axis=0))
+    check_finite(y)
+    return (y, native) if sr is None else (resample(y, native, sr), sr)
+
+
+def resample(y: Samples, orig_sr: int, target_sr: int) -> Samples:
+    """Change the sampling rate with SoX's high-quality band-limited resampler, as ``librosa.resample`` does.
+
+    Parameters
+    ----------
+    y : numpy.ndarray [shape=(n,)], float32
+        Samples at `orig_sr`.
+    orig_sr, target_sr : int
+        Sampling rates, in Hz.
+
+    Returns
+    -------
+    numpy.ndarray [shape=(ceil(n * target_sr / orig_sr),)], float32
+        Samples at `target_sr`.
+    """
+    if orig_sr == target_sr:
+        return y
+    import soxr
+
+    size = math.ceil(len(y) * target_sr / orig_sr)
+    resampled: Samples = soxr.resample(y, orig_sr, target_sr, quality="HQ")[:size]
+    return np.pad(resampled, (0, size - len(resampled))) if len(resampled) < size else resampled
+
+
+def check_finite(y: Samples) -> None:
+    """Refuse samples that are NaN or infinite.
+
+    Raises
+    ------
+    MediaError
+        If there is one.
+    """
+    # NaN and infinities reach at least one of the two extremes; this reads the array without a mask the size of it
+    if not (np.isfinite(y.max()) and np.isfinite(y.min())):
+        bad = int(np.count_nonzero(~np.isfinite(y)))
+        raise MediaError(f"{bad} of {len(y)} samples are NaN or infinite")
+
+
+def _read_sound_file(path: Path) -> tuple[Samples, int, int]:
+    """Return channels [shape=(channels, n)], the sampling rate and the declared number of samples a channel."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            samples = file.read(dtype="float32", always_2d=True)
+            return samples.T, file.samplerate, file.frames
+    except (soundfile.SoundFileError, OSError) as error:
+        raise MediaError(f"undecodable: {_one_line(error, path)}") from error
+
+
+def _read_sound_track(path: Path) -> tuple[Samples, int, int]:
+    """Return channels [shape=(channels, n)], the sampling rate and the declared number of samples a channel."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise MediaError("no audio stream")
+            stream = container.streams.audio[0]
+            blocks = _decode_blocks(av, container, stream)
+            rate = int(stream.rate)
+            declared = round(_declared_length_s(av, container, stream) * rate)
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(f"undecodable: {_one_line(error, path)}") from error
+    if not blocks:
+        raise MediaError("empty: the audio stream has no samples")
+    return np.concatenate(blocks, axis=1), rate, declared
+
+
+def _declared_length_s(av: Any, container: Any, stream: Any) -> float:
+    """Return the length that the container promises, in seconds; 0 where it says nothing."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    return float(container.duration or 0) / float(av.time_base)
+
+
+def _decode_blocks(av: Any, container: Any, stream: Any) -> list[Samples]:
+    """Return the decoded blocks [shape=(channels, n)] up to the end or to the first packet that is broken."""
+    # brings 16-bit, packed and planar samples alike to planar float, at the stream's own rate and layout
+    to_float = av.AudioResampler(format="fltp")
+    blocks: list[Samples] = []
+    try:
+        for frame in container.decode(stream):
+            blocks.extend(block.to_ndarray() for block in to_float.resample(frame))
+    except av.FFmpegError:
+        if not blocks:
+            raise
+    return blocks
+
+
+def _one_line(error: Exception, path: Path) -> str:
+    text = " ".join(str(error).split()).replace(repr(str(path)), path.name).replace(str(path), path.name)
+    return text or type(error).__name__
