@@ -103,7 +103,8 @@ def check_predictions(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
         raise InputError(f"{source}: no column {', '.join(missing)}; a prediction table has {', '.join(COLUMNS)}")
     if table.empty:
         raise InputError(f"{source}: the prediction table has no rows")
-    for take, actor, emotion in zip(table["take"], table["actor"], table["emotion"], strict=True):
+    said = table[["take", "actor", "emotion"]].drop_duplicates()
+    for take, actor, emotion in zip(said["take"], said["actor"], said["emotion"], strict=True):
         try:
             parsed = Take.parse(str(take))
         except IdentifierError as error:

@@ -1,0 +1,279 @@
+"""Is one model better than another, and is a model better than chance? Paired by actor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ravdess_mm.errors import InputError
+from ravdess_mm.evaluation.intervals import (
+    DRAWS,
+    LEVEL,
+    Estimate,
+    check_bootstrap,
+    few_actors_note,
+    mean_estimate,
+)
+from ravdess_mm.evaluation.metrics import scored_rows
+from ravdess_mm.predictions import labels_of, probabilities_of
+
+_SAME = 12  # decimals: equal differences of accuracies are ties, whatever their last bits say
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the takes that both have scored.
+
+    Attributes
+    ----------
+    first, second : str
+        Names of the models.
+    n_takes, n_actors : int
+        Common takes, and whose they are.
+    accuracy_first, accuracy_second : float
+        On the common takes, 0-1.
+    difference : Estimate
+        First minus second, with an interval over actors.
+    wilcoxon_p : float
+        Two-sided signed-rank test over per-actor accuracies: the primary test.
+    holm_p : float or None
+        `wilcoxon_p` corrected for the family of comparisons (Holm); None outside of a family.
+    only_first_right, only_second_right : int
+        Takes that one model has right and the other wrong.
+    mcnemar_p : float
+        Exact McNemar test on these two counts: secondary, since it takes the takes of an actor for independent.
+    notes : tuple of str
+        What a reader must know to read the figures.
+    """
+
+    first: str
+    second: str
+    n_takes: int
+    n_actors: int
+    accuracy_first: float
+    accuracy_second: float
+    difference: Estimate
+    wilcoxon_p: float
+    holm_p: float | None
+    only_first_right: int
+    only_second_right: int
+    mcnemar_p: float
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as what JSON knows."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+
+def compare(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+    names: tuple[str, str] = ("first", "second"),
+) -> Comparison:
+    """Compare two models on the test takes that both have scored, paired by actor.
+
+    Parameters
+    ----------
+    first, second : pandas.DataFrame
+        Prediction tables, of one run or of two.
+    seed, draws, level : int, int, float
+        Of the bootstrap over actors.
+    names : tuple of str
+        What to call the models.
+
+    Raises
+    ------
+    InputError
+        If a table is unsound or no take is in both.
+
+    References
+    ----------
+    Wilcoxon F (1945), Biometrics Bulletin 1(6): 80-83, zeros after Pratt (1959); McNemar Q (1947), Psychometrika
+    12(2): 153-157.
+    """
+    check_bootstrap(draws=draws, level=level)
+    pair = _right_by_take(first, names[0]).join(
+        _right_by_take(second, names[1])["right"], how="inner", lsuffix="_first", rsuffix="_second"
+    )
+    if pair.empty:
+        raise InputError(f"{names[0]} and {names[1]} have no test take in common; there is nothing to compare")
+    pair["difference"] = pair["right_first"].astype(np.int64) - pair["right_second"]
+    by_actor = pair.groupby("actor")["difference"].agg(["sum", "size"])
+    differences, counts = by_actor["sum"].to_numpy(np.float64), by_actor["size"].to_numpy(np.int64)
+    per_actor = np.round(differences / counts, _SAME)
+    only_first = int((pair["right_first"] & ~pair["right_second"]).sum())
+    only_second = int((pair["right_second"] & ~pair["right_first"]).sum())
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        n_takes=len(pair),
+        n_actors=len(counts),
+        accuracy_first=float(pair["right_first"].mean()),
+        accuracy_second=float(pair["right_second"].mean()),
+        difference=mean_estimate(differences, counts, draws=draws, seed=seed, level=level),
+        wilcoxon_p=_wilcoxon(per_actor),
+        holm_p=None,
+        only_first_right=only_first,
+        only_second_right=only_second,
+        mcnemar_p=_mcnemar(only_first, only_second),
+        notes=_notes(len(counts)),
+    )
+
+
+def compare_all(
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    against: str,
+    seed: int,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> tuple[Comparison, ...]:
+    """Compare each model with one of them; p-values corrected for the family.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        Model name to prediction table.
+    against : str
+        The model that stands second in every comparison.
+
+    Returns
+    -------
+    tuple of Comparison
+        In the order of `tables`, each with `holm_p`.
+
+    Raises
+    ------
+    InputError
+        If `against` is not among the tables, or as :func:`compare`.
+
+    References
+    ----------
+    Holm S (1979), Scandinavian Journal of Statistics 6(2): 65-70.
+    """
+    if against not in tables:
+        raise InputError(f"no model {against!r} to compare with; allowed: {', '.join(tables)}")
+    family = [
+        compare(table, tables[against], seed=seed, draws=draws, level=level, names=(name, against))
+        for name, table in tables.items()
+        if name != against
+    ]
+    if not family:
+        return ()
+    from statsmodels.stats.multitest import multipletests
+
+    corrected = multipletests([comparison.wilcoxon_p for comparison in family], method="holm")[1]
+    return tuple(replace(comparison, holm_p=float(p)) for comparison, p in zip(family, corrected, strict=True))
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """How accurate a model would be if its answers had nothing to do with the emotions.
+
+    Attributes
+    ----------
+    accuracy : float
+        As observed, 0-1.
+    chance : float
+        Mean accuracy over the permutations.
+    chance_high : float
+        The accuracy that 95 % of the permutations do not exceed.
+    p_value : float
+        Share of permutations at least as accurate as observed, the observation counted in; at least 1/(draws + 1).
+    draws, seed : int
+        Permutations and their seed.
+    """
+
+    accuracy: float
+    chance: float
+    chance_high: float
+    p_value: float
+    draws: int
+    seed: int
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the fields as what JSON knows."""
+        return asdict(self)
+
+
+def permutation_test(table: pd.DataFrame, *, seed: int, draws: int = DRAWS) -> PermutationTest:
+    """Test accuracy against chance by permuting the true labels within each actor.
+
+    A permutation within the actor keeps what an actor's takes have in common, so that a model which only recognises
+    who speaks does not pass for one that hears emotions.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A prediction table; its test rows count.
+    seed, draws : int
+        Of the permutations.
+
+    Raises
+    ------
+    InputError
+        If the table is unsound or `draws` is below 1.
+
+    References
+    ----------
+    Ojala M, Garriga GC (2010), Permutation tests for studying classifier performance, JMLR 11: 1833-1863.
+    """
+    check_bootstrap(draws=draws, level=LEVEL)
+    rows = scored_rows(table)
+    labels, answers = labels_of(rows), probabilities_of(rows).argmax(axis=1)
+    actors = rows["actor"].to_numpy(np.int64)
+    generator = np.random.default_rng(seed)
+    hits = np.zeros(draws, dtype=np.int64)
+    for actor in np.unique(actors):
+        own = actors == actor
+        shuffled = generator.permuted(np.tile(labels[own], (draws, 1)), axis=1)
+        hits += (shuffled == answers[own]).sum(axis=1)
+    observed = int((labels == answers).sum())
+    return PermutationTest(
+        accuracy=observed / len(rows),
+        chance=float(hits.mean() / len(rows)),
+        chance_high=float(np.quantile(hits, 0.95, method="inverted_cdf") / len(rows)),
+        p_value=float((1 + (hits >= observed).sum()) / (1 + draws)),
+        draws=draws,
+        seed=seed,
+    )
+
+
+def _right_by_take(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    rows = scored_rows(table, source=name)
+    right = probabilities_of(rows).argmax(axis=1) == labels_of(rows)
+    return pd.DataFrame({"actor": rows["actor"].to_numpy(), "right": right}, index=rows["take"])
+
+
+def _wilcoxon(differences: npt.NDArray[np.float64]) -> float:
+    if not differences.any():
+        return 1.0
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(differences, zero_method="pratt").pvalue)
+
+
+def _mcnemar(only_first: int, only_second: int) -> float:
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    return float(mcnemar([[0, only_first], [only_second, 0]], exact=True).pvalue)
+
+
+def _notes(n_actors: int) -> tuple[str, ...]:
+    caution = few_actors_note(n_actors)
+    if caution is None:
+        return ()
+    smallest = min(1.0, 2 / 2**n_actors)
+    return (
+        caution,
+        f"with {n_actors} actor{'s' * (n_actors > 1)} the signed-rank test cannot go below p = {smallest:.2g}",
+    )

@@ -1,0 +1,173 @@
+"""From labels and probabilities to numbers: rates of a confusion matrix, proper scores, calibration."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.errors import InputError
+from ravdess_mm.predictions import labels_of, probabilities_of
+
+RELIABILITY_BINS: Final = 15
+"""Bins of the expected calibration error, as in Guo et al. (2017)."""
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+class Rates(NamedTuple):
+    """What a confusion matrix says; every field has the leading axes of the matrix [shape=(...)], range 0-1."""
+
+    accuracy: Floats
+    uar: Floats
+    macro_f1: Floats
+
+
+def confusion_matrix(y_true: Integers, y_pred: Integers) -> Integers:
+    """Count takes by true and predicted emotion.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of int [shape=(n,)]
+        Positions in `EMOTIONS`.
+
+    Returns
+    -------
+    ndarray of int [shape=(8, 8)]
+        Rows are true, columns predicted, both in the order of `EMOTIONS`.
+    """
+    size = len(EMOTIONS)
+    return np.bincount(size * y_true + y_pred, minlength=size * size).reshape(size, size)
+
+
+def confusion_by_group(y_true: Integers, y_pred: Integers, groups: Integers) -> tuple[Integers, Integers]:
+    """Return the sorted distinct groups [shape=(g,)] and a confusion matrix of each [shape=(g, 8, 8)]."""
+    names, places = np.unique(groups, return_inverse=True)
+    matrices = np.stack(
+        [confusion_matrix(y_true[places == place], y_pred[places == place]) for place in range(len(names))]
+    )
+    return names, matrices
+
+
+def class_recalls(confusion: npt.NDArray[np.number]) -> Floats:
+    """Return the recall of each class [shape=(..., 8)], 0-1; NaN for a class without takes."""
+    support = confusion.sum(axis=-1)
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    recalls: Floats = np.divide(hits, support, out=np.full(support.shape, np.nan), where=support > 0)
+    return recalls
+
+
+def rates(confusion: npt.NDArray[np.number]) -> Rates:
+    """Return accuracy, UAR and macro F1 of one or many confusion matrices.
+
+    Parameters
+    ----------
+    confusion : ndarray [shape=(..., 8, 8)]
+        Rows are true, columns predicted; at least one take each.
+
+    Returns
+    -------
+    Rates
+        UAR (unweighted average recall) and macro F1 are means over the classes that have takes in the matrix; a
+        class without takes is left out of both.
+    """
+    support = confusion.sum(axis=-1)
+    predicted = confusion.sum(axis=-2)
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    present = support > 0
+    recall = np.divide(hits, support, out=np.zeros(support.shape), where=present)
+    f1 = np.divide(2 * hits, support + predicted, out=np.zeros(support.shape), where=present)
+    n_classes = present.sum(axis=-1)
+    return Rates(
+        accuracy=np.asarray(hits.sum(axis=-1) / support.sum(axis=-1)),
+        uar=np.asarray(recall.sum(axis=-1) / n_classes),
+        macro_f1=np.asarray(f1.sum(axis=-1) / n_classes),
+    )
+
+
+def log_loss(probabilities: Floats, labels: Integers) -> float:
+    """Return the mean of ``-log p(true)``, in nats; a probability of 0 counts as the smallest float step above 0."""
+    true = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(true, np.finfo(np.float64).eps)).mean())
+
+
+def brier_score(probabilities: Floats, labels: Integers) -> float:
+    """Return the mean squared distance to the truth, summed over classes, 0-2.
+
+    References
+    ----------
+    Brier GW (1950), Monthly Weather Review 78(1): 1-3.
+    """
+    truth = np.eye(len(EMOTIONS))[labels]
+    return float(((probabilities - truth) ** 2).sum(axis=1).mean())
+
+
+def expected_calibration_error(probabilities: Floats, labels: Integers, *, bins: int = RELIABILITY_BINS) -> float:
+    """Return the mean gap between confidence and accuracy over bins of equal width, weighted by takes, 0-1.
+
+    Parameters
+    ----------
+    probabilities : ndarray [shape=(n, 8)]
+        Rows sum to 1. The confidence of a row is its largest probability.
+    labels : ndarray of int [shape=(n,)]
+        Positions in `EMOTIONS`.
+    bins : int
+        Bins between 0 and 1.
+
+    References
+    ----------
+    Guo C, Pleiss G, Sun Y, Weinberger KQ (2017), On calibration of modern neural networks, ICML.
+    """
+    count, confidence, accuracy = _binned(probabilities, labels, bins)
+    filled = count > 0
+    gaps = np.abs(confidence[filled] - accuracy[filled])
+    return float((count[filled] * gaps).sum() / count.sum())
+
+
+def reliability(table: pd.DataFrame, *, bins: int = RELIABILITY_BINS) -> pd.DataFrame:
+    """Compare how sure a model says it is with how often it is right.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Prediction rows; choose the role first, such as with ``rows_for_test``.
+    bins : int
+        Bins of equal width between 0 and 1; the upper edge belongs to the bin.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a bin: ``low``, ``high``, ``n_takes``, ``confidence`` and ``accuracy`` (means over the bin, 0-1; NaN
+        where it is empty).
+
+    Raises
+    ------
+    InputError
+        If `bins` is below 1 or the table is empty.
+    """
+    if bins < 1:
+        raise InputError(f"bins is {bins}; allowed: 1 or more")
+    if table.empty:
+        raise InputError("a reliability diagram needs at least one prediction; got none")
+    count, confidence, accuracy = _binned(probabilities_of(table), labels_of(table), bins)
+    edges = np.linspace(0, 1, bins + 1)
+    return pd.DataFrame(
+        {"low": edges[:-1], "high": edges[1:], "n_takes": count, "confidence": confidence, "accuracy": accuracy}
+    )
+
+
+def _binned(probabilities: Floats, labels: Integers, bins: int) -> tuple[Integers, Floats, Floats]:
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    inner_edges = np.linspace(0, 1, bins + 1)[1:-1]
+    place = np.digitize(confidence, inner_edges, right=True)
+    count = np.bincount(place, minlength=bins)
+    means = [
+        np.divide(np.bincount(place, weights=values, minlength=bins), count, out=np.full(bins, np.nan), where=count > 0)
+        for values in (confidence, right)
+    ]
+    return count, means[0], means[1]
