@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from ravdess_mm.predictions import prediction_table
 
 REAL_DATA = Path(os.environ.get("RAVDESS_MM_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -16,3 +21,36 @@ def real_data() -> Path:
     if not (REAL_DATA / "ravdess").is_dir():
         pytest.skip(f"no real data at {REAL_DATA} (set RAVDESS_MM_REAL_DATA to a folder that holds ravdess/)")
     return REAL_DATA
+
+
+def simulated_predictions(
+    actors: Iterable[int],
+    *,
+    seed: int,
+    skill: float = 2.0,
+    sharpness: float = 1.0,
+    fold: int | Mapping[int, int] = -1,
+    role: str = "test",
+    repetitions: Iterable[int] = (1, 2),
+) -> pd.DataFrame:
+    """Predict 16 takes an actor and repetition, with logits of `skill` for the truth plus unit normal noise.
+
+    `sharpness` multiplies the logits: 1 is calibrated but for the skill, more is too sure. `fold` may be by actor.
+    """
+    takes = [
+        f"01-{emotion:02d}-01-{statement:02d}-{repetition:02d}-{actor:02d}"
+        for actor in actors
+        for emotion in range(1, 9)
+        for statement in (1, 2)
+        for repetition in repetitions
+    ]
+    logits = np.random.default_rng(seed).normal(size=(len(takes), 8))
+    logits[np.arange(len(takes)), [int(take[3:5]) - 1 for take in takes]] += skill
+    folds = fold if isinstance(fold, int) else [fold[int(take[-2:])] for take in takes]
+    return prediction_table(takes, np.exp(sharpness * logits), fold=folds, role=role)
+
+
+@pytest.fixture(scope="session")
+def simulate() -> Callable[..., pd.DataFrame]:
+    """Make prediction tables of a known quality; see :func:`simulated_predictions`."""
+    return simulated_predictions
