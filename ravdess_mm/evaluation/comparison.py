@@ -22,8 +22,6 @@ from ravdess_mm.evaluation.intervals import (
 from ravdess_mm.evaluation.metrics import scored_rows
 from ravdess_mm.predictions import labels_of, probabilities_of
 
-_SAME = 12  # decimals: equal differences of accuracies are ties, whatever their last bits say
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -101,26 +99,24 @@ def compare(
     12(2): 153-157.
     """
     check_bootstrap(draws=draws, level=level)
-    pair = _right_by_take(first, names[0]).join(
-        _right_by_take(second, names[1])["right"], how="inner", lsuffix="_first", rsuffix="_second"
-    )
+    one, two = _right_by_take(first, names[0]), _right_by_take(second, names[1])
+    pair = pd.concat([one["actor"], one["right"].rename("first"), two["right"].rename("second")], axis=1, join="inner")
     if pair.empty:
         raise InputError(f"{names[0]} and {names[1]} have no test take in common; there is nothing to compare")
-    pair["difference"] = pair["right_first"].astype(np.int64) - pair["right_second"]
+    pair["difference"] = pair["first"].astype(np.int64) - pair["second"]
     by_actor = pair.groupby("actor")["difference"].agg(["sum", "size"])
     differences, counts = by_actor["sum"].to_numpy(np.float64), by_actor["size"].to_numpy(np.int64)
-    per_actor = np.round(differences / counts, _SAME)
-    only_first = int((pair["right_first"] & ~pair["right_second"]).sum())
-    only_second = int((pair["right_second"] & ~pair["right_first"]).sum())
+    only_first = int((pair["difference"] == 1).sum())
+    only_second = int((pair["difference"] == -1).sum())
     return Comparison(
         first=names[0],
         second=names[1],
         n_takes=len(pair),
         n_actors=len(counts),
-        accuracy_first=float(pair["right_first"].mean()),
-        accuracy_second=float(pair["right_second"].mean()),
+        accuracy_first=float(pair["first"].mean()),
+        accuracy_second=float(pair["second"].mean()),
         difference=mean_estimate(differences, counts, draws=draws, seed=seed, level=level),
-        wilcoxon_p=_wilcoxon(per_actor),
+        wilcoxon_p=_wilcoxon(differences / counts),
         holm_p=None,
         only_first_right=only_first,
         only_second_right=only_second,
@@ -259,7 +255,8 @@ def _wilcoxon(differences: npt.NDArray[np.float64]) -> float:
         return 1.0
     from scipy.stats import wilcoxon
 
-    return float(wilcoxon(differences, zero_method="pratt").pvalue)
+    # equal differences of accuracies are ties, whatever their last bits say
+    return float(wilcoxon(np.round(differences, 12), zero_method="pratt").pvalue)
 
 
 def _mcnemar(only_first: int, only_second: int) -> float:
