@@ -132,7 +132,7 @@ def build_catalog(
     if scan.n_other_channel:
         logger.info("%d files are not of channel %s and were not used", scan.n_other_channel, channel.value)
     if not scan.clips:
-        raise InputError(_nothing_usable(folders, channel, scan))
+        raise InputError(nothing_usable(folders, channel, scan))
     if scan.rejections:
         logger.info("%d files cannot be used as clips", len(scan.rejections))
     for names in same_bytes(scan.clips):
@@ -195,7 +195,8 @@ def _is_chosen(candidate: Candidate, channel: ChannelChoice) -> bool:
     return channel is ChannelChoice.BOTH or candidate.identifier.channel.label == channel.value
 
 
-def _nothing_usable(folders: Sequence[str | Path], channel: ChannelChoice, scan: Scan) -> str:
+def nothing_usable(folders: Sequence[str | Path], channel: ChannelChoice, scan: Scan) -> str:
+    """Return one line that says why a scan found no clip, and what to do where the other channel has some."""
     where = ", ".join(map(str, folders))
     if scan.n_other_channel:
         other = VocalChannel.SONG if channel is ChannelChoice.SPEECH else VocalChannel.SPEECH
