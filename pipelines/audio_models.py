@@ -6,7 +6,7 @@ import sys
 
 import pandas as pd
 
-from ravdess_mm.audio.features import FEATURES_SCHEMA
+from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import make_folds, restrict_folds

@@ -47,7 +47,7 @@ def make_catalog(run: RunFolder) -> pd.DataFrame:
 
 def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
     """Compute the feature table of the voices."""
-    from ravdess_mm.audio.features import FEATURES_SCHEMA, build_feature_table
+    from ravdess_mm.audio.table import FEATURES_SCHEMA, build_feature_table
 
     settings = run.settings
     table_path, rejected_path = run.features_path, run.features_path.with_name("rejected.parquet")
@@ -101,7 +101,7 @@ def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
         "video-frames",
         work=work,
         inputs={"clips": data_fingerprint(clips), "frame_step": settings.frame_step, "crop": settings.crop},
-        outputs=[*store_files(run.frames_dir), rejected_path],
+        outputs=[run.frames_card_path, rejected_path],
         source=["video/decode.py", "video/frames.py"],
         libraries=["av", "opencv-python-headless"],
     )

@@ -10,7 +10,7 @@ from ravdess_mm.corpus.splits import make_folds, restrict_folds
 from ravdess_mm.predictions import write_predictions
 from ravdess_mm.runs import RunFolder, stage_main
 from ravdess_mm.store import read_table, write_table
-from ravdess_mm.video.frames import FrameStore, store_files
+from ravdess_mm.video.frames import FrameStore
 
 NAME = "video-cnn"
 
@@ -48,7 +48,7 @@ def train(run: RunFolder) -> None:
             "net": settings.net,
             "seed": settings.seed,
         },
-        files=store_files(run.frames_dir),
+        files=[run.frames_card_path],
         outputs=[run.predictions_path(NAME), frame_predictions_path],
         source=["video", "bundle.py", "corpus/splits.py"],
         libraries=["keras", "tensorflow"],
@@ -59,7 +59,7 @@ def video_cnn(settings: Settings) -> None:
     """Train the video network of a run; needs its frames."""
     run = RunFolder(settings)
     run.need(run.catalog_path, stage="features")
-    if not all(path.is_file() for path in store_files(run.frames_dir)):
+    if not run.frames_card_path.is_file():
         run.skip(NAME, "there is no video in the data", run.predictions_path(NAME))
         return
     train(run)

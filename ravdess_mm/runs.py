@@ -79,6 +79,8 @@ class RunFolder:
         self.rejected_path = self.root / "rejected.parquet"
         self.features_path = self.root / "audio" / "features.parquet"
         self.frames_dir = self.root / "video" / "frames"
+        # written last and holds the fingerprint of all frames, so it stands for the gigabytes beside it
+        self.frames_card_path = self.frames_dir / "store.json"
         self.models_dir = self.root / "models"
         self.predictions_dir = self.root / "predictions"
         self.metrics_path = self.root / "metrics.json"

@@ -29,6 +29,7 @@ from ravdess_mm.store import fingerprint, read_table, source_fingerprint, write_
 
 logger = logging.getLogger(__name__)
 
+FEATURES_SCHEMA: Final = "audio-features/1"
 CACHE_SCHEMA: Final = "audio-feature-cache/1"
 CLIPS_PER_PART: Final = 64
 FEATURE_LIBRARIES: Final[tuple[str, ...]] = ("av", "librosa", "numpy", "scipy", "soundfile", "soxr")
