@@ -16,6 +16,9 @@ import numpy.typing as npt
 
 from ravdess_mm.errors import InputError
 
+FRAMES_NAME: Final = "frames.npy"
+TAKES_NAME: Final = "takes.jsonl"
+
 _HEADER_BYTES: Final = 128  # numpy pads its header so that the first axis can grow in place
 
 
@@ -145,8 +148,8 @@ class Appender:
         self._journal.flush()
         self.takes.append(found)
 
-    def finish(self, name: str) -> tuple[str, str]:
-        """Write the array's header, name both files after `name` and return the two file names."""
+    def finish(self) -> None:
+        """Write the array's header and give both files their final names."""
         header = io.BytesIO()
         shape = (self.n_frames, self._size_px, self._size_px)
         np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -157,10 +160,8 @@ class Appender:
         for handle in (self._frames, self._journal):
             handle.flush()
             os.fsync(handle.fileno())
-        names = f"frames-{name}.npy", f"takes-{name}.jsonl"
-        self._frames_path.replace(self._folder / names[0])
-        self._journal_path.replace(self._folder / names[1])
-        return names
+        self._frames_path.replace(self._folder / FRAMES_NAME)
+        self._journal_path.replace(self._folder / TAKES_NAME)
 
 
 def _line(found: TakeFrames) -> bytes:

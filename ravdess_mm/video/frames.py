@@ -1,8 +1,8 @@
 """The on-disk frame store: sampled frames of all takes in one memory-mapped array.
 
-A store is a folder of three files. ``store.json`` names the other two and is written last, so a reader sees the old
-store or the new one and never a mixture: ``frames-<id>.npy``, uint8 [n_frames, 256, 256], and ``takes-<id>.jsonl``,
-one line a take in the order of takes: which clips were tried, which failed and why, which frames follow.
+A store is a folder of three files: ``frames.npy``, uint8 [n_frames, 256, 256]; ``takes.jsonl``, one line a take in
+the order of takes: which clips were tried, which failed and why, which frames follow; and ``store.json``, written
+last, with the fingerprint of the takes, so that a mixture of an old store and a new one is seen for what it is.
 
 A build walks the takes in order and appends. What a killed build had appended is kept by the next one, as far as the
 takes and their clips are the same; what an earlier store holds is copied. So the bytes do not depend on how many
@@ -11,13 +11,11 @@ processes worked, in which order the files were listed, or how often the build w
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,16 +26,16 @@ from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.store import fingerprint, read_json, write_json
-from ravdess_mm.video.appending import Appender, TakeFrames, read_takes
+from ravdess_mm.video.appending import FRAMES_NAME, TAKES_NAME, Appender, TakeFrames, read_takes
 from ravdess_mm.video.decode import iter_frames
 from ravdess_mm.video.gray import resize_area
+from ravdess_mm.video.planning import TakePlan, plan_takes
 
 FRAME_SIZE_PX: Final = 256
 """Width and height of a stored frame."""
 SCHEMA: Final = "frames/1"
 
-_DECODING: Final = 1
-"""Raise this number when the same clip would give other frames: stores made before are then rebuilt."""
+_CARD: Final = "store.json"
 
 
 @dataclass(frozen=True)
@@ -59,52 +57,26 @@ class FrameStoreBuild:
     n_frames: int
 
 
-@dataclass(frozen=True)
-class _Clip:
-    path: str
-    key: str
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A take and the clips that show it, best first."""
-
-    take: str
-    clips: tuple[_Clip, ...]
-
-    def agrees_with(self, found: TakeFrames) -> bool:
-        """Return whether `found` is what decoding these clips would give."""
-        keys = tuple(clip.key for clip in self.clips)
-        tried = found.tried
-        return (
-            found.take == self.take and keys[: len(tried)] == tried and (bool(found.numbers) or keys == tried)
-        )
-
-    def rejections(self, found: TakeFrames) -> list[dict[str, str]]:
-        """Return a row of ``rejected.parquet`` for each clip that failed."""
-        return [
-            {"path": clip.path, "reason": reason, "stage": "video"}
-            for clip, reason in zip(self.clips, found.failures, strict=False)
-        ]
-
-
 class FrameStore:
     """A finished frame store, open for reading.
 
-    Parameters
+    Attributes
     ----------
-    folder : Path
-        The folder of the store.
     frames_path : Path
         The array, ``.npy``.
     takes : tuple of TakeFrames
         What it holds, in its order.
+    frame_step : int
+        Every which frame was kept.
+    crop : Crop
+        What part of a frame was kept.
     """
 
-    def __init__(self, folder: Path, frames_path: Path, takes: tuple[TakeFrames, ...]) -> None:
-        self.folder = folder
-        self.frames_path = frames_path
+    def __init__(self, folder: Path, card: dict[str, Any], takes: tuple[TakeFrames, ...]) -> None:
+        self.frames_path = folder / FRAMES_NAME
         self.takes = takes
+        self.frame_step = int(card["frame_step"])
+        self.crop = Crop(card["crop"])
 
     @classmethod
     def open(cls, folder: str | Path) -> FrameStore:
@@ -113,18 +85,17 @@ class FrameStore:
         Raises
         ------
         InputError
-            If there is no finished store of this schema, or a part of it is missing or has another size.
+            If there is no finished store of this schema, or a part of it is missing or is not the one written.
         """
         folder = Path(folder)
-        card = read_json(folder / "store.json")
+        card = read_json(folder / _CARD)
         if not isinstance(card, dict) or card.get("schema") != SCHEMA:
             raise InputError(f"{folder}: not a frame store of schema {SCHEMA!r}")
-        frames_path, takes_path = folder / card["frames"], folder / card["takes"]
-        if not (frames_path.is_file() and takes_path.is_file()):
+        if not all(path.is_file() for path in store_files(folder)):
             raise InputError(f"{folder}: the frame store is not complete; build it again")
-        store = cls(folder, frames_path, read_takes(takes_path))
-        if frames_path.stat().st_size != Appender.size_of(store.n_frames, FRAME_SIZE_PX):
-            raise InputError(f"{frames_path}: is not {store.n_frames} frames long; build the store again")
+        store = cls(folder, card, read_takes(folder / TAKES_NAME))
+        if store.fingerprint != card["fingerprint"] or not store._has_its_size():
+            raise InputError(f"{folder}: the frame store is damaged; build it again")
         return store
 
     @property
@@ -136,6 +107,9 @@ class FrameStore:
     def fingerprint(self) -> str:
         """Hexadecimal hash of what the store holds: equal for equal frames of equal takes."""
         return _fingerprint(self.takes)
+
+    def _has_its_size(self) -> bool:
+        return self.frames_path.stat().st_size == Appender.size_of(self.n_frames, FRAME_SIZE_PX)
 
     @cached_property
     def frames(self) -> npt.NDArray[np.uint8]:
@@ -178,6 +152,12 @@ class FrameStore:
         return out
 
 
+def store_files(folder: str | Path) -> tuple[Path, Path, Path]:
+    """Return the files of the store in a folder, whether or not they are there."""
+    folder = Path(folder)
+    return folder / FRAMES_NAME, folder / TAKES_NAME, folder / _CARD
+
+
 def build_frame_store(
     clips: pd.DataFrame,
     folder: str | Path,
@@ -218,31 +198,16 @@ def build_frame_store(
         raise InputError(f"CROP={crop.value} is not available; allowed: none")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    plans = _plan(clips, frame_step=frame_step, crop=crop)
+    plans = plan_takes(clips, frame_step=frame_step, crop=crop)
     with FileLock(folder / ".lock"):
         earlier = _open_if_there(folder)
         n_computed = 0
         if earlier is None or not _is_current(earlier, plans):
-            n_computed = _append_all(plans, folder, earlier, frame_step, jobs, backend)
+            n_computed = _append_all(plans, folder, earlier, frame_step, crop, jobs, backend)
         store = FrameStore.open(folder)
     rejected = [row for plan, found in zip(plans, store.takes, strict=True) for row in plan.rejections(found)]
     table = pd.DataFrame(rejected, columns=["path", "reason", "stage"]).sort_values("path", ignore_index=True)
     return FrameStoreBuild(table.astype("str"), n_computed, store.n_frames)
-
-
-def _plan(clips: pd.DataFrame, *, frame_step: int, crop: Crop) -> list[_Plan]:
-    versions = [version("av"), version("opencv-python-headless")]
-    usable = clips[clips["has_video"].astype(bool)]
-    usable = usable[usable["take"].isin(usable.loc[usable["face"].astype(bool), "take"])]
-    usable = usable.assign(later=~usable["face"].astype(bool)).sort_values(
-        ["take", "later", "modality", "path"]
-    )
-    plans = []
-    for take, group in usable.groupby("take", sort=True):
-        keys = [fingerprint(sha256, frame_step, crop, _DECODING, versions) for sha256 in group["sha256"]]
-        paths = [str(path) for path in group["path"]]
-        plans.append(_Plan(str(take), tuple(map(_Clip, paths, keys))))
-    return plans
 
 
 def _open_if_there(folder: Path) -> FrameStore | None:
@@ -252,12 +217,18 @@ def _open_if_there(folder: Path) -> FrameStore | None:
         return None
 
 
-def _is_current(store: FrameStore, plans: list[_Plan]) -> bool:
-    return len(store.takes) == len(plans) and all(map(_Plan.agrees_with, plans, store.takes))
+def _is_current(store: FrameStore, plans: list[TakePlan]) -> bool:
+    return len(store.takes) == len(plans) and all(map(TakePlan.agrees_with, plans, store.takes))
 
 
 def _append_all(
-    plans: list[_Plan], folder: Path, earlier: FrameStore | None, frame_step: int, jobs: int, backend: Backend
+    plans: list[TakePlan],
+    folder: Path,
+    earlier: FrameStore | None,
+    frame_step: int,
+    crop: Crop,
+    jobs: int,
+    backend: Backend,
 ) -> int:
     """Write the store anew: kept by a killed build, copied from the earlier store, or decoded. Return how many."""
     old: dict[str, tuple[TakeFrames, int]] = {}
@@ -285,15 +256,18 @@ def _append_all(
                 found, images = next(decoded)
                 n_computed += len(found.tried)
                 appender.append(found, images)
-        names = appender.finish(_fingerprint(appender.takes)[:16])
-    write_json(folder / "store.json", {"schema": SCHEMA, "frames": names[0], "takes": names[1]})
-    for stale in (*folder.glob("frames-*.npy"), *folder.glob("takes-*.jsonl")):
-        if stale.name not in names:
-            os.unlink(stale)
+        appender.finish()
+    card = {
+        "schema": SCHEMA,
+        "fingerprint": _fingerprint(appender.takes),
+        "frame_step": frame_step,
+        "crop": crop,
+    }
+    write_json(folder / _CARD, card)
     return n_computed
 
 
-def _decode_take(plan: _Plan, *, frame_step: int) -> tuple[TakeFrames, npt.NDArray[np.uint8]]:
+def _decode_take(plan: TakePlan, *, frame_step: int) -> tuple[TakeFrames, npt.NDArray[np.uint8]]:
     """Sample the first clip of a take that can be used; runs in a worker process."""
     found = TakeFrames(plan.take)
     for clip in plan.clips:

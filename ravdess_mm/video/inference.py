@@ -1,0 +1,137 @@
+"""A trained network answers: probabilities for frames, tables for takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ravdess_mm.bundle import read_bundle
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.errors import BundleError, InputError
+from ravdess_mm.predictions import PROBABILITIES
+from ravdess_mm.video.calibration import Probabilities, soften
+from ravdess_mm.video.frames import FrameStore
+
+FRAME_PREDICTIONS_SCHEMA: Final = "frame-predictions/1"
+KIND: Final = "video-cnn"
+NETWORK_PART: Final = "network.keras"
+
+_BATCH: Final = 64
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network and the temperature of its answers.
+
+    Attributes
+    ----------
+    model : keras.Model
+        Frames to probabilities.
+    temperature : float
+        Chosen on validation actors; see :func:`ravdess_mm.video.calibration.fit_temperature`.
+    card : dict
+        What was written beside it: actors trained on, frame step, crop, ...
+    """
+
+    model: Any
+    temperature: float
+    card: dict[str, Any]
+
+    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Probabilities:
+        """Return calibrated probabilities [shape=(n, 8)], in the order of `EMOTIONS`; see `predict_frames`."""
+        return predict_frames(self.model, frames, temperature=self.temperature)
+
+
+def load_network(folder: str | Path) -> TrainedNetwork:
+    """Load the network of one fold.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A bundle, such as ``models/video-cnn/holdout``.
+
+    Raises
+    ------
+    BundleError
+        If it is not a sound bundle, or not of a video network.
+    """
+    bundle = read_bundle(folder)
+    if bundle.kind != KIND:
+        raise BundleError(f"{folder}: the bundle holds a {bundle.kind!r}; expected {KIND!r}")
+    if bundle.emotions != EMOTIONS:
+        raise BundleError(f"{folder}: the outputs are {', '.join(bundle.emotions)}; expected {', '.join(EMOTIONS)}")
+    return TrainedNetwork(bundle.load_network(NETWORK_PART), float(bundle.card["temperature"]), bundle.card)
+
+
+def predict_frames(model: Any, frames: npt.NDArray[np.uint8], *, temperature: float = 1.0) -> Probabilities:
+    """Return the probabilities of frames.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Input uint8 [shape=(n, height, width, 1)].
+    frames : numpy.ndarray [shape=(n, height, width), dtype=uint8]
+        Gray, 0-255, prepared as the frames the model was trained on.
+    temperature : float
+        Divides the logits; 1 changes nothing.
+
+    Returns
+    -------
+    numpy.ndarray [shape=(n, 8)]
+        Rows sum to 1.
+
+    Raises
+    ------
+    InputError
+        If the frames have another shape or type.
+    """
+    expected = tuple(model.input_shape[1:3])
+    if frames.ndim != 3 or frames.shape[1:] != expected or frames.dtype != np.uint8:
+        raise InputError(f"frames are {frames.dtype} {frames.shape}; expected uint8 (n, {expected[0]}, {expected[1]})")
+    parts = [np.empty((0, model.output_shape[-1]))]
+    for start in range(0, len(frames), _BATCH):
+        parts.append(np.asarray(model.predict_on_batch(frames[start : start + _BATCH, ..., None])))
+    return soften(np.concatenate(parts), temperature)
+
+
+def predict_rows(model: Any, store: FrameStore, rows: npt.NDArray[np.int64]) -> Probabilities:
+    """Return the probabilities [shape=(len(rows), 8)] of frames of a store, read a few at a time."""
+    parts = [np.empty((0, len(EMOTIONS)))]
+    for start in range(0, len(rows), _BATCH):
+        parts.append(predict_frames(model, store.read(rows[start : start + _BATCH])))
+    return np.concatenate(parts)
+
+
+def frame_table(index: pd.DataFrame, probabilities: Probabilities, *, fold: int, role: str) -> pd.DataFrame:
+    """Build the table of frame predictions.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        Rows of a store's index.
+    probabilities : numpy.ndarray [shape=(len(index), 8)]
+        In the order of `EMOTIONS`.
+    fold : int
+        Number of the fold; -1 for a plain holdout.
+    role : {"test", "oof"}
+        As in the prediction table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        take, actor, emotion, fold, role, frame_number, time_s, ``p_neutral`` ... ``p_surprised``, and the two most
+        probable labels, `top1` and `top2`.
+    """
+    table = index[["take", "actor", "emotion"]].reset_index(drop=True)
+    table = table.assign(fold=np.int64(fold), role=role)
+    table[["frame_number", "time_s"]] = index[["frame_number", "time_s"]].reset_index(drop=True)
+    table[list(PROBABILITIES)] = probabilities
+    ranked = np.argsort(-probabilities, axis=1, kind="stable")
+    for place in (0, 1):
+        table[f"top{place + 1}"] = np.array(EMOTIONS, dtype=object)[ranked[:, place]]
+    return table.astype({"role": "str", "top1": "str", "top2": "str"})

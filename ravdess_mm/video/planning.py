@@ -1,0 +1,72 @@
+"""Which clips show which take, best first, and whether what is there is what they would give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+import pandas as pd
+
+from ravdess_mm.config import Crop
+from ravdess_mm.store import fingerprint
+from ravdess_mm.video.appending import TakeFrames
+
+_DECODING: Final = 1
+"""Raise this number when the same clip would give other frames: stores made before are then rebuilt."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A clip, and the key of what decoding it gives: its content, how it is sampled, and by which decoder."""
+
+    path: str
+    key: str
+
+
+@dataclass(frozen=True)
+class TakePlan:
+    """A take and the clips that show it, best first."""
+
+    take: str
+    clips: tuple[Candidate, ...]
+
+    def agrees_with(self, found: TakeFrames) -> bool:
+        """Return whether `found` is what decoding these clips would give."""
+        keys = tuple(clip.key for clip in self.clips)
+        tried = found.tried
+        return found.take == self.take and keys[: len(tried)] == tried and (bool(found.numbers) or keys == tried)
+
+    def rejections(self, found: TakeFrames) -> list[dict[str, str]]:
+        """Return a row of ``rejected.parquet`` for each clip that failed."""
+        return [
+            {"path": clip.path, "reason": reason, "stage": "video"}
+            for clip, reason in zip(self.clips, found.failures, strict=False)
+        ]
+
+
+def plan_takes(clips: pd.DataFrame, *, frame_step: int, crop: Crop) -> list[TakePlan]:
+    """Plan every take that has a clip for the video branch, in the order of takes.
+
+    Parameters
+    ----------
+    clips : pandas.DataFrame
+        The catalog: columns take, path, sha256, modality, has_video, face.
+    frame_step, crop
+        How clips are sampled.
+
+    Returns
+    -------
+    list of TakePlan
+        The clip marked `face` is each take's first candidate, its other clips with a video track follow.
+    """
+    versions = [version("av"), version("opencv-python-headless")]
+    usable = clips[clips["has_video"].astype(bool)]
+    usable = usable[usable["take"].isin(usable.loc[usable["face"].astype(bool), "take"])]
+    usable = usable.assign(later=~usable["face"].astype(bool)).sort_values(["take", "later", "modality", "path"])
+    plans = []
+    for take, group in usable.groupby("take", sort=True):
+        keys = [fingerprint(sha256, frame_step, crop, _DECODING, versions) for sha256 in group["sha256"]]
+        paths = [str(path) for path in group["path"]]
+        plans.append(TakePlan(str(take), tuple(map(Candidate, paths, keys))))
+    return plans
