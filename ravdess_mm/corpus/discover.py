@@ -185,12 +185,12 @@ def _walk_one(
             continue
         for name in names:
             path = folder / name
-            # not DirEntry.is_dir, which raises on a link to itself
+            # the functions of os.path, unlike those of Path, never raise: on a link to itself or without permission
             if not os.path.isdir(path):
                 files.append(FoundFile(path, depth))
             elif name.startswith("."):
                 rejections.append(Rejection(printable(path), "hidden folder", Fault.FOREIGN))
-            elif not path.is_symlink():
+            elif not os.path.islink(path):
                 waiting.append((path, depth + 1))
             elif os.path.join(target, "").startswith(os.path.join(os.path.realpath(path), "")):
                 rejections.append(Rejection(printable(path), "a link to a folder it lies in", Fault.FOREIGN))
@@ -213,7 +213,7 @@ def _classify(file: FoundFile) -> Candidate | Rejection:
     try:
         status = path.stat()
     except OSError as error:
-        kind = "broken link" if path.is_symlink() else "cannot be read"
+        kind = "broken link" if os.path.islink(path) else "cannot be read"
         return Rejection(shown, f"{kind}: {os_reason(error)}", Fault.BROKEN, str(identifier))
     if not stat.S_ISREG(status.st_mode):
         return Rejection(shown, "not a regular file", Fault.FOREIGN)
@@ -226,8 +226,8 @@ def _classify(file: FoundFile) -> Candidate | Rejection:
 
 def _drop_aliases(candidates: list[Candidate]) -> tuple[list[Candidate], list[Rejection]]:
     """Keep one path of each file that links make visible under several."""
-    linked = [candidate for candidate in candidates if candidate.path.is_symlink()]
-    kept = [candidate for candidate in candidates if not candidate.path.is_symlink()]
+    linked = [candidate for candidate in candidates if os.path.islink(candidate.path)]
+    kept = [candidate for candidate in candidates if not os.path.islink(candidate.path)]
     at = {os.path.realpath(candidate.path): candidate.path for candidate in kept} if linked else {}
     rejections: list[Rejection] = []
     for candidate in sorted(linked, key=lambda candidate: (candidate.depth, candidate.path)):
