@@ -11,6 +11,7 @@ import pandas as pd
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, build_catalog, data_fingerprint
 from ravdess_mm.corpus.sample import SYNTHETIC_NOTE, ensure_sample
+from ravdess_mm.corpus.splits import make_folds
 from ravdess_mm.errors import InputError
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder, stage_main
 from ravdess_mm.store import read_table, write_table
@@ -122,10 +123,12 @@ def features(settings: Settings) -> None:
     clips = make_catalog(run)
     if not (clips["voice"].any() or clips["face"].any()):
         raise InputError(f"no clip of channel {settings.channel.value!r} can be used; reasons: {run.rejected_path}")
+    folds = make_folds(settings.protocol, clips["actor"], test_actors=settings.test_actors)
     make_audio_features(run, clips)
     make_frames(run, clips)
     gather_rejected(run)
     run.update_record(data_fingerprint=data_fingerprint(clips))
+    run.record_folds(folds)
 
 
 if __name__ == "__main__":

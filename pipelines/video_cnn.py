@@ -6,8 +6,9 @@ import sys
 
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
-from ravdess_mm.corpus.splits import make_folds, restrict_folds
-from ravdess_mm.predictions import write_predictions
+from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.errors import InputError
+from ravdess_mm.predictions import read_predictions, rows_out_of_fold, write_predictions
 from ravdess_mm.runs import RunFolder, stage_main
 from ravdess_mm.store import read_table, write_table
 from ravdess_mm.video.frames import FrameStore
@@ -15,20 +16,17 @@ from ravdess_mm.video.frames import FrameStore
 NAME = "video-cnn"
 
 
-def train(run: RunFolder) -> None:
+def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
     """Train the network on every fold and predict the takes nobody trained on."""
     settings = run.settings
-    clips = read_table(run.catalog_path, schema=CATALOG_SCHEMA)
     frame_predictions_path = run.models_dir / NAME / "frames.parquet"
 
     def work() -> None:
         from ravdess_mm.video.training import FRAME_PREDICTIONS_SCHEMA, run_network
 
-        store = FrameStore.open(run.frames_dir)
-        folds = make_folds(settings.protocol, clips["actor"], test_actors=settings.test_actors)
         trained = run_network(
             store,
-            restrict_folds(folds, store.index["actor"]),
+            folds,
             net=settings.net,
             settings=settings.cnn,
             seed=settings.seed,
@@ -41,9 +39,7 @@ def train(run: RunFolder) -> None:
         NAME,
         work=work,
         inputs={
-            "actors": sorted(set(clips["actor"])),
-            "protocol": settings.protocol,
-            "test_actors": settings.test_actors,
+            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
             "cnn": settings.cnn.model_dump(),
             "net": settings.net,
             "seed": settings.seed,
@@ -59,11 +55,22 @@ def video_cnn(settings: Settings) -> None:
     """Train the video network of a run; needs its frames."""
     run = RunFolder(settings)
     run.need(run.catalog_path, stage="features")
-    if not run.frames_card_path.is_file():
-        run.skip(NAME, "there is no video in the data", run.predictions_path(NAME))
+    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
+    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
+    try:
+        if not run.frames_card_path.is_file():
+            raise InputError("there is no video in the data")
+        store = FrameStore.open(run.frames_dir)
+        own_folds = restrict_folds(folds, store.index["actor"])
+    except InputError as reason:
+        run.skip(NAME, str(reason), run.predictions_path(NAME))
         return
-    train(run)
-    run.update_record()
+    train(run, store, own_folds)
+    held_aside = rows_out_of_fold(read_predictions(run.predictions_path(NAME)))
+    validation = {
+        fold.number: sorted(set(held_aside.loc[held_aside["fold"] == fold.number, "actor"])) for fold in folds
+    }
+    run.record_folds(folds, validation=validation)
 
 
 if __name__ == "__main__":

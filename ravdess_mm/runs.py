@@ -22,6 +22,7 @@ import pandas as pd
 
 from ravdess_mm._version import __version__
 from ravdess_mm.config import MAKE_VARIABLES, Settings, load_settings
+from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, RavdessError
 from ravdess_mm.progress import set_up_logging
 from ravdess_mm.store import (
@@ -206,7 +207,12 @@ class RunFolder:
         logger.warning("%s: left out; %s", name, reason)
         for path in outputs:
             path.unlink(missing_ok=True)
-        record = {"key": None, "outputs": {}, "seconds": 0.0, "messages": [f"{name} was left out: {reason}"]}
+        record: dict[str, Any] = {
+            "key": None,
+            "outputs": {},
+            "seconds": 0.0,
+            "messages": [f"{name} was left out: {reason}"],
+        }
         write_json(self.stages_dir / f"{name}.json", record)
 
     def update_record(self, **facts: Any) -> None:
@@ -228,6 +234,21 @@ class RunFolder:
                 messages=self.messages(),
             )
             write_json(self.record_path, known)
+
+    def record_folds(self, folds: Iterable[Fold], *, validation: Mapping[int, Sequence[int]] | None = None) -> None:
+        """Keep in ``run.json`` which actors are where; `validation` are those of the video network, by fold."""
+        known = validation or {}
+        self.update_record(
+            folds=[
+                {
+                    "number": fold.number,
+                    "train": fold.train,
+                    "validation": list(known.get(fold.number, ())),
+                    "test": fold.test,
+                }
+                for fold in folds
+            ]
+        )
 
     def _stage_records(self) -> dict[str, dict[str, Any]]:
         return {path.stem: read_json(path) for path in sorted(self.stages_dir.glob("*.json"))}

@@ -1,0 +1,88 @@
+"""A tiny corpus and tiny budgets, run through the real Makefile."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ravdess_mm.corpus.sample import make_sample
+from ravdess_mm.store import hash_file
+
+ROOT = Path(__file__).parents[2]
+
+TINY = """
+artifacts_dir = "{folder}/artifacts"
+reports_dir = "{folder}/reports"
+bootstrap_draws = 200
+
+[search]
+draws = 2
+refine = false
+models = ["svc"]
+
+[cnn]
+epochs = 1
+steps_per_epoch = 2
+batch_size = 4
+"""
+
+
+@dataclass
+class Project:
+    """One folder for the artifacts and reports of some runs."""
+
+    folder: Path
+
+    def make(self, target: str, **variables: object) -> subprocess.CompletedProcess[str]:
+        """Run a make target of the checkout with tiny budgets; returns the finished process."""
+        config = self.folder / "tiny.toml"
+        words = {"CONFIG": config, "JOBS": 1, **variables}
+        command = ["make", "--silent", target, *(f"{name}={value}" for name, value in words.items())]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    def run_folder(self, name: str) -> Path:
+        """Return the artifacts of a run."""
+        return self.folder / "artifacts" / name
+
+    def hashes(self, name: str) -> dict[str, str]:
+        """Return the content of what a run must reproduce to the byte."""
+        folder = self.run_folder(name)
+        files = [folder / "catalog.parquet", folder / "metrics.json", *folder.glob("predictions/*.parquet")]
+        return {path.relative_to(folder).as_posix(): hash_file(path) for path in sorted(files)}
+
+
+@pytest.fixture
+def new_project(tmp_path: Path) -> Callable[[], Project]:
+    """Make empty projects."""
+
+    def make() -> Project:
+        folder = tmp_path / f"project-{len(list(tmp_path.glob('project-*')))}"
+        folder.mkdir()
+        (folder / "tiny.toml").write_text(TINY.format(folder=folder))
+        return Project(folder)
+
+    return make
+
+
+@pytest.fixture
+def project(new_project: Callable[[], Project]) -> Project:
+    """One empty project."""
+    return new_project()
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four synthetic actors, two men and two women."""
+    return make_sample(tmp_path_factory.mktemp("corpus") / "clips", actors=range(1, 5), jobs=1)
+
+
+def as_data(*folders: Path) -> str:
+    """Return folders as the value of DATA."""
+    return shlex.join(str(folder) for folder in folders)
