@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from ravdess_mm.predictions import prediction_table
 
+# the same examples every time, and no failure because a machine is busy
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
 REAL_DATA = Path(os.environ.get("RAVDESS_MM_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _logs_reach_pytest() -> Iterator[None]:
+    """Undo what a command run in this process did to the package's logger, so that `caplog` sees its messages."""
+    logger = logging.getLogger("ravdess_mm")
+    logger.propagate = True
+    yield
+    logger.handlers.clear()
+    logger.propagate = True
 
 
 @pytest.fixture(scope="session")
