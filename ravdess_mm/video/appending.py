@@ -97,6 +97,7 @@ class Appender:
             self.takes = list(read_takes(self._journal_path))
         self._frames = self._frames_path.open("r+b" if self.takes else "w+b")
         self._journal = self._journal_path.open("r+b" if self.takes else "w+b")
+        self.keep_while(lambda place, found: True)
         return self
 
     def __exit__(
@@ -121,7 +122,10 @@ class Appender:
         return sum(len(found.numbers) for found in self.takes)
 
     def keep_while(self, is_right: Callable[[int, TakeFrames], bool]) -> None:
-        """Keep what a killed build appended up to the first take that `is_right` refuses, and cut off the rest."""
+        """Keep what a killed build appended up to the first take that `is_right` refuses, and cut off the rest.
+
+        Takes whose frames are not all on disk are cut off in any case.
+        """
         kept: list[TakeFrames] = []
         on_disk = os.fstat(self._frames.fileno()).st_size
         n_frames = 0

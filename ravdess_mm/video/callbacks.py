@@ -141,7 +141,7 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
                 {name: _plain(getattr(callback, name)) for name in _COUNTERS if hasattr(callback, name)}
                 for callback in self._others
             ],
-            variables=[np.asarray(keras.ops.convert_to_numpy(variable)) for variable in self._variables()],
+            variables=[np.asarray(keras.ops.convert_to_numpy(variable.value)) for variable in self._variables()],
         )
         self.state.write(self._path)
 

@@ -10,14 +10,17 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
+
+from ravdess_mm.corpus.identifier import Take
+from ravdess_mm.store import hash_file
+from ravdess_mm.video.frames import FrameStore, build_frame_store
 
 VideoMaker = Callable[..., Path]
 
 
-def moving_pictures(
-    n_frames: int, *, height: int = 48, width: int = 64, seed: int = 0
-) -> npt.NDArray[np.uint8]:
+def moving_pictures(n_frames: int, *, height: int = 48, width: int = 64, seed: int = 0) -> npt.NDArray[np.uint8]:
     """Return smooth gray pictures that move, so that every codec has something to predict from."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
@@ -65,18 +68,47 @@ def write_video(
 @pytest.fixture
 def video_tools() -> SimpleNamespace:
     """Return the functions behind `make_video`."""
-    return SimpleNamespace(moving_pictures=moving_pictures, write_video=write_video)
+    return SimpleNamespace(
+        moving_pictures=moving_pictures, write_video=write_video, write_store=write_store, takes_of=takes_of
+    )
 
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> VideoMaker:
     """Return a function (name, n_frames, **options) that writes a tiny video and returns its path."""
 
-    def make(
-        name: str, n_frames: int = 50, *, height: int = 48, width: int = 64, seed: int = 0, **options
-    ) -> Path:
+    def make(name: str, n_frames: int = 50, *, height: int = 48, width: int = 64, seed: int = 0, **options) -> Path:
         pictures = moving_pictures(n_frames, height=height, width=width, seed=seed)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         return write_video(tmp_path / name, pictures, **options)
 
     return make
+
+
+def write_store(folder: Path, takes: Sequence[str], *, n_frames: int = 3) -> FrameStore:
+    """Build a store from clips whose frames show the emotion as the place of a bright bar."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for take in takes:
+        pictures = rng.integers(0, 80, (n_frames, 64, 64)).astype(np.uint8)
+        place = 8 * (Take.parse(take).emotion - 1)
+        pictures[:, place : place + 8] += 150
+        path = folder / "clips" / f"01-{take}.avi"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_video(path, pictures, codec="mjpeg", pix_fmt="yuvj420p")
+        rows.append({"path": str(path), "take": take, "sha256": hash_file(path), "modality": "full-av"})
+    clips = pd.DataFrame(rows).assign(has_video=True, face=True)
+    build_frame_store(clips, folder / "frames", frame_step=1, jobs=1)
+    return FrameStore.open(folder / "frames")
+
+
+def takes_of(actors: Sequence[int], emotions: Sequence[int] = (1, 3, 5)) -> list[str]:
+    """Return two takes of each emotion and actor."""
+    return [f"01-{e:02d}-01-0{s}-01-{a:02d}" for a in actors for e in emotions for s in (1, 2)]
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
+    """Return a store of five actors, three emotions, two takes each and three frames a take."""
+    folder = tmp_path_factory.mktemp("store")
+    return write_store(folder, takes_of((1, 2, 3, 4, 5)))
