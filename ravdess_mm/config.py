@@ -70,6 +70,7 @@ class Rule(StrEnum):
     MEAN = "mean"
     PRODUCT = "product"
     WEIGHTED = "weighted"
+    STACKING = "stacking"
 
 
 class Backend(StrEnum):
@@ -140,7 +141,7 @@ class Settings(_Section):
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
     net: Net = Field(Net.SEED, description="network of the video branch: seed")
-    rule: Rule = Field(Rule.WEIGHTED, description="how branches are fused: mean, product or weighted")
+    rule: Rule = Field(Rule.WEIGHTED, description="how branches are fused: mean, product, weighted or stacking")
     jobs: int = Field(-1, description="processes; -1 for one a core")
     backend: Backend = Field(Backend.LOKY, description="what spreads the work: loky or dask")
     seed: int = Field(20, ge=0, lt=2**32, description="seed of everything random")

@@ -1,0 +1,202 @@
+"""The takes of one fold, fused by what may be learned for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ravdess_mm.classifiers.calibration import fit_temperature
+from ravdess_mm.config import Rule
+from ravdess_mm.fusion.evidence import Evidence, Floats, at_temperatures, gather_evidence, join_by_take
+from ravdess_mm.fusion.rules import LEARNED_RULES, Combiner, learn_rule
+from ravdess_mm.fusion.selection import choose_model
+from ravdess_mm.fusion.tables import Candidates
+from ravdess_mm.predictions import prediction_table
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A combination of branches, and what was learned for it.
+
+    Attributes
+    ----------
+    sources : tuple of str
+        The branches that are there.
+    combiner : WeightedMean, Product or Stacking
+        How their probabilities become one.
+    n_takes, n_actors : int
+        What it was learned from; 0 for a rule that learns nothing or had nothing to learn from.
+    """
+
+    sources: tuple[str, ...]
+    combiner: Combiner
+    n_takes: int
+    n_actors: int
+
+
+@dataclass(frozen=True)
+class FoldRecipe:
+    """How the test takes of one fold were fused.
+
+    Attributes
+    ----------
+    fold : int
+        -1 for a holdout.
+    models : dict of str to str
+        Branch to the model that speaks for it.
+    temperatures : dict of str to float
+        Branch to the temperature of its probabilities; 1 leaves them as they are.
+    lessons : tuple of Lesson
+        One for each combination of two branches or more that occurs.
+    """
+
+    fold: int
+    models: dict[str, str]
+    temperatures: dict[str, float]
+    lessons: tuple[Lesson, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as what JSON knows."""
+        return {
+            "fold": self.fold,
+            "models": dict(self.models),
+            "temperatures": dict(self.temperatures),
+            "lessons": [
+                {
+                    "sources": list(lesson.sources),
+                    "n_takes": lesson.n_takes,
+                    "n_actors": lesson.n_actors,
+                    **lesson.combiner.to_dict(),
+                }
+                for lesson in self.lessons
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class FusedFold:
+    """The takes of one fold, fused.
+
+    Attributes
+    ----------
+    takes : tuple of str [n]
+        Sorted.
+    probabilities : ndarray [shape=(n, 8)]
+        Rows sum to 1.
+    sources : tuple of str [n]
+        The branches that each answer rests on, such as ``audio+video``.
+    recipe : FoldRecipe
+        How.
+    messages : tuple of str
+        What could not be learned.
+    """
+
+    takes: tuple[str, ...]
+    probabilities: Floats
+    sources: tuple[str, ...]
+    recipe: FoldRecipe
+    messages: tuple[str, ...]
+
+    def to_table(self, *, role: str) -> pd.DataFrame:
+        """Return a prediction table with the column ``sources``."""
+        table = prediction_table(self.takes, self.probabilities, fold=self.recipe.fold, role=role)
+        return table.assign(sources=table["take"].map(dict(zip(self.takes, self.sources, strict=True))))
+
+
+def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, calibrate: bool) -> FusedFold:
+    """Fuse the takes of one fold.
+
+    Parameters
+    ----------
+    scored : Candidates
+        The rows to fuse, each take once a model; branches and models without such rows may be missing.
+    taught : Candidates
+        The tables of the same models, of which the evidence is taken.
+    fold : int
+        Number of the fold; -1 for a holdout.
+    rule : Rule
+        How branches are combined.
+    calibrate : bool
+        Whether each branch is first brought to its temperature.
+    """
+    speakers = _Speakers(scored, taught=taught, fold=fold)
+    messages = list(speakers.messages)
+    temperatures = dict.fromkeys(speakers.models, 1.0)
+    if calibrate:
+        for branch in temperatures:
+            evidence = speakers.evidence((branch,))
+            if len(evidence):
+                temperatures[branch] = fit_temperature(evidence.log_probabilities[:, 0], evidence.labels)
+            else:
+                messages.append(f"{branch}: no out-of-fold rows, so it is not calibrated")
+    rows, values = join_by_take({branch: scored[branch][model] for branch, model in speakers.models.items()})
+    values = at_temperatures(values, list(temperatures.values()))
+    answers = np.empty((len(rows), values.shape[2]))
+    sources = np.empty(len(rows), dtype=object)
+    lessons = []
+    present = ~np.isnan(values).any(axis=2)
+    for pattern in np.unique(present, axis=0)[::-1]:
+        own = (present == pattern).all(axis=1)
+        names = tuple(branch for branch, there in zip(speakers.models, pattern, strict=True) if there)
+        sources[own] = "+".join(names)
+        if len(names) == 1:
+            answers[own] = np.exp(values[own][:, pattern][:, 0])
+            continue
+        evidence = speakers.evidence(names).calibrated([temperatures[name] for name in names])
+        lesson = _learn(rule, evidence)
+        answers[own] = lesson.combiner(values[own][:, pattern])
+        lessons.append(lesson)
+        if rule in LEARNED_RULES and lesson.n_takes == 0:
+            messages.append(f"{'+'.join(names)}: no out-of-fold take in common, so all have equal weight")
+    return FusedFold(
+        takes=tuple(rows["take"]),
+        probabilities=answers,
+        sources=tuple(str(source) for source in sources),
+        recipe=FoldRecipe(fold, speakers.models, temperatures, tuple(lessons)),
+        messages=tuple(messages),
+    )
+
+
+class _Speakers:
+    """The model that speaks for each branch in one fold, and what these models may teach.
+
+    Attributes
+    ----------
+    models : dict of str to str
+        Branch to model.
+    messages : list of str
+        What a reader must know about the choices.
+    """
+
+    def __init__(self, scored: Candidates, *, taught: Candidates, fold: int) -> None:
+        rows = [table for models in scored.values() for table in models.values()]
+        self._actors = sorted({int(actor) for table in rows for actor in table["actor"]})
+        self._fold = fold
+        self._tables: dict[str, pd.DataFrame] = {}
+        self.models: dict[str, str] = {}
+        self.messages: list[str] = []
+        for branch, models in scored.items():
+            candidates = {name: taught[branch][name] for name in models}
+            choice = choose_model(candidates, scored_fold=fold, scored_actors=self._actors)
+            self.models[branch] = choice.model
+            self._tables[branch] = candidates[choice.model]
+            self.messages += [f"{branch}: {choice.message}"] if choice.message else []
+
+    def evidence(self, branches: tuple[str, ...]) -> Evidence:
+        """Return the takes that all of `branches` have out of fold."""
+        tables = {branch: self._tables[branch] for branch in branches}
+        return gather_evidence(tables, scored_fold=self._fold, scored_actors=self._actors)
+
+
+def _learn(rule: Rule, evidence: Evidence) -> Lesson:
+    combiner = learn_rule(rule, evidence)
+    learned = rule in LEARNED_RULES
+    return Lesson(
+        sources=evidence.names,
+        combiner=combiner,
+        n_takes=len(evidence) if learned else 0,
+        n_actors=evidence.n_actors if learned else 0,
+    )

@@ -1,0 +1,112 @@
+"""A recipe read back from disk: what a run taught about fusing, applied to clips of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ravdess_mm.config import Rule
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.errors import BundleError
+from ravdess_mm.fusion.evidence import Floats
+from ravdess_mm.fusion.rules import Combiner, Product, Stacking, WeightedMean
+from ravdess_mm.store import read_json
+
+SCHEMA: Final = "fusion/1"
+FLOOR: Final = 1e-6
+"""Least probability before a logarithm is taken."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one fold of a run fuses its branches.
+
+    Attributes
+    ----------
+    fold : int
+        -1 for a holdout.
+    models : dict of str to str
+        Branch to the model that speaks for it.
+    temperatures : dict of str to float
+        Branch to the temperature of its probabilities.
+    combiners : dict of tuple of str to Combiner
+        How the probabilities of those branches become one.
+    """
+
+    fold: int
+    models: dict[str, str]
+    temperatures: dict[str, float]
+    combiners: dict[tuple[str, ...], Combiner]
+
+    def apply(self, answers: Mapping[str, Floats]) -> Floats:
+        """Fuse the probabilities of one clip.
+
+        Parameters
+        ----------
+        answers : mapping of str to ndarray [shape=(8,)]
+            Branch to probabilities; any of the recipe's branches, at least one.
+
+        Returns
+        -------
+        ndarray [shape=(8,)]
+            Sums to 1. Of one branch alone, its calibrated probabilities; of branches that the run never saw
+            together, their mean.
+        """
+        names = tuple(branch for branch in self.models if branch in answers)
+        logs = np.stack([self._calibrated(branch, answers[branch]) for branch in names])
+        if len(names) == 1:
+            return np.asarray(np.exp(logs[0]))
+        combiner = self.combiners.get(names, WeightedMean((1 / len(names),) * len(names)))
+        return combiner(logs[np.newaxis])[0]
+
+    def _calibrated(self, branch: str, probabilities: Floats) -> Floats:
+        logs = np.log(np.maximum(probabilities, FLOOR)) / self.temperatures.get(branch, 1.0)
+        return np.asarray(logs - np.logaddexp.reduce(logs))
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read the first fold of a ``recipe.json``: the only one of a holdout.
+
+    Raises
+    ------
+    BundleError
+        If the file is no recipe of this schema.
+    InputError
+        If there is no such file.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not content.get("folds"):
+        raise BundleError(f"{path}: not a fusion recipe of schema {SCHEMA!r}")
+    fold = content["folds"][0]
+    rule = Rule(content["rule"])
+    return Recipe(
+        fold=int(fold["fold"]),
+        models=dict(fold["models"]),
+        temperatures={branch: float(value) for branch, value in fold["temperatures"].items()},
+        combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in fold["lessons"]},
+    )
+
+
+def _combiner(rule: Rule, lesson: Mapping[str, Any], path: str | Path) -> Combiner:
+    n_models = len(lesson["sources"])
+    if "weights" in lesson:
+        weights = tuple(float(weight) for weight in lesson["weights"])
+        if len(weights) != n_models:
+            raise BundleError(f"{path}: {len(weights)} weights for {n_models} branches")
+        return WeightedMean(weights)
+    if "coefficients" in lesson:
+        coefficients = np.asarray(lesson["coefficients"], dtype=np.float64)
+        expected = (n_models * len(EMOTIONS), len(EMOTIONS))
+        if coefficients.shape != expected:
+            raise BundleError(f"{path}: coefficients of shape {coefficients.shape}; expected {expected}")
+        return Stacking(
+            tuple(tuple(float(value) for value in row) for row in coefficients),
+            tuple(float(value) for value in lesson["intercepts"]),
+        )
+    if rule in (Rule.PRODUCT, Rule.STACKING):
+        return Product()
+    raise BundleError(f"{path}: rule {rule.value!r} without weights")

@@ -1,0 +1,209 @@
+"""How several models' probabilities of one take become one: fixed rules, and rules learned from evidence.
+
+Every rule is a frozen dataclass that is called with log-probabilities [shape=(n, m, 8)] of takes that all m models
+have, and returns probabilities [shape=(n, 8)].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import Any, Final
+
+import numpy as np
+
+from ravdess_mm.config import Rule
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.evaluation.scores import log_loss
+from ravdess_mm.fusion.evidence import Evidence, Floats, Integers
+
+LEARNED_RULES: Final[frozenset[Rule]] = frozenset({Rule.WEIGHTED, Rule.STACKING})
+N_CLASSES: Final = len(EMOTIONS)
+GRID_STEPS: Final[tuple[int, ...]] = (20, 10, 5, 4, 3, 2, 1)
+GRID_POINTS: Final = 2000
+"""Weights are looked for on the finest of these grids that has at most that many points."""
+RIDGE: Final = 1000.0
+"""Pull of the stacking towards the power product, set against the log-loss summed over the takes of evidence."""
+POWERS: Final[tuple[float, float]] = (0.05, 3.0)
+"""Range in which the power of that product is looked for."""
+
+
+@dataclass(frozen=True)
+class WeightedMean:
+    """Weighted mean of probabilities; `weights` [m] are 0 or more and sum to 1."""
+
+    weights: tuple[float, ...]
+
+    def __call__(self, log_probabilities: Floats) -> Floats:
+        """Combine log-probabilities [shape=(n, m, 8)]."""
+        return np.asarray(np.einsum("nmk,m->nk", np.exp(log_probabilities), np.array(self.weights)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned."""
+        return {"weights": list(self.weights)}
+
+
+@dataclass(frozen=True)
+class Product:
+    """Product of probabilities, normalised: every model can veto, and agreement makes sure."""
+
+    def __call__(self, log_probabilities: Floats) -> Floats:
+        """Combine log-probabilities [shape=(n, m, 8)]."""
+        return _softmax(log_probabilities.sum(axis=1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return an empty dict: nothing is learned."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Stacking:
+    """Multinomial logistic regression on log-probabilities.
+
+    Parameters
+    ----------
+    coefficients : tuple of tuples of float [shape=(8 * m, 8)]
+        From the log-probabilities of the models, one after the other, to a score of each emotion.
+    intercepts : tuple of float [8]
+        Added to the scores.
+    """
+
+    coefficients: tuple[tuple[float, ...], ...]
+    intercepts: tuple[float, ...]
+
+    def __call__(self, log_probabilities: Floats) -> Floats:
+        """Combine log-probabilities [shape=(n, m, 8)]."""
+        inputs = log_probabilities.reshape(len(log_probabilities), -1)
+        return _softmax(inputs @ np.array(self.coefficients) + np.array(self.intercepts))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned."""
+        return {"coefficients": [list(row) for row in self.coefficients], "intercepts": list(self.intercepts)}
+
+
+Combiner = WeightedMean | Product | Stacking
+
+
+def learn_rule(rule: Rule, evidence: Evidence) -> Combiner:
+    """Return a rule for the models of `evidence`, learned from it where the rule is a learned one.
+
+    Without evidence a learned rule is left at where it would start from: equal weights, or the product.
+    """
+    n_models = len(evidence.names)
+    if rule is Rule.PRODUCT or (rule is Rule.STACKING and len(evidence) == 0):
+        return Product()
+    if rule is Rule.MEAN or len(evidence) == 0:
+        return WeightedMean((1 / n_models,) * n_models)
+    learn: Callable[[Evidence], Combiner] = learn_weights if rule is Rule.WEIGHTED else learn_stacking
+    return learn(evidence)
+
+
+def learn_weights(evidence: Evidence) -> WeightedMean:
+    """Choose the weights of a mean with the highest UAR; of equal ones those with the lowest log-loss.
+
+    The log-loss alone is a poor guide here: a mean of calibrated probabilities is not sure enough, which the log-loss
+    answers by giving all weight to the best model.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        At least one take.
+    """
+    labels = evidence.labels
+    values = np.exp(evidence.log_probabilities)
+    share = 1 / np.bincount(labels, minlength=N_CLASSES)[labels]
+    best: tuple[float, float] | None = None
+    chosen: Floats | None = None
+    for weights in _simplex_grid(len(evidence.names)):
+        mixed = np.einsum("nmk,m->nk", values, weights)
+        uar = round(float((share * (mixed.argmax(axis=1) == labels)).sum()), 9)
+        if best is None or uar >= best[0]:
+            score = (uar, -log_loss(mixed, labels))
+            if best is None or score > best:
+                best, chosen = score, weights
+    if chosen is None:
+        raise ValueError("weights need at least one model")
+    return WeightedMean(tuple(float(weight) for weight in chosen))
+
+
+def learn_stacking(evidence: Evidence) -> Stacking:
+    """Fit a multinomial logistic regression on the log-probabilities of the models.
+
+    The ridge does not pull the coefficients to zero but to the power product ``prior ** (1 - s * m) * (p_1 ... p_m) **
+    s``, whose one number ``s`` is fitted first: 1 if the m models err independently given the emotion, 1 / m if they
+    all say the same. So little evidence gives that product, emotions without takes are harmless, and much evidence
+    corrects what the models confuse alike.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        At least one take.
+
+    References
+    ----------
+    Wolpert DH (1992), Stacked generalization, Neural Networks 5(2): 241-259; for the product as the independent case
+    Kittler J et al. (1998), On combining classifiers, IEEE TPAMI 20(3): 226-239.
+    """
+    from scipy.optimize import minimize
+
+    start = _power_product(evidence)
+    inputs = np.hstack([evidence.log_probabilities.reshape(len(evidence), -1), np.ones((len(evidence), 1))])
+    found = minimize(
+        _penalised_loss,
+        start.ravel(),
+        args=(inputs, evidence.labels, start),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 1000},
+    )
+    # the last digits of an optimum depend on how many threads added up: they are not part of the answer
+    fitted = np.round(found.x, 6).reshape(start.shape)
+    return Stacking(
+        coefficients=tuple(tuple(float(value) for value in row) for row in fitted[:-1]),
+        intercepts=tuple(float(value) for value in fitted[-1]),
+    )
+
+
+def _power_product(evidence: Evidence) -> Floats:
+    """Return the power product as coefficients [shape=(8 * m + 1, 8)], intercepts last, with its power fitted."""
+    from scipy.optimize import minimize_scalar
+
+    labels, n_models = evidence.labels, len(evidence.names)
+    frequency = np.bincount(labels, minlength=N_CLASSES) + 1.0
+    log_prior = np.log(frequency / frequency.sum())
+    summed = evidence.log_probabilities.sum(axis=1)
+
+    def loss(power: float) -> float:
+        return log_loss(_softmax(power * summed + (1 - power * n_models) * log_prior), labels)
+
+    found = minimize_scalar(loss, bounds=POWERS, method="bounded", options={"xatol": 1e-4})
+    power = float(f"{found.x:.4g}")
+    return np.vstack([power * np.eye(N_CLASSES)] * n_models + [(1 - power * n_models) * log_prior[np.newaxis]])
+
+
+def _penalised_loss(flat: Floats, inputs: Floats, labels: Integers, start: Floats) -> tuple[float, Floats]:
+    """Mean log-loss plus ridge around `start`, and its gradient."""
+    n_takes = len(labels)
+    shift = flat.reshape(start.shape) - start
+    answers = _softmax(inputs @ (start + shift))
+    true = answers[np.arange(n_takes), labels]
+    loss = -np.log(np.maximum(true, np.finfo(np.float64).tiny)).mean() + RIDGE / n_takes * (shift**2).sum()
+    errors = (answers - np.eye(N_CLASSES)[labels]) / n_takes
+    return float(loss), (inputs.T @ errors + 2 * RIDGE / n_takes * shift).ravel()
+
+
+def _softmax(scores: Floats) -> Floats:
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _simplex_grid(n_models: int) -> Floats:
+    """Return weights [shape=(points, n_models)] that are multiples of one step and sum to 1."""
+    steps = next((s for s in GRID_STEPS if comb(s + n_models - 1, n_models - 1) <= GRID_POINTS), 1)
+    # stars and bars: where the n_models - 1 bars stand among the steps says how many each model gets
+    bars = np.array(list(combinations(range(steps + n_models - 1), n_models - 1)), dtype=np.int64)
+    bars = bars.reshape(-1, n_models - 1)
+    ends = np.full((len(bars), 1), steps + n_models - 1)
+    return (np.diff(np.hstack([np.full_like(ends, -1), bars, ends]), axis=1) - 1) / steps
