@@ -56,6 +56,7 @@ def map_parallel(
     jobs: int = -1,
     backend: Backend = Backend.LOKY,
     unit: str = "clip",
+    threads: bool = False,
 ) -> Iterator[Result]:
     """Apply `function` to each item over processes; yield results in the order of `items`, with a bar.
 
@@ -69,6 +70,9 @@ def map_parallel(
         Processes; -1 for one a core. With 1 everything runs in this process.
     backend : Backend
         ``loky`` (local processes) or ``dask`` (a local Dask cluster; needs the extra ``dask``).
+    threads : bool
+        Use threads of this process instead: right for work that leaves the interpreter's lock, such as fits of
+        scikit-learn and XGBoost, which would otherwise cost each process seconds of imports.
     """
     from joblib import Parallel, delayed
 
@@ -80,7 +84,7 @@ def map_parallel(
                 yield function(item)
                 progress.update(1)
             return
-        with _backend(backend, jobs) as n_jobs:
+        with _backend(backend, jobs, threads=threads) as n_jobs:
             calls = (delayed(function)(item) for item in items)
             for result in Parallel(n_jobs=n_jobs, return_as="generator")(calls):
                 yield result
@@ -88,9 +92,13 @@ def map_parallel(
 
 
 @contextmanager
-def _backend(backend: Backend, jobs: int) -> Iterator[int]:
+def _backend(backend: Backend, jobs: int, *, threads: bool) -> Iterator[int]:
     from joblib import parallel_config
 
+    if threads:
+        with parallel_config(backend="threading"):
+            yield jobs
+        return
     if backend is Backend.LOKY:
         with parallel_config(backend="loky", inner_max_num_threads=1):
             yield jobs

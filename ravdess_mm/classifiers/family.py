@@ -1,0 +1,102 @@
+"""What all kinds of classifiers have in common.
+
+A family knows how to build one scikit-learn estimator from parameters, how to read log-scores from it, what to
+search, and how to score many parameter draws on the same folds for less than fitting each from nothing.
+
+Inside a family, classes are the numbers 0 .. K-1 of the emotions that the training rows show.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Params = dict[str, Any]
+Space = Mapping[str, Any]
+
+UNSEEN: Final = -1
+"""Code of a class that the training rows do not show."""
+
+
+class Kind(StrEnum):
+    """The classifiers that can be trained on a feature table."""
+
+    RANDOM_FOREST = "random-forest"
+    SVC = "svc"
+    XGBOOST = "xgboost"
+    LOGISTIC = "logistic"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class InnerFold:
+    """One fold of a search: both sides standardised by the training side, actors disjoint.
+
+    Attributes
+    ----------
+    X_train, X_test : numpy.ndarray of float64 [shape=(n, n_features)]
+    y_train : numpy.ndarray of int [shape=(n_train,)]
+        Classes 0 .. K-1.
+    y_test : numpy.ndarray of int [shape=(n_test,)]
+        Classes 0 .. K-1, or `UNSEEN`.
+    classes : numpy.ndarray of int [shape=(K,)]
+        The place in `EMOTIONS` of each class.
+    emotions : numpy.ndarray of int [shape=(n_test,)]
+        `y_test` as places in `EMOTIONS`.
+    """
+
+    X_train: Floats
+    y_train: Integers
+    X_test: Floats
+    y_test: Integers
+    classes: Integers
+    emotions: Integers
+
+
+class Family(ABC):
+    """One kind of classifier: how to build, read and search it."""
+
+    kind: ClassVar[Kind]
+    refined: ClassVar[tuple[str, ...]] = ()
+    """Parameters that the grid around the best draw halves and doubles."""
+    uses_groups: ClassVar[bool] = False
+    """Whether ``fit`` takes the actor of each row."""
+    spreads: ClassVar[bool] = True
+    """Whether fits run side by side in threads."""
+
+    @abstractmethod
+    def defaults(self, n_features: int) -> Params:
+        """Return parameters that are sound without a search."""
+
+    def spaces(self, n_features: int) -> tuple[Space, ...]:
+        """Return what ``sklearn.model_selection.ParameterSampler`` draws from; empty: nothing is searched."""
+        return ()
+
+    @abstractmethod
+    def build(self, params: Params, *, seed: int, jobs: int = 1) -> Any:
+        """Return an unfitted scikit-learn estimator; its fit does not depend on `jobs`."""
+
+    def log_scores(self, estimator: Any, X: Floats) -> Floats:
+        """Return log-probabilities up to a constant a row, not yet calibrated [shape=(n, K)]."""
+        shares = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+        return np.asarray(np.log(np.maximum(shares, 1e-7)))
+
+    def scan(
+        self, folds: Sequence[InnerFold], draws: Sequence[Params], *, seed: int
+    ) -> Iterator[tuple[Params, list[Floats]]]:
+        """Yield for each draw its parameters, completed by what the scan found, and the log-scores on each fold."""
+        for params in draws:
+            fitted = [self.build(params, seed=seed).fit(fold.X_train, fold.y_train) for fold in folds]
+            yield params, [self.log_scores(model, fold.X_test) for model, fold in zip(fitted, folds, strict=True)]
+
+    @abstractmethod
+    def complexity(self, params: Params) -> tuple[float, ...]:
+        """Return what breaks ties between equally good parameters: smaller is simpler."""

@@ -1,0 +1,217 @@
+"""A trained, calibrated classifier: what it predicts with, how it is stored and loaded again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ravdess_mm.bundle import (
+    Bundle,
+    PartWriter,
+    booster_part,
+    network_part,
+    read_bundle,
+    sklearn_part,
+    write_bundle,
+)
+from ravdess_mm.classifiers.calibration import probabilities
+from ravdess_mm.classifiers.crossfit import pipeline_scores, spread
+from ravdess_mm.classifiers.estimators import family_of
+from ravdess_mm.classifiers.family import Floats, Kind
+from ravdess_mm.classifiers.guards import check_loaded, check_scaler
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.errors import BundleError, InputError
+
+PIPELINE_PART: Final = "pipeline.skops"
+SCALER_PART: Final = "scaler.skops"
+BOOSTER_PART: Final = "model.ubj"
+NETWORK_PART: Final = "model.keras"
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """Standardisation, classifier and temperature of one model.
+
+    Attributes
+    ----------
+    kind : Kind
+    pipeline : sklearn.pipeline.Pipeline
+        Steps ``scale`` and ``model``; the model's classes are 0 .. K-1.
+    feature_names : tuple of str
+        The columns it was trained on, in order.
+    feature_set : str or None
+        Name of the set they belong to, where it has one.
+    emotions : tuple of str [K]
+        The label of each class of the model.
+    temperature : float
+        Divides the log-scores.
+    card : dict
+        Everything else the bundle says.
+    """
+
+    kind: Kind
+    pipeline: Any
+    feature_names: tuple[str, ...]
+    feature_set: str | None
+    emotions: tuple[str, ...]
+    temperature: float
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def classes_(self) -> npt.NDArray[np.str_]:
+        """The eight labels, in the order of the columns of :meth:`predict_proba`."""
+        return np.array(EMOTIONS)
+
+    def predict_proba(self, X: pd.DataFrame | npt.ArrayLike) -> Floats:
+        """Return calibrated probabilities.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame or array-like [shape=(n, n_features)]
+            A table is read by column name and may have further columns; an array has the columns of `feature_names`.
+
+        Returns
+        -------
+        numpy.ndarray of float64 [shape=(n, 8)]
+            In the order of `EMOTIONS`. Rows sum to 1; an emotion absent from training has next to nothing.
+
+        Raises
+        ------
+        InputError
+            If features are missing, their number differs, or a value is not finite.
+        """
+        values = self._values(X)
+        if len(values) == 0:
+            return np.empty((0, len(EMOTIONS)))
+        places = np.array([EMOTIONS.index(emotion) for emotion in self.emotions])
+        scores = pipeline_scores(family_of(self.kind), self.pipeline, values)
+        return probabilities(spread(scores, places), temperature=self.temperature)
+
+    def predict(self, X: pd.DataFrame | npt.ArrayLike) -> npt.NDArray[np.str_]:
+        """Return the most probable emotion of each row [shape=(n,)]."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def _values(self, X: pd.DataFrame | npt.ArrayLike) -> Floats:
+        wanted = f"the {self.kind.value} model was trained on {len(self.feature_names)} features"
+        if self.feature_set is not None:
+            wanted += f" of the set {self.feature_set!r}"
+        if isinstance(X, pd.DataFrame):
+            missing = [name for name in self.feature_names if name not in X.columns]
+            if missing:
+                shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+                raise InputError(f"{wanted}; the table lacks {len(missing)} of them: {shown}")
+            X = X[list(self.feature_names)]
+        values = np.asarray(X, dtype=np.float64)
+        if values.ndim != 2 or values.shape[1] != len(self.feature_names):
+            raise InputError(f"{wanted}; got an array of shape {values.shape}, expected (n, {len(self.feature_names)})")
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise InputError(f"row {row} has no finite value of {self.feature_names[column]}")
+        return values
+
+
+def save_classifier(folder: str | Path, trained: TrainedClassifier) -> Bundle:
+    """Write a trained classifier as a bundle."""
+    scaler, model = (step for _, step in trained.pipeline.steps)
+    files: dict[str, PartWriter | bytes]
+    if trained.kind is Kind.XGBOOST:
+        files = {SCALER_PART: sklearn_part(scaler), BOOSTER_PART: booster_part(model.get_booster())}
+    elif trained.kind is Kind.NETWORK:
+        files = {SCALER_PART: sklearn_part(scaler), NETWORK_PART: network_part(model.network_)}
+    else:
+        files = {PIPELINE_PART: sklearn_part(trained.pipeline)}
+    card = {
+        **trained.card,
+        "feature_names": trained.feature_names,
+        "feature_set": trained.feature_set,
+        "classes": trained.emotions,
+        "temperature": trained.temperature,
+    }
+    return write_bundle(folder, kind=trained.kind, card=card, files=files)
+
+
+def load_classifier(folder: str | Path) -> TrainedClassifier:
+    """Load a classifier from its bundle; no code from the folder runs.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Such as ``artifacts/<run>/models/audio-svc/holdout``.
+
+    Raises
+    ------
+    BundleError
+        If the bundle is not whole, was changed, holds no classifier, or holds types that are not trusted.
+    """
+    bundle = read_bundle(folder)
+    if bundle.kind not in set(Kind):
+        raise BundleError(f"{bundle.folder}: holds a {bundle.kind}; classifiers are {', '.join(Kind)}")
+    names = _texts(bundle, "feature_names")
+    emotions = _texts(bundle, "classes")
+    if not set(emotions) <= set(EMOTIONS) or len(set(emotions)) != len(emotions):
+        raise BundleError(f"{bundle.folder}: its classes are {', '.join(emotions)}; allowed: {', '.join(EMOTIONS)}")
+    temperature = bundle.card.get("temperature")
+    if not isinstance(temperature, (int, float)) or not temperature > 0:
+        raise BundleError(f"{bundle.folder}: its temperature is {temperature!r}; allowed: a number above 0")
+    known = {"feature_names", "feature_set", "classes", "temperature"}
+    return TrainedClassifier(
+        kind=Kind(bundle.kind),
+        pipeline=_load_pipeline(bundle, n_features=len(names), n_classes=len(emotions)),
+        feature_names=names,
+        feature_set=bundle.card.get("feature_set"),
+        emotions=emotions,
+        temperature=float(temperature),
+        card={name: value for name, value in bundle.card.items() if name not in known},
+    )
+
+
+def _texts(bundle: Bundle, name: str) -> tuple[str, ...]:
+    values = bundle.card.get(name)
+    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+        raise BundleError(f"{bundle.folder}: its card has no usable {name!r}")
+    return tuple(values)
+
+
+def _load_pipeline(bundle: Bundle, *, n_features: int, n_classes: int) -> Any:
+    from sklearn.pipeline import Pipeline
+
+    kind = Kind(bundle.kind)
+    if kind not in (Kind.XGBOOST, Kind.NETWORK):
+        pipeline = bundle.load_sklearn(PIPELINE_PART)
+        source = str(bundle.folder / PIPELINE_PART)
+        check_loaded(kind, pipeline, n_features=n_features, n_classes=n_classes, source=source)
+        return pipeline
+    scaler = bundle.load_sklearn(SCALER_PART)
+    try:
+        check_scaler(scaler, n_features=n_features)
+    except (AttributeError, ValueError) as error:
+        raise BundleError(f"{bundle.folder / SCALER_PART}: {error}") from error
+    model = _load_booster(bundle) if kind is Kind.XGBOOST else _load_network(bundle)
+    found = (model.n_features_in_, len(model.classes_))
+    if found != (n_features, n_classes):
+        raise BundleError(
+            f"{bundle.folder}: the model maps {found[0]} features to {found[1]} classes; "
+            f"the card says {n_features} and {n_classes}"
+        )
+    return Pipeline([("scale", scaler), ("model", model)])
+
+
+def _load_booster(bundle: Bundle) -> Any:
+    from xgboost import XGBClassifier
+
+    bundle.load_booster(BOOSTER_PART)  # refuses what XGBoost cannot read
+    model = XGBClassifier(n_jobs=1)
+    model.load_model(bundle.part(BOOSTER_PART))
+    return model
+
+
+def _load_network(bundle: Bundle) -> Any:
+    from ravdess_mm.classifiers.dense import DenseClassifier
+
+    return DenseClassifier.of_network(bundle.load_network(NETWORK_PART))
