@@ -156,10 +156,8 @@ def _decode_sound(path: Path) -> None:
     import soundfile
 
     with soundfile.SoundFile(path) as file:
-        decoded = sum(len(block) for block in file.blocks(blocksize=1 << 16, dtype="int16"))
-        promised, sr = file.frames, file.samplerate
-    if decoded < promised:
-        raise MediaError(f"truncated: {decoded / sr:.2f} of {promised / sr:.2f} s")
+        for _ in file.blocks(blocksize=1 << 16, dtype="int16"):
+            pass
     # libsndfile shortens what these two promise to what is there, and says nothing
     with path.open("rb") as raw:
         if path.suffix.lower() == ".wav":
@@ -206,8 +204,6 @@ def _decode_film(path: Path) -> None:
         pictures = dict.fromkeys((stream.index for stream in video), 0)
         ends_s = dict.fromkeys((stream.index for stream in audio + video), 0.0)
         for packet in container.demux(audio + video):
-            if packet.is_corrupt:
-                raise MediaError(f"damaged after {ends_s[packet.stream.index]:.2f} s")
             for frame in packet.decode():
                 _check_frame(frame, packet.stream, ends_s)
                 if packet.stream.index in pictures:

@@ -45,6 +45,26 @@ def test_a_truncated_file_is_found_by_decoding_it(
     assert decode_to_end(path).startswith(("truncated: ", "damaged"))
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_pictures_the_decoder_patched_are_damage(suffix: str, tmp_path: Path, make_film: Callable[..., Path]) -> None:
+    path = make_film(tmp_path / f"film{suffix}", audio=False, n_pictures=60)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 300] = np.random.default_rng(0).bytes(300)
+    path.write_bytes(bytes(content))
+    assert probe_media(path).has_video
+    assert decode_to_end(path).startswith("damaged after ")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".wav", ".flac"])
+def test_one_missing_byte_is_found(
+    suffix: str, tmp_path: Path, make_sound: Callable[..., Path], make_film: Callable[..., Path]
+) -> None:
+    path = clip(tmp_path, suffix, make_sound, make_film)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert decode_to_end(path) != ""
+
+
 @pytest.mark.parametrize("suffix", MEDIA_SUFFIXES)
 @pytest.mark.parametrize("content", [b"x", b"not a media file " * 40, bytes(range(256)) * 20])
 def test_bytes_that_are_no_media_become_a_reason(suffix: str, content: bytes, tmp_path: Path) -> None:
