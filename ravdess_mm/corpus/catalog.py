@@ -135,8 +135,10 @@ def build_catalog(
         raise InputError(nothing_usable(folders, channel, scan))
     if scan.rejections:
         logger.info("%d files cannot be used as clips", len(scan.rejections))
-    for names in same_bytes(scan.clips):
-        logger.warning("%s hold the same bytes under different names; all are used", " and ".join(names))
+    groups = same_bytes(scan.clips)
+    if groups:
+        first = " and ".join(groups[0])
+        logger.warning("%d times clips of different names hold the same bytes; all are used: %s", len(groups), first)
     return Catalog(_clip_table(scan.clips), _rejected_table(scan.rejections))
 
 

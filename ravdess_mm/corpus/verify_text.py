@@ -29,7 +29,9 @@ def render_result(result: VerifyResult, console: Console) -> None:
     lines += _rejection_lines("broken", result.broken, limit=None)
     lines += _rejection_lines("duplicate", result.duplicates, limit=_LISTED)
     lines += _rejection_lines("not a clip", result.foreign, limit=_LISTED)
-    lines += [f"same bytes under different names: {' and '.join(names)}" for names in result.same_bytes]
+    shared = [" and ".join(names) for names in result.same_bytes]
+    if shared:
+        lines.append(f"same bytes under different names: {_listed(shared, separator='; ')}")
     if result.beyond_release:
         lines.append(f"not in the release: {_listed(list(map(str, result.beyond_release)))}")
     for line in [*lines, _verdict(result)]:
@@ -104,9 +106,9 @@ def _rejection_lines(kind: str, rejections: Sequence[Rejection], *, limit: int |
     return [*lines, f"{kind}: and {n_more} more (--json lists all)"] if n_more else lines
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], *, separator: str = " ") -> str:
     more = f" and {len(names) - _LISTED} more (--json lists all)" if len(names) > _LISTED else ""
-    return " ".join(names[:_LISTED]) + more
+    return separator.join(names[:_LISTED]) + more
 
 
 def _verdict(result: VerifyResult) -> str:

@@ -274,7 +274,7 @@ def test_clips_of_equal_bytes_under_two_names_are_told(
     make_sound(tmp_path / "03-01-03-01-02-01-07.wav")
     make_sound(tmp_path / "03-01-03-01-02-02-07.wav")
     assert len(catalog(tmp_path).clips) == 2
-    assert "03-01-03-01-02-01-07 and 03-01-03-01-02-02-07 hold the same bytes" in caplog.text
+    assert "hold the same bytes; all are used: 03-01-03-01-02-01-07 and 03-01-03-01-02-02-07" in caplog.text
 
 
 def test_the_fingerprint_is_of_content_not_of_place(tmp_path: Path, make_sound: MakeSound) -> None:
