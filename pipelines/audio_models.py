@@ -10,6 +10,7 @@ from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import write_predictions
 from ravdess_mm.runs import RunFolder, stage_main
 from ravdess_mm.store import read_table
@@ -62,12 +63,15 @@ def audio_models(settings: Settings) -> None:
     for path in sorted(run.predictions_dir.glob("audio-*.parquet")):
         if path.stem not in names.values():
             run.skip(path.stem, "it is not among the models of this run", path)
-    table = read_table(run.features_path, schema=FEATURES_SCHEMA) if run.features_path.is_file() else None
-    if table is None or table.empty:
+    try:
+        if not run.features_path.is_file():
+            raise InputError("there is no voice in the data")
+        table = read_table(run.features_path, schema=FEATURES_SCHEMA)
+        own_folds = restrict_folds(folds, table["actor"])
+    except InputError as reason:
         for name in names.values():
-            run.skip(name, "there is no voice in the data that can be used", run.predictions_path(name))
+            run.skip(name, str(reason), run.predictions_path(name))
         return
-    own_folds = restrict_folds(folds, table["actor"])
     for kind in names:
         train(run, kind, table, own_folds)
     run.update_record()

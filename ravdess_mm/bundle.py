@@ -146,7 +146,7 @@ class Bundle:
         """
         path = self.part(name)
         _check_network(path)
-        import keras
+        from ravdess_mm.quiet_keras import keras
 
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)

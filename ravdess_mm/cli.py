@@ -134,9 +134,10 @@ def evaluate(
         if as_json:
             _print_json(results)
         else:
-            from ravdess_mm.evaluation_text import render_metrics
+            from ravdess_mm.tables import metrics_tables
 
-            render_metrics(results, _console())
+            for table in metrics_tables(results):
+                _console().print(table)
 
     _run(action)
 
@@ -163,6 +164,74 @@ def fuse(
         fused = fuse_tables(named, rule=rule, seed=seed)
         write_predictions(output, fused.table)
         typer.echo(output)
+
+    _run(action)
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Clips of any name, or folders of them.", metavar="PATH...")],
+    run: Annotated[Path, typer.Option("--run", help="Folder of a finished run whose models answer.")] = Path(
+        "artifacts/sample"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Say which emotion voice and face of a clip express.
+
+    A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
+    """
+
+    def action() -> int:
+        from ravdess_mm.errors import MediaError
+        from ravdess_mm.predict import Predictor, find_clips
+        from ravdess_mm.progress import track
+        from ravdess_mm.tables import predictions_table
+
+        clips = list(find_clips(paths))
+        predictor = Predictor.from_run(run)
+        answers, failed = [], 0
+        for path in track(clips, "clips", unit="clip"):
+            try:
+                answers.append(predictor.predict(path))
+            except MediaError as error:
+                failed += 1
+                typer.echo(f"{path}: {error}", err=True)
+        if as_json:
+            _print_json([answer.to_dict() for answer in answers])
+        elif answers:
+            _console().print(predictions_table(answers))
+        if not answers:
+            raise InputError(f"none of {len(clips)} clips could be used")
+        return 1 if failed else 0
+
+    _run(action)
+
+
+@app.command()
+def info(
+    bundle: Annotated[
+        Path, typer.Argument(help="Folder of a model, such as artifacts/<run>/models/audio-svc/holdout.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show what a trained model is: its kind, features, actors it was trained on, versions and checksums."""
+
+    def action() -> None:
+        from ravdess_mm.bundle import read_bundle
+        from ravdess_mm.tables import card_table
+
+        found = read_bundle(bundle)
+        facts = {
+            "kind": found.kind,
+            "emotions": found.emotions,
+            "versions": found.versions,
+            "parts": found.parts,
+            **found.card,
+        }
+        if as_json:
+            _print_json(facts)
+        else:
+            _console().print(card_table(str(bundle), plain(facts)))
 
     _run(action)
 

@@ -42,22 +42,22 @@ def build_network(n_features: int, n_classes: int, *, seed: int) -> Any:
     seed : int
         Seed of weights, noise and dropout.
     """
-    from keras import Input, Sequential, initializers, layers
+    from ravdess_mm.quiet_keras import keras
 
     def dense(units: int, activation: str, *, name: str, place: int) -> Any:
-        start = initializers.GlorotUniform(seed=seed + place)
-        return layers.Dense(units, activation, kernel_initializer=start, name=name)
+        start = keras.initializers.GlorotUniform(seed=seed + place)
+        return keras.layers.Dense(units, activation, kernel_initializer=start, name=name)
 
     stack = [
-        Input((n_features,), name="features"),
-        layers.GaussianNoise(INPUT_NOISE, seed=seed, name="noise"),
+        keras.Input((n_features,), name="features"),
+        keras.layers.GaussianNoise(INPUT_NOISE, seed=seed, name="noise"),
     ]
     for place, units in enumerate(UNITS, start=1):
         stack.append(dense(units, "relu", name=f"dense_{place}", place=place))
         if place < len(UNITS):
-            stack.append(layers.Dropout(DROPOUT, seed=seed + place, name=f"dropout_{place}"))
+            stack.append(keras.layers.Dropout(DROPOUT, seed=seed + place, name=f"dropout_{place}"))
     stack.append(dense(n_classes, "softmax", name="emotions", place=len(UNITS) + 1))
-    return Sequential(stack, name="dense")
+    return keras.Sequential(stack, name="dense")
 
 
 class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -167,12 +167,12 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _train(self, X: Floats, codes: Integers, *, epochs: int, watch: tuple[Floats, Integers] | None = None) -> Any:
         """Train one network from the seeded start; with `watch`, record its log-loss there and stop early."""
-        from keras import losses, optimizers
+        from ravdess_mm.quiet_keras import keras
 
         network = build_network(X.shape[1], len(self.classes_), seed=self.seed)
         network.compile(
-            optimizers.AdamW(self.learning_rate),
-            losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
+            keras.optimizers.AdamW(self.learning_rate),
+            keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
             jit_compile=False,  # compiling costs more than the few seconds of training
         )
         targets = np.eye(len(self.classes_), dtype=np.float32)[codes]

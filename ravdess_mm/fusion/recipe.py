@@ -61,7 +61,7 @@ class Recipe:
         if len(names) == 1:
             return np.asarray(np.exp(logs[0]))
         combiner = self.combiners.get(names, WeightedMean((1 / len(names),) * len(names)))
-        return combiner(logs[np.newaxis])[0]
+        return np.asarray(combiner(logs[np.newaxis])[0])
 
     def _calibrated(self, branch: str, probabilities: Floats) -> Floats:
         logs = np.log(np.maximum(probabilities, FLOOR)) / self.temperatures.get(branch, 1.0)

@@ -1,0 +1,224 @@
+"""A clip of your own: which emotion voice and face express, moment by moment and all in all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
+from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.fusion.recipe import Recipe, read_recipe
+
+logger = logging.getLogger(__name__)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What one frame shows.
+
+    Attributes
+    ----------
+    time_s : float
+        From the start of the clip.
+    top : tuple of (str, float)
+        The two most probable emotions and their probabilities.
+    """
+
+    time_s: float
+    top: tuple[tuple[str, float], tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one clip.
+
+    Attributes
+    ----------
+    path : Path
+        The clip.
+    probabilities : dict of str to float
+        Emotion to probability; they sum to 1.
+    branches : dict of str to dict
+        The same from each branch alone, by branch name.
+    moments : tuple of Moment
+        The face over time; empty without video.
+    notes : tuple of str
+        What a reader must know: a branch that could not answer, and why.
+    """
+
+    path: Path
+    probabilities: dict[str, float]
+    branches: dict[str, dict[str, float]]
+    moments: tuple[Moment, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def label(self) -> str:
+        """The most probable emotion."""
+        return max(self.probabilities, key=lambda emotion: self.probabilities[emotion])
+
+    @property
+    def sources(self) -> str:
+        """The branches the answer rests on, such as ``audio+video``."""
+        return "+".join(self.branches)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``predict --json`` prints for this clip."""
+        return {
+            "path": self.path,
+            "label": self.label,
+            "probabilities": self.probabilities,
+            "sources": self.sources,
+            "branches": self.branches,
+            "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
+            "notes": list(self.notes),
+        }
+
+
+class Predictor:
+    """The models of one run, ready for clips of anybody.
+
+    Parameters
+    ----------
+    models_dir : Path
+        Folder of the run's models.
+    recipe : Recipe
+        Which of them speak, and how their answers become one.
+
+    Notes
+    -----
+    A model is loaded when the first clip needs it, so that a sound file never waits for TensorFlow.
+    """
+
+    def __init__(self, models_dir: Path, recipe: Recipe) -> None:
+        self.models_dir = models_dir
+        self.recipe = recipe
+
+    @classmethod
+    def from_run(cls, run_dir: str | Path) -> Predictor:
+        """Take the models that the fusion of a run chose; of a run with several folds, those of the first.
+
+        Raises
+        ------
+        InputError
+            If the folder is no run that was fused.
+        """
+        models_dir = Path(run_dir) / "models"
+        recipe_path = models_dir / "fused" / "recipe.json"
+        if not recipe_path.is_file():
+            raise InputError(f"{run_dir}: not the folder of a finished run; `make fuse` makes artifacts/<run>")
+        return cls(models_dir, read_recipe(recipe_path))
+
+    def predict(self, path: str | Path) -> Prediction:
+        """Answer for one clip: sound, film, or both.
+
+        Raises
+        ------
+        MediaError
+            If no branch can answer; the message says why.
+        """
+        path = Path(path)
+        # FFmpeg would draw a text file as a film of letters
+        if path.suffix.lower() not in MEDIA_SUFFIXES:
+            raise MediaError(f"extension {path.suffix or '(none)'}; clips are {' '.join(MEDIA_SUFFIXES)}")
+        streams = probe_media(path)
+        answers: dict[str, Floats] = {}
+        notes: list[str] = []
+        moments: tuple[Moment, ...] = ()
+        if streams.has_audio and "audio" in self.recipe.models:
+            try:
+                answers["audio"] = self._hear(path)
+            except MediaError as error:
+                notes.append(f"voice: {error}")
+        if streams.has_video and "video" in self.recipe.models:
+            try:
+                answers["video"], moments = self._see(path)
+            except MediaError as error:
+                notes.append(f"face: {error}")
+        if not answers:
+            held = " and ".join(name for name, there in vars(streams).items() if there is True) or "nothing usable"
+            known = " and ".join(self.recipe.models)
+            raise MediaError("; ".join(notes) or f"the clip {held.replace('_', ' ')}; the models are for {known}")
+        return Prediction(
+            path=path,
+            probabilities=_named(self.recipe.apply(answers)),
+            branches={branch: _named(values) for branch, values in answers.items()},
+            moments=moments,
+            notes=tuple(notes),
+        )
+
+    def _bundle(self, branch: str) -> Path:
+        fold = "holdout" if self.recipe.fold < 0 else f"fold-{self.recipe.fold}"
+        return self.models_dir / self.recipe.models[branch] / fold
+
+    @cached_property
+    def _voice(self) -> Any:
+        from ravdess_mm.classifiers.trained import load_classifier
+
+        return load_classifier(self._bundle("audio"))
+
+    @cached_property
+    def _face(self) -> Any:
+        from ravdess_mm.video.inference import load_network
+
+        return load_network(self._bundle("video"))
+
+    def _hear(self, path: Path) -> Floats:
+        from ravdess_mm.audio.decode import decode_audio
+        from ravdess_mm.audio.features import extract_features
+        from ravdess_mm.config import FeatureSet
+
+        samples, sr = decode_audio(path)
+        vector = extract_features(samples, sr, feature_set=FeatureSet(self._voice.feature_set))
+        return np.asarray(self._voice.predict_proba(vector[np.newaxis])[0])
+
+    def _see(self, path: Path) -> tuple[Floats, tuple[Moment, ...]]:
+        from ravdess_mm.video.decode import iter_frames
+        from ravdess_mm.video.gray import resize_area
+
+        size_px = int(self._face.model.input_shape[1])
+        step = int(self._face.card["frame_step"])
+        frames = [(frame.time_s, resize_area(frame.image, size_px)) for frame in iter_frames(path, frame_step=step)]
+        values = self._face.predict_frames(np.stack([image for _, image in frames]))
+        moments = tuple(Moment(time_s, _top_two(row)) for (time_s, _), row in zip(frames, values, strict=True))
+        return np.asarray(values.mean(axis=0)), moments
+
+
+def find_clips(paths: Iterable[str | Path]) -> Iterator[Path]:
+    """Yield files, and the media files of folders, sorted.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or a folder holds no media file.
+    """
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES)
+            if not inside:
+                raise InputError(f"{path}: no media file in this folder; looked for {' '.join(MEDIA_SUFFIXES)}")
+            yield from inside
+        elif path.exists():
+            yield path
+        else:
+            raise InputError(f"{path}: no such file or folder")
+
+
+def _named(probabilities: Floats) -> dict[str, float]:
+    return {emotion: float(value) for emotion, value in zip(EMOTIONS, probabilities, strict=True)}
+
+
+def _top_two(probabilities: Floats) -> tuple[tuple[str, float], tuple[str, float]]:
+    first, second = np.argsort(-probabilities, kind="stable")[:2]
+    return (EMOTIONS[first], float(probabilities[first])), (EMOTIONS[second], float(probabilities[second]))
