@@ -10,6 +10,8 @@ A file is listed only after it is whole, so a sample that was killed half-way is
 from __future__ import annotations
 
 import logging
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,9 +38,8 @@ MANIFEST_NAME: Final = ".sample.json"
 MANIFEST_SCHEMA: Final = "sample/1"
 README_NAME: Final = "README.txt"
 
-_LOCK_NAME: Final = ".sample.lock"
-_SOURCE: Final = ("clip", "face", "look", "pen", "pose", "script", "voice")
-_SAVE_EVERY: Final = 16
+_CLIP_NAME: Final = re.compile(r"Actor_[0-9]{2}/[0-9-]+\.(wav|mp4)")
+_SAVE_EVERY: Final = 4
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,12 @@ def make_sample(folder: str | Path, *, actors: Iterable[int] = SAMPLE_ACTORS, jo
     recipe = {
         "schema": MANIFEST_SCHEMA,
         "what": f"{SYNTHETIC_NOTE}: drawn faces and computed voices, no real person",
-        "generator": source_fingerprint(*(f"corpus/sample_{part}.py" for part in _SOURCE)),
+        "generator": _generator(),
         "actors": list(actors),
     }
     with _locked(folder):
+        _refuse_strangers(folder)
+        _sweep(folder)
         scripts = sample_scripts(actors)
         planned = {clip_path(script, modality).as_posix() for script in scripts for modality in script.modalities}
         listed = _listed_files(folder, recipe, planned)
@@ -124,6 +127,12 @@ def make_sample(folder: str | Path, *, actors: Iterable[int] = SAMPLE_ACTORS, jo
     return folder
 
 
+def _generator() -> str:
+    """Return the fingerprint of the code that computes voices and draws faces."""
+    parts = sorted(path.name for path in Path(__file__).parent.glob("sample_*.py"))
+    return source_fingerprint(*(f"corpus/{part}" for part in parts))
+
+
 def _checked_actors(actors: Iterable[int]) -> tuple[int, ...]:
     chosen = tuple(sorted(set(actors)))
     wrong = [actor for actor in chosen if actor not in ACTORS]
@@ -134,28 +143,37 @@ def _checked_actors(actors: Iterable[int]) -> tuple[int, ...]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Make the folder, refuse one that is not ours, and keep other processes out of it."""
-    from filelock import FileLock
+    """Make the folder and let one process at a time work in it; what the disk refuses becomes one clear line."""
+    import fcntl
 
     try:
-        if folder.is_dir():
-            strangers = sorted(path.name for path in folder.iterdir() if path.name != _LOCK_NAME)
-            if strangers and MANIFEST_NAME not in strangers:
-                raise InputError(
-                    f"{folder}: holds {strangers[0]!r} and is not a {SYNTHETIC_NOTE}; allowed: a folder that is "
-                    "missing, empty or a sample"
-                )
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK_NAME)
-        lock.acquire()
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{folder}: is not a folder; the {SYNTHETIC_NOTE} needs one") from error
-    except PermissionError as error:
-        raise InputError(f"{folder}: no permission to write the {SYNTHETIC_NOTE} there") from error
-    try:
-        yield
-    finally:
-        lock.release()
+        # the folder itself is locked: a lock file in it would be one more thing for the catalog to reject
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot hold the {SYNTHETIC_NOTE} ({error.strerror or error})") from error
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Raise where a folder without a manifest holds anything that can be seen."""
+    visible = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if visible and not (folder / MANIFEST_NAME).is_file():
+        raise InputError(
+            f"{folder}: holds {visible[0]!r} and is not a {SYNTHETIC_NOTE}; allowed: a folder that is missing, "
+            "empty or a sample"
+        )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the half-written files of a killed run; `store.whole_file` hides them under a dot."""
+    leftovers = [*folder.glob("Actor_*/.*"), *folder.glob(".README-*"), *folder.glob("..sample-*")]
+    for path in leftovers:
+        path.unlink(missing_ok=True)
 
 
 def _listed_files(folder: Path, recipe: Mapping[str, Any], planned: set[str]) -> dict[str, str]:
@@ -173,7 +191,8 @@ def _listed_files(folder: Path, recipe: Mapping[str, Any], planned: set[str]) ->
     if same:
         return {name: digest for name, digest in files.items() if name in planned}
     for name in sorted(set(files) - planned):
-        (folder / name).unlink(missing_ok=True)
+        if _CLIP_NAME.fullmatch(name):
+            (folder / name).unlink(missing_ok=True)
     return {}
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ravdess_mm.corpus.sample_hair import draw_hair_behind, draw_hair_in_front
 from ravdess_mm.corpus.sample_look import Colour, Look, look
 from ravdess_mm.corpus.sample_pen import Floats, Image, Pen, bow, mix, oval, shade
 from ravdess_mm.corpus.sample_pose import Pose
@@ -47,8 +48,8 @@ def draw_faces(script: Script, poses: Sequence[Pose]) -> Iterator[Image]:
 
     person = look(script.take.actor)
     rng = take_rng(script.take, Stream.CAMERA)
-    centre = (0.5 + rng.normal(0.0, 0.012), 0.53 + rng.normal(0.0, 0.012))
-    unit = 0.41 * (1.0 + rng.normal(0.0, 0.02))
+    centre = (0.5 + rng.normal(0.0, 0.01), 0.52 + rng.normal(0.0, 0.01))
+    unit = 0.45 * (1.0 + rng.normal(0.0, 0.015))
     light = _light(rng)
     noise = _noise(rng)
     size_px = FRAME_SIZE_PX * _OVERSAMPLING
@@ -71,8 +72,8 @@ def _light(rng: np.random.Generator) -> NDArray[np.float32]:
     """Return the light on each pixel: brighter to one side, darker in the corners [shape=(size, size)]."""
     place = np.linspace(-1.0, 1.0, FRAME_SIZE_PX)
     angle = rng.uniform(0, 2 * np.pi)
-    slope = rng.uniform(0.02, 0.14)
-    level = rng.normal(1.0, 0.05)
+    slope = rng.uniform(0.02, 0.09)
+    level = rng.normal(1.0, 0.035)
     side = slope * (np.cos(angle) * place[None, :] + np.sin(angle) * place[:, None])
     corners = 0.08 * (place[None, :] ** 2 + place[:, None] ** 2)
     return np.asarray(level + side - corners, dtype=np.float32)
@@ -102,14 +103,14 @@ def draw_person(canvas: Image, person: Look, pose: Pose, *, centre: tuple[float,
         Half a face's height, in parts of the canvas.
     """
     head = Pen(canvas, centre=centre, unit=unit, pose=pose)
-    _hair_behind(head, person)
+    draw_hair_behind(head, person)
     _body(Pen(canvas, centre=centre, unit=unit), person)
     _head(head, person, pose)
     for side in (-1, 1):
         _eye(head, person, pose, side)
     _nose(head, person, pose)
     _mouth(head, person, pose)
-    _hair_in_front(head, person)
+    draw_hair_in_front(head, person)
     for side in (-1, 1):
         _brow(head, person, pose, side)
     if person.glasses:
@@ -143,6 +144,9 @@ def _head(pen: Pen, person: Look, pose: Pose) -> None:
     if person.goatee:
         chin = np.concatenate([bow((-0.3, 0.84), 0.74, (0.3, 0.84)), bow((0.3, 0.84), 1.0, (-0.3, 0.84))])
         pen.fill(mix(person.skin, person.hair, 0.6), chin, depth=0.8)
+    if min(pose.inner_brow, pose.outer_brow + 0.6) > 0.5:
+        furrow = mix(person.skin, edge, pose.inner_brow - 0.3)
+        pen.line(furrow, bow((-0.34, -0.76), -0.79, (0.34, -0.76)), 0.016, depth=0.7)
     cheek = mix(person.skin, (226, 84, 84), 0.12 + 0.2 * pose.flush)
     lift = 0.06 * max(pose.squint, 0.0)
     for side in (-1, 1):
@@ -154,34 +158,34 @@ def _head(pen: Pen, person: Look, pose: Pose) -> None:
 
 def _eye(pen: Pen, person: Look, pose: Pose, side: int) -> None:
     size, x = person.eye_size, side * person.eye_x
-    half_width, y = 0.215 * size, -0.08
-    top = 0.165 * size * float(np.clip(pose.eyes, 0.03, 1.6))
-    bottom = 0.12 * size * float(np.clip((1.0 - 0.75 * pose.squint) * min(1.0, 0.3 + pose.eyes), 0.06, 1.3))
+    half_width, y = 0.26 * size, -0.1
+    top = 0.19 * size * float(np.clip(pose.eyes, 0.03, 1.6))
+    bottom = 0.14 * size * float(np.clip((1.0 - 0.75 * pose.squint) * min(1.0, 0.3 + pose.eyes), 0.06, 1.3))
     share = np.linspace(-1.0, 1.0, 21)
     arch = (1.0 - share**2) ** 0.7
     upper = np.stack([x + half_width * share, y - top * arch], axis=1)
     lower = np.stack([x + half_width * share, y + bottom * arch], axis=1)[::-1]
     almond = np.concatenate([upper, lower])
-    iris_x = x + 0.07 * pose.gaze_x
+    iris_x = x + 0.08 * pose.gaze_x
     iris_y = y - 0.015 + 0.06 * pose.gaze_y
     pen.fill((250, 250, 250), almond)
-    pen.fill(person.iris, oval(iris_x, iris_y, 0.105, 0.105))
-    pen.fill((16, 14, 18), oval(iris_x, iris_y, 0.055, 0.055, 20))
+    pen.fill(person.iris, oval(iris_x, iris_y, 0.125, 0.125))
+    pen.fill((16, 14, 18), oval(iris_x, iris_y, 0.065, 0.065, 20))
     pen.fill((255, 255, 255), oval(iris_x - 0.035, iris_y - 0.035, 0.022, 0.022, 12))
     # lids: what of the iris lies outside the almond disappears under them
-    socket = oval(x, y - 0.01, half_width + 0.03, max(top, bottom, 0.15) + 0.03)
+    socket = oval(x, y - 0.01, half_width + 0.03, max(top, bottom, 0.17) + 0.03)
     pen.fill(shade(person.skin, 0.95), socket, almond)
     pen.line(shade(person.skin, 0.55), lower, 0.014)
     pen.line(_INK, upper, 0.045 if person.lips == 1.0 else 0.034)
 
 
 def _brow(pen: Pen, person: Look, pose: Pose, side: int) -> None:
-    inner_y = -0.40 - 0.15 * pose.inner_brow + 0.13 * pose.frown
-    outer_y = -0.37 - 0.15 * pose.outer_brow + 0.02 * pose.frown
+    inner_y = -0.45 - 0.18 * pose.inner_brow + 0.16 * pose.frown
+    outer_y = -0.42 - 0.17 * pose.outer_brow + 0.02 * pose.frown
     middle_y = (inner_y + outer_y) / 2 - 0.05
     inner_x = side * (0.15 - 0.055 * max(pose.frown, 0.0))
-    outer_x = side * 0.58
-    thick = 0.042 * person.brow_width
+    outer_x = side * 0.64
+    thick = 0.058 * person.brow_width
     above = bow((inner_x, inner_y - thick), middle_y - thick, (outer_x, outer_y))
     below = bow((outer_x, outer_y), middle_y + thick, (inner_x, inner_y + thick))
     dark = shade(person.hair, 0.75) if sum(person.hair) < sum(person.skin) * 0.5 else shade(person.hair, 0.6)
@@ -189,9 +193,6 @@ def _brow(pen: Pen, person: Look, pose: Pose, side: int) -> None:
     crease = mix(person.skin, shade(person.skin, 0.55), (pose.frown - 0.2) * 1.2)
     if pose.frown > 0.3:
         pen.line(crease, np.array([(side * 0.05, -0.42), (side * 0.065, -0.24)]), 0.02)
-    if min(pose.inner_brow, pose.outer_brow + 0.6) > 0.5:
-        raised = mix(person.skin, shade(person.skin, 0.6), pose.inner_brow - 0.3)
-        pen.line(raised, bow((0.0, -0.7), -0.71, (side * 0.36, -0.68)), 0.016)
 
 
 def _nose(pen: Pen, person: Look, pose: Pose) -> None:
@@ -208,17 +209,17 @@ def _nose(pen: Pen, person: Look, pose: Pose) -> None:
     if folds > 0:
         crease = mix(person.skin, ink, folds)
         for side in (-1, 1):
-            fold = np.array([(side * 0.15, tip_y - 0.02), (side * 0.29, tip_y + 0.08), (side * 0.38, tip_y + 0.24)])
+            fold = np.array([(side * 0.15, tip_y - 0.02), (side * 0.31, tip_y + 0.05), (side * 0.42, tip_y + 0.17)])
             pen.line(crease, fold, 0.02)
 
 
 def _mouth(pen: Pen, person: Look, pose: Pose) -> None:
     y = person.mouth_y
-    half_width = 0.31 * person.mouth_width * float(np.clip(1.0 + 0.32 * pose.width + 0.1 * pose.corners, 0.45, 1.6))
-    corner_y = y - 0.11 * pose.corners
-    sneer = 0.09 * max(pose.wrinkle, 0.0)
-    upper_y = y + 0.035 * pose.corners - 0.06 * pose.opening - sneer
-    lower_y = max(y + 0.075 * pose.corners + 0.27 * pose.opening - 0.4 * sneer, upper_y + 0.006)
+    half_width = 0.37 * person.mouth_width * float(np.clip(1.0 + 0.32 * pose.width + 0.1 * pose.corners, 0.45, 1.6))
+    corner_y = y - 0.15 * pose.corners
+    sneer = 0.11 * max(pose.wrinkle, 0.0)
+    upper_y = y + 0.04 * pose.corners - 0.07 * pose.opening - sneer
+    lower_y = max(y + 0.09 * pose.corners + 0.31 * pose.opening - 0.4 * sneer, upper_y + 0.006)
     left, right = (-half_width, corner_y), (half_width, corner_y - 0.5 * sneer)
     upper, lower = bow(left, upper_y, right), bow(left, lower_y, right)
 
@@ -231,6 +232,11 @@ def _mouth(pen: Pen, person: Look, pose: Pose) -> None:
         pen.fill(_MOUTH, np.concatenate([upper, lower[::-1]]))
         tongue = np.stack([upper[:, 0], np.maximum(lower[:, 1] - 0.35 * gap, upper[:, 1])], axis=1)[3:-3]
         pen.fill(_TONGUE, np.concatenate([tongue, lower[3:-3][::-1]]))
+        if pose.tongue > 0.2:
+            reach = 0.2 * pose.tongue
+            out = oval(0.1 * half_width, float(lower[5, 1]) + 0.3 * reach, 0.12 + 0.2 * reach, 0.05 + reach)
+            pen.fill(shade(_TONGUE, 0.75), out * (1.0, 1.012))
+            pen.fill(_TONGUE, out)
         if pose.teeth > 0.25:
             _teeth(pen, upper, lower, clenched=pose.teeth > 0.75 and pose.frown > 0.5)
     pen.line(_INK, upper, 0.024)
@@ -240,7 +246,7 @@ def _mouth(pen: Pen, person: Look, pose: Pose) -> None:
 
 def _teeth(pen: Pen, upper: Floats, lower: Floats, *, clenched: bool) -> None:
     gap = lower[:, 1] - upper[:, 1]
-    height = gap if clenched else np.minimum(gap, 0.085)
+    height = gap if clenched else np.minimum(gap, 0.11)
     edge = np.stack([upper[:, 0], upper[:, 1] + height], axis=1)
     pen.fill(_TEETH, np.concatenate([upper, edge[::-1]]))
     if clenched:
@@ -251,61 +257,5 @@ def _teeth(pen: Pen, upper: Floats, lower: Floats, *, clenched: bool) -> None:
 
 def _glasses(pen: Pen, person: Look) -> None:
     for side in (-1, 1):
-        pen.line(_INK, oval(side * person.eye_x, -0.06, 0.27, 0.24), 0.026, depth=1.2, closed=True)
-    pen.line(_INK, bow((-0.09, -0.08), -0.11, (0.09, -0.08)), 0.026, depth=1.2)
-
-
-def _hair_behind(pen: Pen, person: Look) -> None:
-    hair, width = shade(person.hair, 0.85), person.half_width
-    if person.cut in ("long", "fringe"):
-        pen.fill(hair, oval(0.0, 0.1, width + 0.24, 1.25), depth=0.0)
-        pen.fill(hair, oval(0.0, 0.9, width + 0.3, 0.8), depth=0.0)
-    elif person.cut == "bob":
-        pen.fill(hair, oval(0.0, -0.1, width + 0.26, 1.08), depth=0.0)
-    elif person.cut == "bun":
-        pen.fill(hair, oval(0.0, -1.05, 0.36, 0.3), depth=0.0)
-    elif person.cut == "tail":
-        pen.fill(hair, oval(width + 0.08, 0.3, 0.24, 0.85), depth=0.0)
-    elif person.cut == "curls":
-        for angle in np.linspace(np.pi * 0.75, np.pi * 2.25, 13):
-            x, y = (width + 0.1) * np.cos(angle), 0.95 * np.sin(angle)
-            pen.fill(hair, oval(x, y + 0.1, 0.24, 0.24, 20), depth=0.0)
-
-
-def _hair_in_front(pen: Pen, person: Look) -> None:
-    hair, width = person.hair, person.half_width + 0.05
-    turn = np.linspace(np.pi, 2 * np.pi, 33)
-    cap = np.stack([width * np.cos(turn), 1.07 * np.sin(turn)], axis=1)
-    cap = cap[cap[:, 1] < -0.12]  # from temple to temple
-    left, right = (float(cap[0, 0]), float(cap[0, 1])), (float(cap[-1, 0]), float(cap[-1, 1]))
-    hairlines: dict[str, Floats] = {
-        "short": bow(right, -0.84, left),
-        "parted": np.concatenate([bow(right, -0.8, (-0.3, -0.92)), bow((-0.3, -0.92), -0.72, left)]),
-        "tuft": bow(right, -0.94, left),
-        "long": np.concatenate([bow(right, -0.62, (0.0, -0.86)), bow((0.0, -0.86), -0.62, left)]),
-        "bob": bow(right, -0.9, left),
-        "bun": bow(right, -0.92, left),
-        "fringe": np.concatenate([[right], bow((0.6, -0.55), -0.62, (-0.6, -0.55)), [left]]),
-        "tail": np.concatenate([bow(right, -0.78, (0.3, -0.9)), bow((0.3, -0.9), -0.66, left)]),
-        "curls": bow(right, -0.92, left),
-        "curly": bow(right, -0.95, left),
-    }
-    if person.cut == "bald":
-        for side in (-1, 1):
-            pen.fill(hair, oval(side * (width - 0.01), -0.2, 0.09, 0.26), depth=0.4)
-        return
-    if person.cut == "cap":
-        line = bow(right, -0.85, left)
-        pen.fill(person.shirt, np.concatenate([cap, line]), depth=0.5)
-        pen.fill(shade(person.shirt, 0.7), np.concatenate([line, bow(left, -0.68, right)]), depth=0.5)
-        return
-    line = hairlines[person.cut].copy()
-    # a hairline never rises above the top of the head
-    line[:, 1] = np.maximum(line[:, 1], 0.05 - 1.07 * np.sqrt(np.clip(1 - (line[:, 0] / width) ** 2, 0, 1)))
-    pen.fill(hair, np.concatenate([cap, line]), depth=0.5)
-    if person.cut in ("curly", "curls"):
-        for angle in np.linspace(np.pi * 1.1, np.pi * 1.9, 9):
-            pen.fill(hair, oval(width * 0.93 * np.cos(angle), 0.98 * np.sin(angle), 0.17, 0.17, 20), depth=0.5)
-    if person.cut == "tuft":
-        for x in (-0.24, -0.08, 0.08, 0.24):
-            pen.fill(hair, np.array([(x - 0.12, -0.98), (x + 0.06, -1.24), (x + 0.12, -0.98)]), depth=0.5)
+        pen.line(_INK, oval(side * person.eye_x, -0.08, 0.31, 0.28), 0.026, depth=1.2, closed=True)
+    pen.line(_INK, bow((-0.08, -0.1), -0.13, (0.08, -0.1)), 0.026, depth=1.2)

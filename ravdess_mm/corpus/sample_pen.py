@@ -49,14 +49,14 @@ class Pen:
         self.canvas = canvas
         self.unit_px = unit * len(canvas)
         angle = np.deg2rad(pose.roll_deg) if pose else 0.0
-        self._turn = self.unit_px * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        self._centre_px = np.array(centre) * len(canvas)
-        self._drift = np.array([0.13 * pose.yaw, 0.13 * pose.pitch]) if pose else np.zeros(2)
+        scale = self.unit_px * 2**_SUBPIXEL_BITS
+        self._turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        self._centre = np.array(centre) * len(canvas) * 2**_SUBPIXEL_BITS
+        self._drift = np.array([0.13 * pose.yaw, 0.13 * pose.pitch]) @ self._turn if pose else np.zeros(2)
 
     def _pixels(self, points: Floats, depth: float) -> NDArray[np.int32]:
         # what is nearer to the viewer moves further when the head turns
-        moved = (points + depth * self._drift) @ self._turn + self._centre_px
-        return np.asarray(np.round(moved * 2**_SUBPIXEL_BITS), dtype=np.int32)
+        return np.rint(points @ self._turn + (self._centre + depth * self._drift)).astype(np.int32)
 
     def fill(self, colour: Colour, *outlines: Floats, depth: float = 1.0) -> None:
         """Fill a closed outline [shape=(n, 2)]; of two nested ones, the ring between them."""
@@ -84,7 +84,7 @@ def bow(start: tuple[float, float], middle_y: float, end: tuple[float, float], n
     (x0, y0), (x1, y1) = start, end
     bulge = middle_y - (y0 + y1) / 2
     weights = np.array([(x0, y0), (x1 - x0, y1 - y0), (0.0, 4 * bulge)])
-    return _parabola_basis(n_points) @ weights
+    return np.asarray(_parabola_basis(n_points) @ weights)
 
 
 @lru_cache

@@ -27,6 +27,7 @@ class Pose(NamedTuple):
     opening: float  # jaw; AU25, AU26
     width: float  # mouth stretched (AU20) or rounded (AU18)
     teeth: float  # how much the teeth show and close
+    tongue: float  # how far it sticks out; AD19
     roll_deg: float  # head tilted towards a shoulder
     pitch: float  # head lowered
     yaw: float  # head turned
@@ -36,18 +37,18 @@ class Pose(NamedTuple):
 
 
 EXPRESSIONS: Final[Mapping[Emotion, Pose]] = {
-    Emotion.NEUTRAL: Pose(0, 0, 0, 1.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-    Emotion.CALM: Pose(0.1, 0.1, 0, 0.62, 0.1, 0, 0.42, 0, 0, 0, 5, 0.1, 0, 0, 0, 0.2),
-    Emotion.HAPPY: Pose(0.4, 0.4, 0, 0.85, 0.75, 0, 1.25, 0.5, 0.6, 0.8, -3, -0.1, 0, 0, 0, 1.0),
-    Emotion.SAD: Pose(1.0, -0.7, 0.2, 0.62, 0.15, 0, -1.1, 0, -0.15, 0, 8, 0.6, 0, 0, 0.6, 0),
-    Emotion.ANGRY: Pose(-0.4, 0.45, 1.3, 0.85, 0.5, 0.25, -0.7, 0.2, 0.25, 1.0, 0, 0.35, 0, 0, 0, 0.8),
-    Emotion.FEARFUL: Pose(1.25, 0.4, 0.4, 1.4, 0.1, 0, -0.55, 0.42, 0.6, 0.7, -4, -0.3, 0.15, 0.1, 0, -0.5),
-    Emotion.DISGUST: Pose(-0.3, -0.4, 0.7, 0.55, 0.75, 1.2, -0.5, 0.12, -0.15, 0.1, -8, -0.25, 0.45, -0.4, 0.1, 0),
-    Emotion.SURPRISED: Pose(1.0, 1.2, -0.2, 1.45, 0, 0, 0, 1.15, -0.55, 0.1, 0, -0.25, 0, 0, 0, 0.2),
+    Emotion.NEUTRAL: Pose(0, 0, 0, 1.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+    Emotion.CALM: Pose(0.2, 0.2, 0, 0.5, 0.1, 0, 0.6, 0, 0.1, 0, 0, 5, 0.1, 0, 0, 0, 0.2),
+    Emotion.HAPPY: Pose(0.4, 0.4, 0, 0.85, 0.75, 0, 1.25, 0.5, 0.6, 0.8, 0, -3, -0.1, 0, 0, 0, 1.0),
+    Emotion.SAD: Pose(1.1, -0.8, 0.2, 0.55, 0.15, 0, -1.3, 0, -0.2, 0, 0, 8, 0.6, 0, 0, 0.6, 0),
+    Emotion.ANGRY: Pose(-0.4, 0.5, 1.4, 0.85, 0.5, 0.2, -0.6, 0.42, 0.2, 1.0, 0, 0, 0.35, 0, 0, 0, 0.8),
+    Emotion.FEARFUL: Pose(1.3, 0.4, 0.4, 1.4, 0.1, 0, -0.6, 0.5, 0.6, 0.5, 0, -4, -0.3, 0.15, 0.1, 0, -0.5),
+    Emotion.DISGUST: Pose(-0.3, -0.4, 0.7, 0.5, 0.75, 1.2, -0.5, 0.3, -0.2, 0, 1.0, -8, -0.25, 0.45, -0.4, 0.1, 0),
+    Emotion.SURPRISED: Pose(1.0, 1.2, -0.2, 1.45, 0, 0, 0, 1.15, -0.55, 0.1, 0, 0, -0.25, 0, 0, 0, 0.2),
 }
 """What each emotion looks like at full strength (action units after Ekman P, Friesen WV (1978), FACS)."""
 
-_SPREAD: Final = Pose(0.18, 0.18, 0.15, 0.09, 0.12, 0.12, 0.18, 0.07, 0.12, 0.1, 3.0, 0.12, 0.2, 0.12, 0.08, 0.2)
+_SPREAD: Final = Pose(0.15, 0.15, 0.12, 0.07, 0.1, 0.1, 0.15, 0.06, 0.1, 0.1, 0.1, 2.0, 0.1, 0.15, 0.12, 0.08, 0.2)
 _LIVELINESS: Final[Mapping[Emotion, float]] = {
     emotion: liveliness for emotion, liveliness in zip(Emotion, (0.6, 0.4, 1.2, 0.5, 1.1, 1.0, 0.7, 1.1), strict=True)
 }
@@ -77,7 +78,7 @@ def face_poses(script: Script, times_s: Floats) -> list[Pose]:
 
     column = {name: number for number, name in enumerate(Pose._fields)}
     life = _LIVELINESS[script.face.shown]
-    for name, size in (("roll_deg", 2.2), ("pitch", 0.1), ("yaw", 0.16), ("gaze_x", 0.1)):
+    for name, size in (("roll_deg", 1.6), ("pitch", 0.1), ("yaw", 0.16), ("gaze_x", 0.1)):
         poses[:, column[name]] += size * life * _sway(times_s, rng)
     _speak(poses, column, script, times_s)
     poses[:, column["eyes"]] *= _blinks(times_s, rng)
@@ -103,8 +104,8 @@ def _speak(poses: Floats, column: Mapping[str, int], script: Script, times_s: Fl
     # the jaw is slower than the sounds: average over 0.1 s
     moments_s = times_s[:, None] + np.linspace(-0.05, 0.05, 9)
     jaw, rounding = sound_track(script, table, moments_s.clip(0)).mean(axis=1).T
-    poses[:, column["opening"]] = np.maximum(poses[:, column["opening"]] * (1.0 - 0.3 * jaw) + 0.42 * jaw, 0.0)
-    poses[:, column["width"]] -= 0.45 * rounding
+    poses[:, column["opening"]] = np.maximum(poses[:, column["opening"]] * (1.0 - 0.3 * jaw) + 0.32 * jaw, 0.0)
+    poses[:, column["width"]] -= 0.35 * rounding
 
 
 def _blinks(times_s: Floats, rng: np.random.Generator) -> Floats:

@@ -53,7 +53,7 @@ PROSODY: Final[Mapping[Emotion, Prosody]] = {
 }
 """What each emotion sounds like at full strength."""
 
-_SPREAD: Final = Prosody(0.8, 0.6, 1.0, 1.2, 0.5, 0.03, 0.06, 0.1, 0.012)
+_SPREAD: Final = Prosody(0.7, 0.5, 0.8, 0.9, 0.35, 0.02, 0.05, 0.08, 0.01)
 
 
 class Speaker(NamedTuple):
@@ -77,8 +77,8 @@ def speaker(actor: int) -> Speaker:
     return Speaker(
         pitch_hz=(112.0 if man else 200.0) * rng.lognormal(0.0, 0.07),
         tract=(1.0 if man else 1.16) * rng.normal(1.0, 0.02),
-        tilt_db=rng.normal(-1.0, 0.5),
-        level_db=rng.normal(-27.0, 1.5),
+        tilt_db=rng.normal(-1.0, 0.35),
+        level_db=rng.normal(-27.0, 1.2),
         breath=abs(rng.normal(0.0, 0.03)),
         open_quotient=rng.uniform(0.55, 0.7),
         habits=tuple(float(habit) for habit in rng.normal(1.0, 0.12, len(Prosody._fields))),
