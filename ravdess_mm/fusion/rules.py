@@ -114,17 +114,13 @@ def learn_weights(evidence: Evidence) -> WeightedMean:
     labels = evidence.labels
     values = np.exp(evidence.log_probabilities)
     share = 1 / np.bincount(labels, minlength=N_CLASSES)[labels]
-    best: tuple[float, float] | None = None
-    chosen: Floats | None = None
-    for weights in _simplex_grid(len(evidence.names)):
-        mixed = np.einsum("nmk,m->nk", values, weights)
-        uar = round(float((share * (mixed.argmax(axis=1) == labels)).sum()), 9)
-        if best is None or uar >= best[0]:
-            score = (uar, -log_loss(mixed, labels))
-            if best is None or score > best:
-                best, chosen = score, weights
-    if chosen is None:
-        raise ValueError("weights need at least one model")
+
+    def mixed(weights: Floats) -> Floats:
+        return np.asarray(np.einsum("nmk,m->nk", values, weights))
+
+    grid = _simplex_grid(len(evidence.names))
+    uar = np.round([share[mixed(weights).argmax(axis=1) == labels].sum() for weights in grid], 9)
+    chosen = min(grid[uar == uar.max()], key=lambda weights: log_loss(mixed(weights), labels))
     return WeightedMean(tuple(float(weight) for weight in chosen))
 
 
@@ -200,10 +196,9 @@ def _softmax(scores: Floats) -> Floats:
 
 
 def _simplex_grid(n_models: int) -> Floats:
-    """Return weights [shape=(points, n_models)] that are multiples of one step and sum to 1."""
+    """Return weights [shape=(points, n_models)] of two models or more: multiples of one step that sum to 1."""
     steps = next((s for s in GRID_STEPS if comb(s + n_models - 1, n_models - 1) <= GRID_POINTS), 1)
     # stars and bars: where the n_models - 1 bars stand among the steps says how many each model gets
     bars = np.array(list(combinations(range(steps + n_models - 1), n_models - 1)), dtype=np.int64)
-    bars = bars.reshape(-1, n_models - 1)
     ends = np.full((len(bars), 1), steps + n_models - 1)
     return (np.diff(np.hstack([np.full_like(ends, -1), bars, ends]), axis=1) - 1) / steps

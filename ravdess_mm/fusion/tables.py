@@ -103,7 +103,7 @@ def _check_split(models: Mapping[str, pd.DataFrame]) -> None:
     fold_of: dict[int, tuple[int, str]] = {}
     for name, table in models.items():
         test = table[table["role"] == "test"]
-        for actor, fold in test[["actor", "fold"]].drop_duplicates().itertuples(index=False):
+        for actor, fold in sorted(set(zip(test["actor"], test["fold"], strict=True))):
             known_fold, known_name = fold_of.setdefault(int(actor), (int(fold), name))
             if known_fold != fold:
                 error = LeakageError if known_name == name else InputError
