@@ -1,26 +1,27 @@
 """A clip -> every Nth frame, gray, upright, with its number and time.
 
 A frame's *number* is its place in the order of presentation, counted from 0; so variable frame rates need no
-special care.
+special care. Packets that no wanted frame needs are not decoded (:mod:`ravdess_mm.video.groups`); where that might not
+be exact, all are. The pictures are the same bit for bit.
 """
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.video.container import MISSING_ALLOWED, coded_packets, list_packets, open_video, reason_of
 from ravdess_mm.video.gray import gray_of, is_black
+from ravdess_mm.video.groups import Group, Packet, plan_groups
 
-MISSING_ALLOWED: Final = 2
-"""How many frames fewer than the container promises a clip may have: headers are often off by one or two."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,8 @@ class GrayFrame:
     image: npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Packet:
-    """One coded picture, as the container lists it.
-
-    Attributes
-    ----------
-    pts : int or None
-        Time of presentation in units of the stream's time base.
-    is_key : bool
-        Whether the container calls it a key frame.
-    """
-
-    pts: int | None
-    is_key: bool
+class _NotExactError(Exception):
+    """What came out of the decoder is not what the packets promised."""
 
 
 def iter_frames(path: str | Path, *, frame_step: int) -> Iterator[GrayFrame]:
@@ -87,9 +76,8 @@ def iter_frames(path: str | Path, *, frame_step: int) -> Iterator[GrayFrame]:
     if frame_step < 1:
         raise InputError(f"frame_step is {frame_step}; allowed: 1 or more")
     path = Path(path)
-    packets = _list_packets(path)
     seen = kept = 0
-    for frame in _decode_all(path, range(0, len(packets), frame_step)):
+    for frame in _decode_sampled(path, frame_step):
         seen += 1
         if not is_black(frame.image):
             kept += 1
@@ -100,43 +88,59 @@ def iter_frames(path: str | Path, *, frame_step: int) -> Iterator[GrayFrame]:
         raise MediaError(f"all {seen} sampled frames are black")
 
 
-def _list_packets(path: Path) -> tuple[Packet, ...]:
-    """List a file's coded pictures in the order of the file, without decoding any; refuse a truncated file."""
+def _decode_sampled(path: Path, frame_step: int) -> Iterator[GrayFrame]:
     import av
 
-    packets: list[Packet] = []
-    ends_early = False
-    end_s = 0.0
+    n_done = 0
     with open_video(path) as (container, stream):
-        try:
-            for packet in container.demux(stream):
-                if packet.size == 0:  # the end of the stream, as PyAV marks it
-                    continue
-                if packet.is_corrupt:
-                    ends_early = True
-                    continue
-                packets.append(Packet(packet.pts, packet.is_keyframe))
-                if packet.pts is not None:
-                    end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * stream.time_base))
-        except av.error.FFmpegError:
-            ends_early = True
-        promised = stream.frames or _frames_of_duration(stream, end_s, len(packets))
-    if not packets:
-        raise MediaError("the video track holds no frames")
-    if promised - len(packets) > MISSING_ALLOWED:
-        raise MediaError(f"truncated: {len(packets)} of {promised} frames")
-    if ends_early and not promised:
-        raise MediaError(f"damaged after {len(packets)} frames")
-    return tuple(packets)
+        packets = list_packets(container, stream)
+        wanted = range(0, sum(packet.is_shown for packet in packets), frame_step)
+        groups = plan_groups(packets, frame_step)
+        if groups is not None:
+            try:
+                container.seek(packets[0].pts, stream=stream)
+                for frame in _decode_groups(container, stream, packets, groups):
+                    yield frame
+                    n_done += 1
+            except (_NotExactError, av.error.FFmpegError) as error:
+                logger.debug("%s: decoding everything, since its packets do not keep their word: %r", path, error)
+    if n_done < len(wanted):
+        yield from _decode_all(path, wanted[n_done:])
 
 
-def _frames_of_duration(stream: Any, end_s: float, n_packets: int) -> int:
-    """Return how many frames a Matroska track promises, from its own duration tag; 0 where there is none."""
-    hours, minutes, seconds = ([*stream.metadata.get("DURATION", "").split(":"), "", ""])[:3]
-    if not (hours and minutes and seconds and stream.average_rate):
-        return 0
-    track_s = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    return n_packets + max(0, round((track_s - end_s) * float(stream.average_rate)))
+def _decode_groups(
+    container: Any, stream: Any, packets: Sequence[Packet], groups: Sequence[Group]
+) -> Iterator[GrayFrame]:
+    """Decode only what a plan names; each frame must come when it is due."""
+    decoder = stream.codec_context
+    coming = enumerate(coded_packets(container, stream))
+    first_pts = min(groups[0].wanted)
+    for group in groups:
+        due = iter(sorted(group.wanted))
+        for frame in _decode_packets(decoder, coming, packets, group.positions):
+            if frame.pts not in group.wanted:
+                continue
+            if frame.pts != next(due, None):
+                raise _NotExactError(f"frame at {frame.pts} is not due")
+            yield gray_frame(frame, group.wanted[frame.pts], first_pts, stream)
+        if (missing := next(due, None)) is not None:
+            raise _NotExactError(f"no frame at {missing}")
+        decoder.flush_buffers()
+
+
+def _decode_packets(
+    decoder: Any, coming: Iterator[tuple[int, Any]], packets: Sequence[Packet], positions: Sequence[int]
+) -> Iterator[Any]:
+    """Send the packets at some positions to a decoder; yield all frames that come out."""
+    needed = set(positions)
+    for position, packet in coming:
+        if packet.pts != packets[position].pts:
+            raise _NotExactError(f"packet {position} is at {packet.pts}, not {packets[position].pts}")
+        if position in needed:
+            yield from decoder.decode(packet)
+        if position == positions[-1]:
+            break
+    yield from decoder.decode(None)
 
 
 def _decode_all(path: Path, wanted: range) -> Iterator[GrayFrame]:
@@ -167,44 +171,3 @@ def gray_frame(frame: Any, number: int, first_pts: int | None, stream: Any) -> G
     else:
         time_s = number / float(stream.average_rate or 30)
     return GrayFrame(number, time_s, gray_of(frame))
-
-
-@contextmanager
-def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open a file and find its video track.
-
-    Yields
-    ------
-    tuple of av.container.InputContainer and av.VideoStream
-        The decoder is set to one thread: clips are spread over processes, and one thread costs the least CPU.
-
-    Raises
-    ------
-    MediaError
-        If there is no such file, it is empty, FFmpeg cannot read it, or it holds no video (a cover picture in an
-        audio file is no video).
-    """
-    import av
-
-    try:
-        if path.stat().st_size == 0:
-            raise MediaError("the file is empty")
-        container = av.open(str(path))
-    except av.error.FFmpegError as error:
-        raise MediaError(f"cannot be read as video: {reason_of(error)}") from error
-    except OSError as error:
-        raise MediaError(
-            f"cannot be opened: {error.strerror or errno.errorcode.get(error.errno or 0)}"
-        ) from error
-    with container:
-        still = av.stream.Disposition.attached_pic
-        streams = [stream for stream in container.streams.video if not stream.disposition & still]
-        if not streams:
-            raise MediaError("no video track")
-        streams[0].codec_context.thread_count = 1
-        yield container, streams[0]
-
-
-def reason_of(error: Exception) -> str:
-    """Return FFmpeg's own words for an error, without the path (which stands in its own column)."""
-    return str(getattr(error, "strerror", None) or error)

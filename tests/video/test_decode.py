@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 
 from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.video import decode
 from ravdess_mm.video.decode import iter_frames
+from ravdess_mm.video.gray import gray_of
+from ravdess_mm.video.groups import Group, Packet
 
 FASTSTART = {"movflags": "faststart"}
 
@@ -20,6 +24,82 @@ def test_frames_are_every_nth_with_their_times(make_video) -> None:
     assert [frame.number for frame in frames] == [0, 20, 40]
     assert [frame.time_s for frame in frames] == pytest.approx([0, 20 / 30, 40 / 30])
     assert all(frame.image.shape == (48, 64) and frame.image.dtype == np.uint8 for frame in frames)
+
+
+def full_decoding(path: Path, frame_step: int) -> list[np.ndarray]:
+    """Return what plain decoding gives, every frame, by the same decoder."""
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        return [gray_of(f) for n, f in enumerate(container.decode(video=0)) if n % frame_step == 0]
+
+
+def x264(parameters: str, **options: object) -> dict:
+    return {"options": {"x264-params": parameters}, **options}
+
+
+STREAMS = {
+    "plain.mp4": {},
+    "b-pyramid.mp4": x264("bframes=3:b-pyramid=normal:b-adapt=0"),
+    "open-gop.mp4": x264("bframes=3:b-adapt=0:open-gop=1:keyint=12:min-keyint=12"),
+    "intra-refresh.mkv": x264("intra-refresh=1:keyint=10:bframes=0"),
+    "interlaced.mp4": x264("interlaced=1:bframes=2", height=64),
+    "scene-cuts.mkv": x264("keyint=250:min-keyint=1:scenecut=80"),
+    "slices.mp4": x264("slices=4:bframes=2"),
+    "start-codes.avi": x264("bframes=0"),
+    "variable-rate.mp4": {"times": [t * 3 if t < 20 else 60 + t for t in range(50)]},
+    "part2.mp4": {"codec": "mpeg4", "options": {"bf": "2"}},
+    "part2.avi": {"codec": "mpeg4"},
+    "vp8.webm": {"codec": "libvpx", "options": {"auto-alt-ref": "1", "lag-in-frames": "8"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": {"lag-in-frames": "8"}},
+    "motion-jpeg.avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
+    "lossless.mkv": {"codec": "ffv1"},
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("frame_step", [1, 7, 20])
+def test_frames_are_those_of_full_decoding(make_video, name: str, frame_step: int) -> None:
+    options = STREAMS[name]
+    if options.get("codec", "libx264") not in av.codecs_available:
+        pytest.skip(f"this FFmpeg cannot write {options['codec']}")
+    path = make_video(name, **options)
+    expected = full_decoding(path, frame_step)
+    found = list(iter_frames(path, frame_step=frame_step))
+    assert [f.number for f in found] == list(range(0, 50, frame_step))
+    np.testing.assert_array_equal([f.image for f in found], expected)
+
+
+@pytest.mark.parametrize("name", ["plain.mp4", "b-pyramid.mp4", "slices.mp4", "variable-rate.mp4", "motion-jpeg.avi"])
+def test_common_streams_are_decoded_in_part(make_video, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    path = make_video(name, **STREAMS[name])
+    monkeypatch.setattr(decode, "_decode_all", None)
+    assert len(list(iter_frames(path, frame_step=20))) == 3
+
+
+def test_a_plan_that_does_not_come_true_is_given_up(make_video, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video("a.mp4")
+    plan = decode.plan_groups
+
+    def wrong_plan(packets: Sequence[Packet], frame_step: int) -> tuple[Group, ...]:
+        first, second, *rest = plan(packets, frame_step)
+        return first, Group(second.positions, {pts + 1: n for pts, n in second.wanted.items()}), *rest
+
+    monkeypatch.setattr(decode, "plan_groups", wrong_plan)
+    found = list(iter_frames(path, frame_step=20))
+    assert [f.number for f in found] == [0, 20, 40]
+    np.testing.assert_array_equal([f.image for f in found], full_decoding(path, 20))
+
+
+def test_frames_cut_by_an_edit_list_are_not_counted(make_video) -> None:
+    path = make_video("a.mp4", 50, **x264("bframes=2"))
+    whole = path.read_bytes()
+    # movie and media run at 1000 and 15360 units a second: cut the first edit from 50 to 30 thirtieths
+    place = whole.index(b"elst") + 12
+    path.write_bytes(whole[:place] + (1000).to_bytes(4, "big") + whole[place + 4 :])
+    expected = full_decoding(path, 7)
+    assert len(expected) < 8
+    found = list(iter_frames(path, frame_step=7))
+    np.testing.assert_array_equal([f.image for f in found], expected)
 
 
 def test_variable_frame_rate_counts_frames_not_seconds(make_video) -> None:
@@ -112,3 +192,4 @@ def test_real_clips_have_a_frame_every_twenty(real_data: Path) -> None:
         frames = list(iter_frames(clip, frame_step=20))
         assert [f.number for f in frames] in ([0, 20, 40, 60, 80], [0, 20, 40, 60, 80, 100])
         assert all(f.image.shape == (720, 1280) for f in frames)
+        np.testing.assert_array_equal([f.image for f in frames], full_decoding(clip, 20))
