@@ -130,7 +130,7 @@ class Custom:
 @pytest.mark.parametrize("planted", [Custom(), FunctionTransformer(os.system)], ids=["class", "function"])
 def test_skops_part_with_an_untrusted_type_is_refused(tmp_path: Path, planted: object) -> None:
     bundle = write_bundle(tmp_path, kind="thing", card={}, files={"model.skops": sklearn_part(planted)})
-    with pytest.raises(BundleError, match="not trusted: .*(Custom|system)"):
+    with pytest.raises(BundleError, match=r"not trusted: .*(Custom|system)"):
         bundle.load_sklearn("model.skops")
 
 

@@ -48,7 +48,7 @@ class BoostedTrees(Family):
             {
                 "learning_rate": loguniform(0.05, 0.2),
                 "max_depth": [2, 3, 4, 5, 6],
-                "min_child_weight": loguniform(0.5, 8),
+                "min_child_weight": loguniform(0.2, 6),
                 "subsample": [0.5, 0.65, 0.8, 1.0],
                 "colsample_bynode": loguniform(0.04, 0.5),
                 "reg_lambda": loguniform(0.3, 20),

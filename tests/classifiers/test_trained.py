@@ -52,7 +52,12 @@ def test_loaded_classifier_predicts_what_the_saved_one_did(tmp_path: Path, table
     assert expected.shape == (len(table), 8)
     np.testing.assert_allclose(expected.sum(axis=1), 1)
     assert loaded.feature_names == trained.feature_names
-    assert (loaded.kind, loaded.feature_set, loaded.temperature, dict(loaded.card)) == (kind, "twelve", 1.3, {"seed": 0})
+    assert (loaded.kind, loaded.feature_set, loaded.temperature, dict(loaded.card)) == (
+        kind,
+        "twelve",
+        1.3,
+        {"seed": 0},
+    )
 
 
 @pytest.mark.parametrize("kind", [Kind.RANDOM_FOREST, Kind.SVC, Kind.XGBOOST, Kind.LOGISTIC])
