@@ -199,7 +199,9 @@ def _modalities(actor: int, place: int) -> tuple[Modality, ...]:
         return (Modality.FULL_AV,)
     if turn == 8:
         return (Modality.AUDIO_ONLY,) if actor % 2 else (Modality.VIDEO_ONLY,)
-    return (Modality.FULL_AV if turn % 2 else Modality.VIDEO_ONLY, Modality.AUDIO_ONLY)
+    # of the two takes of an emotion one is full-AV, and which one goes round too
+    full = (place + place // 2 + actor) % 2
+    return (Modality.FULL_AV if full else Modality.VIDEO_ONLY, Modality.AUDIO_ONLY)
 
 
 def _script(take: Take, modalities: tuple[Modality, ...]) -> Script:
