@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.config import Rule
-from ravdess_mm.corpus.splits import HOLDOUT_NUMBER, group_folds
+from ravdess_mm.corpus.splits import group_folds
 from ravdess_mm.errors import InputError
 from ravdess_mm.fusion.folds import FoldRecipe, FusedFold, fuse_fold
-from ravdess_mm.fusion.tables import Branch, Candidates, actors_of, check_branches, is_holdout, select_rows
+from ravdess_mm.fusion.tables import Branch, Candidates, actors_of, check_branches, select_rows
 from ravdess_mm.predictions import sort_predictions
 
 logger = logging.getLogger(__name__)
 
 CROSS_FIT_FOLDS: Final = 5
-"""Groups of actors in which the out-of-fold rows of a holdout are fused, each by what the others teach."""
+"""Groups of actors in which out-of-fold rows are fused, each by what the others teach."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class FusionResult:
     ----------
     table : pandas.DataFrame
         A prediction table with one more column, ``sources``: the branches that a take's answer rests on, such as
-        ``audio+video`` or ``audio``. For a holdout it has rows of role ``oof`` too where all branches have them,
-        each fused by what the takes of other actors taught.
+        ``audio+video`` or ``audio``. Where all branches have a take out of fold, it has a row of role ``oof`` too,
+        fused by what the takes of other actors taught: so a fused table can be chosen, calibrated and fused again.
     rule : Rule
         How branches were combined.
     recipes : tuple of FoldRecipe
@@ -68,7 +68,7 @@ def fuse(tables: Mapping[str, Branch], *, rule: Rule | str, seed: int, calibrate
     rule : Rule
         ``mean``; ``product`` (normalised); ``weighted`` (mean, weights by UAR); ``stacking`` (logistic regression).
     seed : int
-        Seed of the deal of training actors into groups, for the out-of-fold rows of a holdout.
+        Seed of the deal of training actors into groups, in which the out-of-fold rows are fused.
     calibrate : bool
         Whether each branch's probabilities are first brought to the temperature with the lowest log-loss.
 
@@ -100,8 +100,8 @@ def fuse(tables: Mapping[str, Branch], *, rule: Rule | str, seed: int, calibrate
         for fold in folds
     ]
     fused = [part.to_table(role="test") for part in parts]
-    if is_holdout(branches):
-        fused += _fuse_out_of_fold(branches, rule=rule, seed=seed, calibrate=calibrate)
+    for fold in folds:
+        fused += _fuse_out_of_fold(branches, fold=fold, rule=rule, seed=seed, calibrate=calibrate)
     messages = _messages(parts, branches)
     for message in messages:
         logger.warning("%s", message)
@@ -120,9 +120,9 @@ def _known_rule(rule: Rule | str) -> Rule:
         raise InputError(f"unknown rule {rule!r}; allowed: {', '.join(Rule)}") from error
 
 
-def _fuse_out_of_fold(branches: Candidates, *, rule: Rule, seed: int, calibrate: bool) -> list[pd.DataFrame]:
-    """Fuse the out-of-fold rows of a holdout by groups of actors, each by what the other actors teach."""
-    inner = select_rows(branches, role="oof")
+def _fuse_out_of_fold(branches: Candidates, *, fold: int, rule: Rule, seed: int, calibrate: bool) -> list[pd.DataFrame]:
+    """Fuse the out-of-fold rows of one fold by groups of actors, each by what the other actors teach."""
+    inner = select_rows(branches, role="oof", fold=fold)
     if len(inner) < len(branches):
         return []
     actors = sorted(set.intersection(*(actors_of(models) for models in inner.values())))
@@ -137,7 +137,7 @@ def _fuse_out_of_fold(branches: Candidates, *, rule: Rule, seed: int, calibrate:
             branch: {name: table[~table["actor"].isin(inside)] for name, table in models.items()}
             for branch, models in inner.items()
         }
-        part = fuse_fold(scored, taught=taught, fold=HOLDOUT_NUMBER, rule=rule, calibrate=calibrate)
+        part = fuse_fold(scored, taught=taught, fold=fold, rule=rule, calibrate=calibrate)
         table = part.to_table(role="oof")
         fused.append(table[table["sources"] == "+".join(branches)])
     return [table for table in fused if not table.empty]

@@ -9,16 +9,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from ravdess_mm.classifiers.calibration import FLOOR
 from ravdess_mm.config import Rule
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError
-from ravdess_mm.fusion.evidence import Floats
+from ravdess_mm.fusion.evidence import Floats, at_temperatures
 from ravdess_mm.fusion.rules import Combiner, Product, Stacking, WeightedMean
 from ravdess_mm.store import read_json
 
 SCHEMA: Final = "fusion/1"
-FLOOR: Final = 1e-6
-"""Least probability before a logarithm is taken."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,12 @@ class Recipe:
             together, their mean.
         """
         names = tuple(branch for branch in self.models if branch in answers)
-        logs = np.stack([self._calibrated(branch, answers[branch]) for branch in names])
+        logs = np.log(np.maximum(np.stack([answers[branch] for branch in names]), FLOOR))[np.newaxis]
+        logs = at_temperatures(logs, [self.temperatures[branch] for branch in names])
         if len(names) == 1:
-            return np.asarray(np.exp(logs[0]))
+            return np.asarray(np.exp(logs[0, 0]))
         combiner = self.combiners.get(names, WeightedMean((1 / len(names),) * len(names)))
-        return np.asarray(combiner(logs[np.newaxis])[0])
-
-    def _calibrated(self, branch: str, probabilities: Floats) -> Floats:
-        logs = np.log(np.maximum(probabilities, FLOOR)) / self.temperatures.get(branch, 1.0)
-        return np.asarray(logs - np.logaddexp.reduce(logs))
+        return np.asarray(combiner(logs)[0])
 
 
 def read_recipe(path: str | Path) -> Recipe:

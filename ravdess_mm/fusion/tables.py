@@ -55,11 +55,6 @@ def check_branches(tables: Mapping[str, Branch]) -> Candidates:
     return checked
 
 
-def is_holdout(branches: Candidates) -> bool:
-    """Whether the tables are of a plain holdout, and not of folds."""
-    return any((table["fold"] == HOLDOUT_NUMBER).any() for models in branches.values() for table in models.values())
-
-
 def select_rows(
     branches: Candidates, *, role: str | None = None, fold: int | None = None, actors: Collection[int] | None = None
 ) -> Candidates:

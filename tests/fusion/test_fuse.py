@@ -145,14 +145,16 @@ def test_inner_rows_of_the_fold_come_before_test_rows_of_others(
     tables = {name: with_inner(table, seed) for seed, (name, table) in enumerate(folds.items(), start=50)}
     found = fuse(tables, rule="stacking", seed=0)
     plain = fuse(folds, rule="stacking", seed=0)
-    assert set(found.table["role"]) == {"test"}
+    assert set(plain.table["role"]) == {"test"}
+    inner = found.table[found.table["role"] == "oof"]
+    assert len(inner) == 3 * len(ACTORS) * 32  # every actor is out of fold in the three folds that do not test it
     for recipe, other in zip(found.recipes, plain.recipes, strict=True):
         assert recipe.temperatures["voice"] > 1.5 * other.temperatures["voice"]
         assert recipe.lessons[0].n_actors == other.lessons[0].n_actors == 9
         assert recipe.lessons[0].n_takes == 2 * other.lessons[0].n_takes
 
 
-def test_out_of_fold_rows_of_a_holdout_are_fused_by_what_other_actors_teach(simulate: Simulate) -> None:
+def test_out_of_fold_rows_are_fused_by_what_other_actors_teach(simulate: Simulate) -> None:
     """Actor 1's rows are upside down; that must move the rows of other actors, not what actor 1 is fused with."""
     tables = {"voice": _holdout(simulate, seed=1), "face": _holdout(simulate, seed=2)}
     changed = {}

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ravdess_mm.errors import InputError, LeakageError
-from ravdess_mm.fusion.tables import actors_of, check_branches, is_holdout, select_rows
+from ravdess_mm.fusion.tables import actors_of, check_branches, select_rows
 
 Simulate = Callable[..., pd.DataFrame]
 
@@ -16,8 +16,6 @@ def test_branches_are_put_in_order(simulate: Simulate) -> None:
     found = check_branches({"voice": voice.iloc[::-1], "face": {"cnn": face, "units": face}})
     assert {branch: list(models) for branch, models in found.items()} == {"face": ["cnn", "units"], "voice": ["voice"]}
     pd.testing.assert_frame_equal(found["voice"]["voice"], voice.sort_values("take").reset_index(drop=True))
-    assert is_holdout(found)
-    assert not is_holdout(check_branches({"voice": simulate([1], seed=0, fold=0)}))
 
 
 def test_rows_are_selected_and_empty_branches_left_out(simulate: Simulate) -> None:

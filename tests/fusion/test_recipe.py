@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ravdess_mm.config import Rule
+from ravdess_mm.errors import BundleError
+from ravdess_mm.fusion import fuse
+from ravdess_mm.fusion.recipe import read_recipe
+from ravdess_mm.predictions import probabilities_of, rows_for_test
+from ravdess_mm.store import write_json
+
+Simulate = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def tables(simulate: Simulate) -> dict[str, pd.DataFrame]:
+    return {
+        name: pd.concat(
+            [simulate(range(1, 7), seed=seed, role="oof", sharpness=3), simulate([8], seed=seed + 9, sharpness=3)]
+        )
+        for seed, name in enumerate(("audio", "video"))
+    }
+
+
+@pytest.mark.parametrize("rule", list(Rule))
+@pytest.mark.parametrize("branches", [("audio", "video"), ("video",)])
+def test_recipe_on_disk_repeats_the_fusion(
+    tables: dict[str, pd.DataFrame], rule: Rule, branches: tuple[str, ...], tmp_path: Path
+) -> None:
+    write_json(tmp_path / "recipe.json", fuse(tables, rule=rule, seed=0).to_dict())
+    recipe = read_recipe(tmp_path / "recipe.json")
+    assert recipe.models == {"audio": "audio", "video": "video"}
+    fused = rows_for_test(fuse({name: tables[name] for name in branches}, rule=rule, seed=0).table)
+    rows = {name: probabilities_of(rows_for_test(tables[name])) for name in branches}
+    for place in range(len(fused)):
+        answer = recipe.apply({name: values[place] for name, values in rows.items()})
+        np.testing.assert_allclose(answer, probabilities_of(fused)[place], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda recipe: {**recipe, "schema": "fusion/9"}, "not a fusion recipe of schema 'fusion/1'"),
+        (lambda recipe: {**recipe, "folds": []}, "not a fusion recipe"),
+        (lambda recipe: [recipe], "not a fusion recipe"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(
+    tables: dict[str, pd.DataFrame], change: Callable[[dict], object], message: str, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "recipe.json", change(fuse(tables, rule="mean", seed=0).to_dict()))
+    with pytest.raises(BundleError, match=message):
+        read_recipe(tmp_path / "recipe.json")
+
+
+def test_coefficients_of_another_shape_are_refused(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    for rule, message in (
+        ("weighted", "1 weights for 2 branches"),
+        ("stacking", r"shape \(1, 8\); expected \(16, 8\)"),
+    ):
+        content = fuse(tables, rule=rule, seed=0).to_dict()
+        lesson = content["folds"][0]["lessons"][0]
+        for key in {"weights", "coefficients"} & set(lesson):
+            lesson[key] = lesson[key][:1]
+        write_json(tmp_path / "recipe.json", content)
+        with pytest.raises(BundleError, match=message):
+            read_recipe(tmp_path / "recipe.json")
