@@ -177,11 +177,13 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         targets = np.eye(len(self.classes_), dtype=np.float32)[codes]
         shuffle = np.random.default_rng(self.seed)
+        n_rows = min(self.batch_size, len(X))
         for _ in range(epochs):
             order = shuffle.permutation(len(X))
-            # `fit` takes three times as long: most of an epoch of 20 small steps is its own housekeeping
-            for start in range(0, len(X), self.batch_size):
-                rows = order[start : start + self.batch_size]
+            # `fit` takes three times as long: most of an epoch of 20 small steps is its own housekeeping. What does
+            # not fill a last batch waits for another epoch's order: a step of another size is compiled anew.
+            for start in range(0, len(X) - n_rows + 1, n_rows):
+                rows = order[start : start + n_rows]
                 network.train_on_batch(X[rows], targets[rows])
             if watch is not None:
                 self.history_.append(self._loss(network, *watch))

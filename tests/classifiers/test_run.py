@@ -20,6 +20,7 @@ from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.run import ClassifierRun, run_classifier
 from ravdess_mm.classifiers.trained import load_classifier
 from ravdess_mm.config import DenseSettings, SearchSettings
+from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, LeakageError
 from ravdess_mm.predictions import check_predictions, labels_of, probabilities_of, rows_for_test, rows_out_of_fold
@@ -245,3 +246,20 @@ def test_emotions_that_one_side_lacks(tmp_path: Path, table: pd.DataFrame) -> No
     done = run(kept, tmp_path)
     assert probabilities_of(done.predictions)[:, [1, 6]].max() < 1e-5
     assert len(rows_for_test(done.predictions)) == 2 * 8 * 2
+
+
+@pytest.mark.real
+def test_real_faces_are_told_apart(tmp_path: Path, real_data: Path) -> None:
+    units = pd.read_csv(real_data / "ravdess" / "action_units.csv")
+    takes = [Identifier.parse(clip).take for clip in units["clip_id"]]
+    labels = {
+        "take": [str(take) for take in takes],
+        "actor": [take.actor for take in takes],
+        "emotion": [take.emotion.label for take in takes],
+    }
+    numbers = units[[name for name in units.columns if name.startswith("AU")]]
+    fold = Fold(-1, tuple(range(2, 17)), (1, 17, 18, 19, 20))
+    done = run(pd.concat([pd.DataFrame(labels), numbers], axis=1), tmp_path, (fold,), draws=4, jobs=2)
+    test = rows_for_test(done.predictions)
+    assert len(test) == 300
+    assert (probabilities_of(test).argmax(axis=1) == labels_of(test)).mean() > 0.5
