@@ -1,0 +1,185 @@
+"""One run in, one HTML file out: self-contained, readable offline, on a phone and on paper."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from ravdess_mm._version import __version__
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.report import figures, fused, material, results, words
+from ravdess_mm.report.explorer import actors_of, explorer_data
+from ravdess_mm.report.feature_map import make_feature_map
+from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.headline import Headline, make_headline
+from ravdess_mm.report.method import method_in_words, split_in_words
+from ravdess_mm.report.pictures import sample_pictures
+from ravdess_mm.report.svg import element
+from ravdess_mm.store import write_text
+
+CONTENTS: Final[tuple[tuple[str, str], ...]] = (
+    ("summary", "Result"),
+    ("models", "All models"),
+    ("fusion", "Fusion against its parts"),
+    ("confusion", "What is taken for what"),
+    ("actors", "Actor by actor"),
+    ("slices", "Whom it serves badly"),
+    ("calibration", "How sure, how often right"),
+    ("takes", "Take by take"),
+    ("frames", "Single frames"),
+    ("split", "The split"),
+    ("data", "The data"),
+    ("map", "Why the split matters"),
+    ("training", "How models were chosen"),
+    ("method", "Method"),
+    ("repeat", "How to repeat it"),
+    ("left-out", "Notes and left out"),
+)
+"""Sections of the page: anchor and title."""
+
+NEED_PREDICTIONS: Final = frozenset({"fusion", "confusion", "actors", "slices", "calibration", "takes"})
+"""Sections that are left out where no model has predicted anything."""
+
+
+def write_report(run_dir: Path, report_path: Path) -> Path:
+    """Write the report of a run.
+
+    Parameters
+    ----------
+    run_dir : Path
+        ``artifacts/<run>``. Files that are missing cost their section; the report says what was left out.
+    report_path : Path
+        The HTML file; written whole or not at all. The same run gives the same bytes.
+
+    Returns
+    -------
+    Path
+        `report_path`.
+
+    Raises
+    ------
+    InputError
+        If the folder of the run is missing.
+    """
+    report_path = Path(report_path)
+    write_text(report_path, render_report(gather_run(run_dir)))
+    return report_path
+
+
+def render_report(run: RunFiles) -> str:
+    """Return the report of a run as HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ravdess_mm.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html.j2")
+    return template.render(**_frame(), **_words(), **_content(run, make_headline(run)))
+
+
+def _frame() -> dict[str, Any]:
+    """Return the page's style and script, and the hash that allows this one script and no other to run."""
+    # both are files of this package, written by us: they are the only text on the page that is not escaped
+    style, script = (
+        Markup((resources("ravdess_mm.report") / "templates" / name).read_text("utf-8"))
+        for name in ("style.css", "script.js")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return {
+        "style": style,
+        "script": script,
+        "script_hash": f"sha256-{digest}",
+        "version": __version__,
+    }
+
+
+def _words() -> dict[str, Any]:
+    """Return what templates say numbers and names with."""
+    numbers: dict[str, int] = {}
+
+    def number(kind: str) -> int:
+        numbers[kind] = numbers.get(kind, 0) + 1
+        return numbers[kind]
+
+    return {
+        "number": number,
+        "count": words.count,
+        "interval": words.interval,
+        "model_label": words.model_label,
+        "p_value": words.p_value,
+        "percent": words.percent,
+        "points": lambda share: f"{100 * share:+.1f}".replace("-", "−"),
+        "mark_labels": figures.MARK_LABELS,
+        "swatch": _swatch,
+        "emotions": EMOTIONS,
+        "axis": figures.strip_axis(),
+    }
+
+
+def _swatch(branch: str) -> Markup:
+    """Return the mark of a branch as it stands in the drawings, small enough for a line of text."""
+    return element(
+        "svg", figures.mark(0.5, branch), width=16, height=figures.STRIP_PX, class_="swatch", aria_hidden="true"
+    )
+
+
+def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
+    """Return what the page says about this run."""
+    main = run.metrics.get(headline.main, {}) if headline.main else {}
+    leaders = results.leaderboard(run, headline) if run.tables else []
+    slices, worst_slice = results.slice_rows(run, headline)
+    actors = results.actor_rows(run, headline)
+    explorer = explorer_data(run, headline.shown)
+    split_actors, split = material.split_rows(run.splits)
+    feature_map = make_feature_map(run.features) if run.features is not None else None
+    messages = [str(message) for message in run.record.get("messages") or ()]
+    return {
+        "files": run,
+        "contents": [entry for entry in CONTENTS if leaders or entry[0] not in NEED_PREDICTIONS],
+        "headline": headline,
+        "level": main.get("level", 0.95),
+        "adapted": run.settings.get("adapt") == "speaker",
+        "notes": [words.sentence(str(note)) for note in (*main.get("notes", ()), *messages)],
+        "messages": messages,
+        "leaders": leaders,
+        "references": results.reference_lines(run),
+        "branches_present": list(dict.fromkeys(row.branch for row in leaders)),
+        "agreement": fused.agreement(run, headline),
+        "recipe": fused.recipe_rows(run),
+        "sources": fused.sources_in_words(run),
+        "comparisons": fused.comparisons(run, headline),
+        "missing": fused.missing_curve(run),
+        "confusions": results.confusions(run, headline),
+        "actors": actors,
+        "actor_branches": list(dict.fromkeys(words.branch_of(name) for name in headline.shown)),
+        "slices": slices,
+        "worst_slice": worst_slice,
+        "reliability": results.reliability_panels(run, headline),
+        "explorer": explorer,
+        "explorer_actors": actors_of(explorer),
+        "n_filmed": len(set(explorer["takes"]) & set(run.frames.index["take"])) if run.frames else 0,
+        "pictures": sample_pictures(run.frames, run.frame_predictions, seed=run.seed) if run.frames else [],
+        "split": split,
+        "split_actors": split_actors,
+        "split_words": split_in_words(run),
+        "data": material.data_overview(run.catalog),
+        "rejected": material.rejected_rows(run.rejected),
+        "most_rejected": material.MOST_REJECTED,
+        "map": feature_map,
+        "map_drawing": material.map_drawing(feature_map) if feature_map else None,
+        "searches": material.search_rows(run),
+        "curves": material.curve_panels(run),
+        "method": method_in_words(run, headline),
+        "stages": [(name, words.seconds(float(s))) for name, s in (run.record.get("stages") or {}).items()],
+        "versions": material.version_rows(run.record.get("versions") or {}),
+        "settings": material.flat_settings(run.settings),
+    }

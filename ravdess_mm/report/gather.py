@@ -1,0 +1,295 @@
+"""What a run has left in its folder; a file that is missing or broken is noted, never fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import pandas as pd
+
+from ravdess_mm.config import Settings
+from ravdess_mm.errors import InputError
+from ravdess_mm.evaluation import evaluate_many
+from ravdess_mm.predictions import read_predictions, rows_for_test
+from ravdess_mm.report.words import branch_of
+from ravdess_mm.store import read_json, read_table
+
+if TYPE_CHECKING:
+    from ravdess_mm.video.frames import FrameStore
+
+Part = TypeVar("Part")
+
+METRICS_SCHEMA: Final = "metrics/1"
+RECIPE_SCHEMA: Final = "fusion/1"
+_CATALOG_COLUMNS: Final = ("take", "modality", "channel", "emotion", "actor", "sex", "voice", "face")
+_REJECTED_COLUMNS: Final = ("path", "reason", "stage")
+_FRAME_COLUMNS: Final = ("take", "frame_number", "time_s", "role", "top1", "top2")
+_BRANCH_ORDER: Final = ("both", "voice", "face", "other")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which actors stood where in one fold."""
+
+    number: int
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Name for people: ``holdout`` or ``fold 3``."""
+        return "holdout" if self.number < 0 else f"fold {self.number}"
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Everything the report is made of.
+
+    Attributes
+    ----------
+    name : str
+        Name of the run.
+    record : mapping
+        ``run.json``; empty where there is none.
+    catalog, rejected, features : pandas.DataFrame or None
+        The tables of these names.
+    tables : dict of str to pandas.DataFrame
+        Prediction tables that have test rows, by model: fused first, then voice, then face.
+    metrics : mapping
+        Model to the fields of :class:`ravdess_mm.evaluation.Metrics`, as in ``metrics.json``.
+    human : mapping
+        ``accuracy`` and ``source`` of the human reference, as in ``metrics.json``.
+    searches, histories : dict of str to dict of str to pandas.DataFrame
+        Model to fold to table.
+    frame_predictions : pandas.DataFrame or None
+        The video network's answer for each frame.
+    frames : FrameStore or None
+        The sampled frames.
+    recipe : mapping
+        What fusion learned, ``models/fused/recipe.json``; empty where there is none.
+    splits : tuple of Split
+        In the order of their numbers.
+    left_out : tuple of str
+        What is missing in this report, and why.
+    """
+
+    name: str
+    record: Mapping[str, Any]
+    catalog: pd.DataFrame | None
+    rejected: pd.DataFrame | None
+    features: pd.DataFrame | None
+    tables: dict[str, pd.DataFrame]
+    metrics: Mapping[str, Any]
+    human: Mapping[str, Any]
+    searches: dict[str, dict[str, pd.DataFrame]]
+    histories: dict[str, dict[str, pd.DataFrame]]
+    frame_predictions: pd.DataFrame | None
+    frames: FrameStore | None
+    recipe: Mapping[str, Any]
+    splits: tuple[Split, ...]
+    left_out: tuple[str, ...]
+
+    @cached_property
+    def tested(self) -> dict[str, pd.DataFrame]:
+        """The test rows of `tables`."""
+        return {name: rows_for_test(table) for name, table in self.tables.items()}
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of the run as ``run.json`` has them."""
+        return self.record.get("settings") or {}
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether every figure comes from the synthetic sample."""
+        return bool(self.record.get("synthetic", False))
+
+    @property
+    def is_real_speech(self) -> bool:
+        """Whether human reference figures for RAVDESS speech may stand beside this run."""
+        return bool(self.record) and not self.is_synthetic and self.settings.get("channel") == "speech"
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run; the default where ``run.json`` does not say."""
+        return int(self.record.get("seed", Settings().seed))
+
+    @property
+    def draws(self) -> int:
+        """Bootstrap draws of the run; the default where ``run.json`` does not say."""
+        return int(self.settings.get("bootstrap_draws", Settings().bootstrap_draws))
+
+
+@dataclass
+class _Reader:
+    """Reads parts of a run and keeps a note of each that cannot be read."""
+
+    root: Path
+    left_out: list[str] = field(default_factory=list)
+
+    def read(self, path: str, without: str, reader: Callable[[Path], Part]) -> Part | None:
+        """Return what `reader` makes of a file, or None and a note that ends with `without`."""
+        full = self.root / path
+        if not full.exists():
+            self.left_out.append(f"There is no {path}: {without}.")
+            return None
+        try:
+            return reader(full)
+        except (InputError, OSError) as error:
+            reason = str(error).replace(str(full), path).replace(str(self.root), "")
+            self.left_out.append(f"{path} cannot be read ({reason}): {without}.")
+            return None
+
+    def table(self, path: str, without: str, columns: tuple[str, ...]) -> pd.DataFrame | None:
+        """Return a table that has at least these columns."""
+
+        def reader(full: Path) -> pd.DataFrame:
+            table = read_table(full)
+            missing = [column for column in columns if column not in table.columns]
+            if missing:
+                raise InputError(f"no column {', '.join(missing)}")
+            return table
+
+        return self.read(path, without, reader)
+
+
+def gather_run(run_dir: str | Path) -> RunFiles:
+    """Read the folder of a run.
+
+    Parameters
+    ----------
+    run_dir : str or Path
+        ``artifacts/<run>``. Any file in it may be missing; `RunFiles.left_out` then says what the report lacks.
+
+    Raises
+    ------
+    InputError
+        If the folder itself is missing.
+    """
+    root = Path(run_dir)
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; the folder of a run is artifacts/<run>, made by `make`")
+    reader = _Reader(root)
+    record = reader.read("run.json", "settings, versions and the command are left out", _read_object) or {}
+    catalog = reader.table("catalog.parquet", "the overview of the data is left out", _CATALOG_COLUMNS)
+    rejected = reader.table("rejected.parquet", "the list of rejected files is left out", _REJECTED_COLUMNS)
+    features = reader.table(
+        "audio/features.parquet", "the map of the voice features is left out", ("take", "actor", "emotion")
+    )
+    tables = _read_predictions(reader)
+    metrics = _metrics_of(reader, tables, record)
+    frames = reader.read("video/frames", "pictures are left out", _open_frames)
+    frame_predictions = None
+    if frames is not None:
+        frame_predictions = reader.table(
+            "models/video-cnn/frames.parquet", "what the network saw in single frames is left out", _FRAME_COLUMNS
+        )
+    return RunFiles(
+        name=str(record.get("run", root.name)),
+        record=record,
+        catalog=catalog,
+        rejected=rejected,
+        features=features,
+        tables=tables,
+        metrics=metrics.get("models", {}),
+        human=metrics.get("human", {}),
+        searches=_by_model_and_fold(reader, "search.parquet"),
+        histories=_by_model_and_fold(reader, "history.parquet"),
+        frame_predictions=frame_predictions,
+        frames=frames,
+        recipe=_read_recipe(reader),
+        splits=_splits_of(record, tables),
+        left_out=tuple(reader.left_out),
+    )
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: holds {type(value).__name__}; expected an object")
+    return value
+
+
+def _open_frames(path: Path) -> FrameStore | None:
+    from ravdess_mm.video.frames import FrameStore
+
+    store = FrameStore.open(path)
+    return store if len(store.index) else None
+
+
+def _read_predictions(reader: _Reader) -> dict[str, pd.DataFrame]:
+    found: dict[str, pd.DataFrame] = {}
+    for path in sorted((reader.root / "predictions").glob("*.parquet")):
+        name = f"predictions/{path.name}"
+        table = reader.read(name, "this model is left out", read_predictions)
+        if table is None:
+            continue
+        tested = rows_for_test(table)
+        if tested.empty or tested["take"].duplicated().any():
+            why = "has no test rows" if tested.empty else "scores a take twice"
+            reader.left_out.append(f"{name} {why}: this model is left out.")
+            continue
+        found[path.stem] = table
+    if not found:
+        reader.left_out.append("There are no predictions: accuracy, confusion and everything about models is left out.")
+    return dict(sorted(found.items(), key=lambda item: (_BRANCH_ORDER.index(branch_of(item[0])), item[0])))
+
+
+def _metrics_of(reader: _Reader, tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``metrics.json``, or the same recomputed where it is missing or speaks of other models."""
+    if not tables:
+        return {}
+    path = reader.root / "metrics.json"
+    known: Mapping[str, Any] = {}
+    if path.is_file():
+        known = reader.read("metrics.json", "metrics were recomputed from the predictions", _read_object) or {}
+    if known.get("schema") == METRICS_SCHEMA and set(known.get("models", {})) >= set(tables):
+        return known
+    settings = record.get("settings") or {}
+    return evaluate_many(
+        {name: rows_for_test(table) for name, table in tables.items()},
+        seed=int(record.get("seed", Settings().seed)),
+        draws=int(settings.get("bootstrap_draws", Settings().bootstrap_draws)),
+    )
+
+
+def _read_recipe(reader: _Reader) -> Mapping[str, Any]:
+    path = "models/fused/recipe.json"
+    if not (reader.root / path).is_file():
+        return {}
+    recipe = reader.read(path, "what fusion learned is left out", _read_object) or {}
+    return recipe if recipe.get("schema") == RECIPE_SCHEMA else {}
+
+
+def _by_model_and_fold(reader: _Reader, name: str) -> dict[str, dict[str, pd.DataFrame]]:
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for path in sorted((reader.root / "models").glob(f"*/*/{name}")):
+        relative = path.relative_to(reader.root).as_posix()
+        table = reader.read(relative, "this table is left out", read_table)
+        if table is not None and len(table):
+            found.setdefault(path.parts[-3], {})[path.parts[-2]] = table
+    return found
+
+
+def _splits_of(record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> tuple[Split, ...]:
+    """Return the split as ``run.json`` has it, else as far as the prediction tables show it."""
+    said = record.get("folds")
+    if said:
+        splits = [
+            Split(int(fold["number"]), *(tuple(fold.get(side) or ()) for side in ("train", "validation", "test")))
+            for fold in said
+        ]
+        return tuple(sorted(splits, key=lambda split: split.number))
+    rows = pd.concat([table[["actor", "fold", "role"]] for table in tables.values()]) if tables else None
+    if rows is None:
+        return ()
+    splits = []
+    for number, own in rows.groupby("fold", sort=True):
+        test = {int(actor) for actor in own.loc[own["role"] == "test", "actor"]}
+        others = {int(actor) for actor in rows["actor"]} - test
+        splits.append(Split(int(str(number)), tuple(sorted(others)), (), tuple(sorted(test))))
+    return tuple(splits)
