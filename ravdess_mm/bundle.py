@@ -48,12 +48,16 @@ KERAS_MODULES: Final[frozenset[str]] = frozenset(
         "keras.optimizers",
         "keras.optimizers.schedules",
         "keras.regularizers",
+        "keras.src.models.functional",  # where Keras says a functional model is from; it holds no other class
     }
 )
 """Modules whose classes may be named in the configuration of a ``.keras`` part."""
 
 KERAS_REFUSED: Final[frozenset[str]] = frozenset({"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper"})
 """Keras' own layers that wrap foreign code; refused before safe mode gets to see them."""
+
+# how the configuration of a functional model says "the output of that layer"
+_TENSOR_MARK: Final = ("None", "__keras_tensor__")
 
 PartWriter = Callable[[Path], None]
 _PART_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -293,6 +297,8 @@ def _check_network(path: Path) -> None:
     except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: not a readable Keras model ({_one_line(error)})") from error
     for module, name in _named_classes(config):
+        if (module, name) == _TENSOR_MARK:
+            continue
         if module not in KERAS_MODULES or name in KERAS_REFUSED:
             raise BundleError(f"{path}: refused, it names {module}.{name}, which is not trusted")
 

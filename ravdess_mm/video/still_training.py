@@ -1,0 +1,217 @@
+"""Training of a face network on still faces.
+
+The network that comes out depends on the images, the settings and the seed; a training that was killed goes on after
+its last whole epoch and ends the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ravdess_mm.corpus.splits import check_disjoint
+from ravdess_mm.corpus.stills import Stills, subject_folds
+from ravdess_mm.errors import InputError
+from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
+from ravdess_mm.runs import library_versions
+from ravdess_mm.store import fingerprint, source_fingerprint
+from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState
+from ravdess_mm.video.crops import predict_ten_crops
+from ravdess_mm.video.face_networks import FACE_SIZE_PX, LOGITS, build_face_network
+from ravdess_mm.video.still_settings import Loss, Precision, Schedule, StillSettings, resolve_precision
+from ravdess_mm.video.still_stream import StillStream, one_hot, split_validation
+
+WARM_UP_SHARE: Final = 0.25
+"""Share of a one-cycle training in which the learning rate rises."""
+_SOURCE: Final = tuple(
+    f"video/{name}.py"
+    for name in (
+        "augmentation",
+        "callbacks",
+        "crops",
+        "face_networks",
+        "still_settings",
+        "still_stream",
+        "still_training",
+    )
+)
+
+
+@dataclass(frozen=True)
+class TrainedFaceNetwork:
+    """A face network fresh from training.
+
+    Attributes
+    ----------
+    model : keras.Model
+        float32; pixels to probabilities.
+    history : pandas.DataFrame
+        One row an epoch, the columns `HISTORY_COLUMNS`.
+    precision : Precision
+        What it was trained in.
+    """
+
+    model: Any
+    history: pd.DataFrame
+    precision: Precision
+
+
+def train_face_network(
+    name: str, stills: Stills, settings: StillSettings, *, seed: int, working_dir: Path
+) -> TrainedFaceNetwork:
+    """Train a face network.
+
+    Parameters
+    ----------
+    name : str
+        One of `face_networks.FACE_NETWORKS`.
+    stills : Stills
+        What to train on; a share of it is set apart if the settings say so.
+    settings : StillSettings
+        How.
+    seed : int
+        Seed of weights, order, augmentation and dropout.
+    working_dir : Path
+        Gets what a killed training needs to go on; remove it when the network has been put in its place.
+
+    Raises
+    ------
+    InputError
+        If the network is unknown, there are too few images, or a plateau has no validation images to watch.
+    """
+    if settings.schedule is Schedule.PLATEAU and settings.validation_share == 0:
+        raise InputError("schedule plateau watches validation images; validation_share is 0")
+    keras.backend.clear_session()
+    make_deterministic(seed)
+    precision = resolve_precision(settings.precision)
+    n_classes = len(stills.classes)
+    model = build_face_network(name, n_classes=n_classes, dtype=precision.value)
+    train, validation = split_validation(stills, settings.validation_share, seed=seed)
+    key = _fingerprint(name, stills, settings, precision, seed)
+    state_path, best_path = working_dir / f"state-{key}.npz", working_dir / f"best-{key}.weights.h5"
+    state = _fit(model, train, validation, settings, seed, state_path, best_path)
+    if best_path.is_file():
+        model.load_weights(best_path)
+    final = build_face_network(name, n_classes=n_classes)
+    final.set_weights(model.get_weights())
+    history = pd.DataFrame(state.history, columns=list(HISTORY_COLUMNS)).astype({"epoch": "int64"})
+    return TrainedFaceNetwork(final, history, precision)
+
+
+def _fit(
+    model: Any,
+    train: Stills,
+    validation: Stills | None,
+    settings: StillSettings,
+    seed: int,
+    state_path: Path,
+    best_path: Path,
+) -> TrainingState:
+    # the losses work on logits; the two models share their layers
+    trainee = keras.Model(model.input, model.get_layer(LOGITS).output, name=model.name)
+    stream = StillStream(train, settings, seed=seed)
+    trainee.compile(
+        optimizer=keras.optimizers.AdamW(
+            _learning_rate(settings, len(stream)), weight_decay=settings.weight_decay
+        ),
+        loss=_loss(settings),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=jit_compile(),
+    )
+    state_path.parent.mkdir(parents=True, exist_ok=True)
+    state = TrainingState.read(state_path)
+    epochs = state.epochs if state.is_over else settings.epochs
+    watching = _watching_callbacks(settings, best_path) if settings.schedule is Schedule.PLATEAU else []
+    backup = Backup(state_path, state, watching)
+    start = EpochStart(stream, description=f"face network {model.name}", epochs=epochs)
+    trainee.fit(
+        stream,
+        epochs=epochs,
+        initial_epoch=state.epochs,
+        validation_data=None if validation is None else _centre_batch(validation),
+        callbacks=[start, *watching, backup],
+        verbose=0,
+        shuffle=False,
+    )
+    return backup.state
+
+
+def cross_validate(
+    name: str, stills: Stills, settings: StillSettings, *, seed: int, working_dir: Path, n_folds: int = 10
+) -> npt.NDArray[np.float64]:
+    """Train on all subjects but a tenth and predict that tenth, ten times.
+
+    Parameters
+    ----------
+    name, settings, seed, working_dir
+        See `train_face_network`; every fold has a folder of its own.
+    stills : Stills
+        With the subject as group, such as CK+48.
+    n_folds : int
+        See `corpus.stills.subject_folds`.
+
+    Returns
+    -------
+    numpy.ndarray [shape=(n, n_classes)]
+        Probabilities of each image, from the network that never saw its subject; the mean over ten crops.
+    """
+    folds = subject_folds(stills, n_folds=n_folds)
+    probabilities = np.empty((len(stills), len(stills.classes)))
+    for fold in range(n_folds):
+        test = folds == fold
+        check_disjoint(stills.groups[~test], stills.groups[test])
+        trained = train_face_network(
+            name, stills.select(~test), settings, seed=seed, working_dir=working_dir / f"fold-{fold}"
+        )
+        probabilities[test] = predict_ten_crops(trained.model, stills.images[test])
+    return probabilities
+
+
+def _learning_rate(settings: StillSettings, steps_per_epoch: int) -> Any:
+    if settings.schedule is Schedule.PLATEAU:
+        return settings.learning_rate
+    steps = settings.epochs * steps_per_epoch
+    warm_up = max(1, round(WARM_UP_SHARE * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate / 25,
+        decay_steps=max(1, steps - warm_up),
+        alpha=0.0,
+        warmup_target=settings.learning_rate,
+        warmup_steps=warm_up,
+    )
+
+
+def _loss(settings: StillSettings) -> Any:
+    if settings.loss is Loss.HINGE:
+        return keras.losses.CategoricalHinge()
+    return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing)
+
+
+def _centre_batch(stills: Stills) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    offset = (stills.images.shape[1] - FACE_SIZE_PX) // 2
+    inside = slice(offset, offset + FACE_SIZE_PX)
+    return stills.images[:, inside, inside, None], one_hot(stills.labels, len(stills.classes))
+
+
+def _watching_callbacks(settings: StillSettings, best_path: Path) -> list[Any]:
+    callbacks = keras.callbacks
+    return [
+        callbacks.ModelCheckpoint(
+            str(best_path), monitor="val_loss", save_best_only=True, save_weights_only=True
+        ),
+        callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=max(1, settings.patience // 3)),
+        callbacks.EarlyStopping(monitor="val_loss", patience=settings.patience),
+    ]
+
+
+def _fingerprint(name: str, stills: Stills, settings: StillSettings, precision: Precision, seed: int) -> str:
+    content = hashlib.sha256(stills.images.tobytes() + stills.labels.tobytes()).hexdigest()
+    versions = library_versions(("keras", "tensorflow", "numpy", "opencv-python-headless"))
+    parts = (name, content, settings.model_dump(), precision, seed, versions, source_fingerprint(*_SOURCE))
+    return fingerprint(*parts)[:16]

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.face_network import command_of, main, read_settings
+from ravdess_mm.errors import InputError
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a network that is built and traced in a second."""
+    from ravdess_mm.quiet_keras import keras
+    from ravdess_mm.video import face_networks
+
+    def build(input_shape: tuple[int, int, int], n_classes: int, *, dtype: str) -> object:
+        layers = keras.layers
+        inputs = keras.Input(input_shape)
+        x = layers.Conv2D(12, 5, strides=4, dtype=dtype)(layers.Rescaling(1 / 255)(inputs))
+        x = layers.GlobalMaxPooling2D(name=face_networks.EMBEDDING)(x)
+        x = layers.Dense(n_classes, dtype="float32", name=face_networks.LOGITS)(x)
+        return keras.Model(inputs, layers.Softmax(dtype="float32")(x), name="tiny")
+
+    monkeypatch.setitem(face_networks.FACE_NETWORKS, "tiny", build)  # type: ignore[arg-type]
+    return "tiny"
+
+
+def write_stripes(path: Path, label: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:48, :48]
+    wave = np.sin((rows, columns)[label] + rng.uniform(0, 6))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.clip(128 + 60 * wave + rng.normal(0, 9, (48, 48)), 0, 255).astype(np.uint8))
+
+
+@pytest.mark.slow
+def test_one_command_trains_scores_and_writes_a_bundle(
+    tmp_path: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ravdess_mm.video.face_bundle import load_face_network
+
+    for number in range(32):
+        label = number % 2
+        folder = tmp_path / "fer" / "train" / ("happy", "angry")[label]
+        write_stripes(folder / f"Training_{number}.png", label, number)
+        folder = tmp_path / "fer" / "test" / ("happy", "angry")[label]
+        write_stripes(folder / f"PublicTest_{number}.png", label, 100 + number)
+    out = tmp_path / "net"
+    words = [
+        f"FACES={tmp_path / 'fer'}",
+        f"OUT={out}",
+        f"NET={tiny}",
+        "EPOCHS=3",
+        "BATCH_SIZE=16",
+        "PRECISION=float32",
+    ]
+    assert main(words) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["images"] == 32
+    assert json.loads((out / "scores.json").read_text())["accuracy"] == printed["accuracy"]
+    network = load_face_network(out)
+    assert network.card["scores"]["accuracy"] == printed["accuracy"]
+    assert network.card["training_images"] == 32
+    card = (out / "MODEL_CARD.md").read_text()
+    assert (
+        "python -m pipelines.face_network EPOCHS=3 BATCH_SIZE=16 PRECISION=float32 FACES=fer NET=tiny SEED=20"
+        in card
+    )
+    assert "non-commercial" in card
+    assert not list(out.glob("training-*"))
+
+
+@pytest.mark.slow
+def test_ck_is_cross_validated_by_subject(
+    tmp_path: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for subject in range(10):
+        for label, word in enumerate(("happy", "anger")):
+            write_stripes(tmp_path / "ck" / word / f"S{subject:03d}_001_{label:08d}.png", label, subject)
+    words = [
+        f"FACES={tmp_path / 'ck'}",
+        f"OUT={tmp_path / 'out'}",
+        f"NET={tiny}",
+        "CORPUS=ckplus48",
+        "EPOCHS=1",
+        "BATCH_SIZE=8",
+    ]
+    assert main(words) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["images"], printed["subjects"], printed["protocol"]) == (20, 10, "ten folds by subject")
+    assert printed["leakage"].startswith("demonstration of leakage, not a result")
+
+
+def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = read_settings([f"FACES={tmp_path}/fer.zip", "EPOCHS=5", "LOSS=hinge"])
+    assert (settings.epochs, settings.loss) == (5, "hinge")
+    assert (
+        command_of(settings) == "python -m pipelines.face_network EPOCHS=5 LOSS=hinge FACES=fer.zip SEED=20"
+    )
+    for words, message in [
+        (["EPOCHS=5"], "FACES=... is missing"),
+        (["FACES=x", "EPOCHS=0"], "EPOCHS=0: Input should be greater than or equal to 1"),
+        (["FACES=x", "EPOCH=5"], "'EPOCH=5' is not an argument NAME=value; allowed names: EPOCHS"),
+        (["FACES=x", "epochs=5"], "is not an argument"),
+        (["FACES=x", "LOSS=mse"], "LOSS=mse: Input should be 'cross-entropy' or 'hinge'"),
+        (["FACES=x", "CORPUS=raf"], "CORPUS=raf"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            read_settings(words)
+    assert main([f"FACES={tmp_path / 'missing.zip'}"]) == 2
+    assert capsys.readouterr().err.endswith("missing.zip: no such file or folder\n")
+    assert main(["--help"]) == 0
+    assert "WEIGHT_DECAY" in capsys.readouterr().out

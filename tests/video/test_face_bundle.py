@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ravdess_mm.bundle import read_bundle, write_bundle
+from ravdess_mm.corpus.stills import FER_CLASSES, Stills
+from ravdess_mm.errors import BundleError
+from ravdess_mm.quiet_keras import keras
+from ravdess_mm.video.face_bundle import (
+    CARD_PART,
+    NETWORK_PART,
+    load_face_network,
+    score_face_network,
+    write_face_bundle,
+)
+from ravdess_mm.video.face_networks import EMBEDDING
+
+
+def brightness_network(n_classes: int = 7) -> keras.Model:
+    """Say class 0 for a dark image and class 1 for a bright one."""
+    inputs = keras.Input((44, 44, 1))
+    x = keras.layers.GlobalAveragePooling2D(name=EMBEDDING)(keras.layers.Rescaling(1 / 255)(inputs))
+    dense = keras.layers.Dense(n_classes, activation="softmax", name="probabilities")
+    model = keras.Model(inputs, dense(x))
+    weights = np.full((1, n_classes), -50.0)
+    weights[0, :2] = (0, 20)
+    dense.set_weights([weights, np.array([10.0, *[0.0] * (n_classes - 1)])])
+    return model
+
+
+def flat_images(levels: list[int], labels: list[int]) -> Stills:
+    return Stills(
+        images=np.array(levels, dtype=np.uint8)[:, None, None] * np.ones((1, 48, 48), np.uint8),
+        labels=np.array(labels),
+        groups=np.array(["PublicTest"] * len(levels)),
+        classes=FER_CLASSES,
+        rejected=pd.DataFrame({"path": [], "reason": []}),
+    )
+
+
+def test_scores_with_and_without_duplicates() -> None:
+    test = flat_images([10, 20, 200, 210, 220], [0, 0, 1, 1, 0])
+    training = flat_images([220, 30], [1, 1])
+    scores = score_face_network(brightness_network(), test, training=training)
+    assert scores["images"] == 5
+    assert scores["accuracy"] == scores["accuracy_centre"] == 0.8
+    assert scores["recall"] == {"neutral": pytest.approx(2 / 3), "happy": 1.0}
+    assert scores["uar"] == pytest.approx(5 / 6)
+    assert scores["without_duplicates"] == {"images": 4, "accuracy": 1.0}
+    all_known = score_face_network(brightness_network(), test, training=test)
+    assert all_known["without_duplicates"] == {"images": 0, "accuracy": None}
+
+
+def test_a_bundle_gives_back_the_network_its_classes_and_its_card(tmp_path: Path) -> None:
+    model = brightness_network()
+    write_face_bundle(
+        tmp_path, model, classes=FER_CLASSES, facts={"net": "compact", "seed": 3}, text="# Card\n"
+    )
+    loaded = load_face_network(tmp_path)
+    faces = np.random.default_rng(0).integers(0, 256, (3, 44, 44, 1), dtype=np.uint8)
+    np.testing.assert_allclose(loaded.model.predict_on_batch(faces), model.predict_on_batch(faces), rtol=1e-6)
+    assert loaded.classes == FER_CLASSES
+    assert (loaded.card["seed"], loaded.card["face_shape"]) == (3, [44, 44, 1])
+    assert loaded.embedder().predict_on_batch(faces).shape == (3, 1)
+    assert read_bundle(tmp_path).part(CARD_PART).read_text() == "# Card\n"
+
+
+def test_other_bundles_are_refused(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "svc", kind="svc", card={}, files={})
+    with pytest.raises(BundleError, match="the bundle holds a 'svc'; expected 'face-network'"):
+        load_face_network(tmp_path / "svc")
+    write_face_bundle(tmp_path / "few", brightness_network(), classes=FER_CLASSES[:5], facts={}, text="")
+    with pytest.raises(BundleError, match="5 classes and 7 outputs"):
+        load_face_network(tmp_path / "few")
+    (tmp_path / "few" / NETWORK_PART).write_bytes(b"other")
+    with pytest.raises(BundleError, match="was changed after it was written"):
+        load_face_network(tmp_path / "few")

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ravdess_mm.errors import InputError
+from ravdess_mm.quiet_keras import keras
+from ravdess_mm.video.face_networks import EMBEDDING, FACE_NETWORKS, LOGITS, build_face_network
+
+PARAMETERS = {"compact": 661_095, "vgg19": 20_043_335, "resnet18": 11_180_871}
+FACES = np.random.default_rng(0).integers(0, 256, (2, 44, 44, 1), dtype=np.uint8)
+
+ONE_STEP = """
+import numpy as np
+from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
+from ravdess_mm.video.face_networks import build_face_network
+make_deterministic(1)
+model = build_face_network("compact")
+model.compile(keras.optimizers.AdamW(1e-3), "categorical_crossentropy", jit_compile=jit_compile())
+faces = np.random.default_rng(0).integers(0, 256, (8, 44, 44, 1)).astype("uint8")
+before = [np.array(weight) for weight in model.get_weights()]
+loss = float(model.train_on_batch(faces, np.eye(7, dtype="float32")[np.arange(8) % 7]))
+assert np.isfinite(loss), loss
+assert any((old != new).any() for old, new in zip(before, model.get_weights()))
+print(keras.backend.backend())
+"""
+
+
+@pytest.mark.parametrize("name", FACE_NETWORKS)
+def test_shapes(name: str) -> None:
+    model = build_face_network(name, n_classes=8)
+    probabilities = np.asarray(model.predict_on_batch(FACES))
+    assert model.input_shape == (None, 44, 44, 1)
+    assert probabilities.shape == (2, 8)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert model.get_layer(EMBEDDING).output.shape == (None, 192 if name == "compact" else 512)
+    assert build_face_network(name).count_params() == PARAMETERS[name]
+
+
+def test_light_and_contrast_play_no_part_and_a_blank_image_is_no_trouble() -> None:
+    model = build_face_network("compact")
+    faces = FACES.astype(np.float32)
+    np.testing.assert_allclose(
+        model.predict_on_batch(faces), model.predict_on_batch(0.25 * faces + 60), atol=2e-3
+    )
+    assert np.isfinite(np.asarray(model.predict_on_batch(np.zeros_like(FACES)))).all()
+
+
+def test_larger_input_is_shrunk_inside() -> None:
+    large = build_face_network("compact", input_shape=(88, 88, 1))
+    small = build_face_network("compact")
+    small.set_weights(large.get_weights())
+    doubled = FACES.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(large.predict_on_batch(doubled), small.predict_on_batch(FACES), atol=0.05)
+    with pytest.raises(InputError, match="faces of 48x40 pixels; allowed: 44x44 and larger"):
+        build_face_network("compact", input_shape=(40, 48, 1))
+
+
+def test_half_precision_is_for_the_middle_only() -> None:
+    model = build_face_network("compact", dtype="mixed_bfloat16")
+    assert model.get_layer("convolution_1_1").compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in model.weights} >= {"float32"}
+    assert "bfloat16" not in {weight.dtype for weight in model.weights}
+    for name in ("standardise", LOGITS, "probabilities"):
+        assert model.get_layer(name).compute_dtype == "float32"
+
+
+def test_an_unknown_network_is_refused() -> None:
+    with pytest.raises(InputError, match="NET=alexnet is not available; allowed: compact, vgg19, resnet18"):
+        build_face_network("alexnet")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vgg19", "resnet18"])
+def test_every_weight_of_the_large_networks_is_trained(name: str) -> None:
+    model = build_face_network(name)
+    before = model.get_weights()
+    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)
+    model.train_on_batch(FACES, np.eye(7, dtype=np.float32)[:2])
+    assert all(
+        (old != new).any() for old, new in zip(before, model.get_weights(), strict=True) if old.ndim > 1
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_one_step_of_training_on_each_backend(backend: str) -> None:
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    finished = subprocess.run(
+        [sys.executable, "-c", ONE_STEP],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.split() == [backend]
