@@ -20,7 +20,7 @@ CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
 NET ?=             ## network of the video branch: seed
-RULE ?=            ## mean, product, weighted or stacking: how voice and face are fused (none: weighted)
+RULE ?=            ## mean, product, weighted or stacking: how voice and face are fused (none: product)
 JOBS ?=            ## processes (none: one a core)
 BACKEND ?=         ## loky or dask: what spreads the work
 SEED ?=            ## seed of everything random (none: 20)
@@ -47,7 +47,7 @@ all: report ## everything, from clips to the report
 features: $(READY) ## catalog of clips, voice features, video frames
 	@$(STAGE) pipelines.features $(SETTINGS) $(ARGS)
 
-audio-models: features ## RandomForest, SVC, XGBoost and the dense network on the voice
+audio-models: features ## RandomForest, SVC, XGBoost, logistic regression, a dense network, their ensemble
 	@$(STAGE) pipelines.audio_models $(SETTINGS) $(ARGS)
 
 video-cnn: features ## the convolutional network on the frames

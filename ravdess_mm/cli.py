@@ -146,7 +146,7 @@ def evaluate(
 def fuse(
     tables: Annotated[list[Path], typer.Argument(help="Prediction tables to fuse.", metavar="TABLE TABLE...")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the fused table.")],
-    rule: Annotated[Rule, typer.Option(help="How the tables' probabilities become one.")] = Rule.WEIGHTED,
+    rule: Annotated[Rule, typer.Option(help="How the tables' probabilities become one.")] = Rule.PRODUCT,
     seed: Annotated[int, typer.Option(help="Seed.")] = 20,
 ) -> None:
     """Fuse prediction tables of the same takes, ours or converted from elsewhere.

@@ -91,8 +91,9 @@ class SearchSettings(_Section):
     inner_folds: int = Field(3, ge=2, description="actor-grouped folds that score a draw")
     refine: bool = Field(True, description="search a smaller grid around the best draw")
     models: tuple[str, ...] = Field(
-        ("random-forest", "svc", "xgboost", "network"), description="which classifiers to train"
+        ("random-forest", "svc", "xgboost", "logistic", "network"), description="which classifiers to train"
     )
+    ensemble: Rule = Field(Rule.STACKING, description="how the classifiers of one run become ``audio-ensemble``")
 
 
 class DenseSettings(_Section):
@@ -141,7 +142,7 @@ class Settings(_Section):
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
     net: Net = Field(Net.SEED, description="network of the video branch: seed")
-    rule: Rule = Field(Rule.WEIGHTED, description="how branches are fused: mean, product, weighted or stacking")
+    rule: Rule = Field(Rule.PRODUCT, description="how branches are fused: mean, product, weighted or stacking")
     jobs: int = Field(-1, description="processes; -1 for one a core")
     backend: Backend = Field(Backend.LOKY, description="what spreads the work: loky or dask")
     seed: int = Field(20, ge=0, lt=2**32, description="seed of everything random")

@@ -157,30 +157,40 @@ class Predictor:
             notes=tuple(notes),
         )
 
-    def _bundle(self, branch: str) -> Path:
+    def _bundle(self, model: str) -> Path:
         fold = "holdout" if self.recipe.fold < 0 else f"fold-{self.recipe.fold}"
-        return self.models_dir / self.recipe.models[branch] / fold
+        return self.models_dir / model / fold
 
     @cached_property
-    def _voice(self) -> Any:
+    def _voices(self) -> tuple[dict[str, Any], Recipe | None]:
+        """The voice models by name, and how their answers become one where there are several."""
         from ravdess_mm.classifiers.trained import load_classifier
 
-        return load_classifier(self._bundle("audio"))
+        name = self.recipe.models["audio"]
+        ensemble_path = self.models_dir / name / "recipe.json"
+        if not ensemble_path.is_file():
+            return {name: load_classifier(self._bundle(name))}, None
+        ensemble = read_recipe(ensemble_path)
+        return {member: load_classifier(self._bundle(member)) for member in ensemble.models}, ensemble
 
     @cached_property
     def _face(self) -> Any:
         from ravdess_mm.video.inference import load_network
 
-        return load_network(self._bundle("video"))
+        return load_network(self._bundle(self.recipe.models["video"]))
 
     def _hear(self, path: Path) -> Floats:
         from ravdess_mm.audio.decode import decode_audio
         from ravdess_mm.audio.features import extract_features
         from ravdess_mm.config import FeatureSet
 
+        voices, ensemble = self._voices
         samples, sr = decode_audio(path)
-        vector = extract_features(samples, sr, feature_set=FeatureSet(self._voice.feature_set))
-        return np.asarray(self._voice.predict_proba(vector[np.newaxis])[0])
+        answers = {}
+        for name, voice in voices.items():
+            vector = extract_features(samples, sr, feature_set=FeatureSet(voice.feature_set))
+            answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis])[0])
+        return ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
 
     def _see(self, path: Path) -> tuple[Floats, tuple[Moment, ...]]:
         from ravdess_mm.video.decode import iter_frames

@@ -22,6 +22,8 @@ PROBABILITIES: Final[tuple[str, ...]] = tuple(f"p_{emotion}" for emotion in EMOT
 """The probability columns, in the order of the emotion codes."""
 COLUMNS: Final[tuple[str, ...]] = ("take", "actor", "emotion", "fold", "role", *PROBABILITIES)
 ROLES: Final[tuple[str, ...]] = ("test", "oof")
+ADAPTED: Final = "-adapted"
+"""End of the names of speaker-adapted models: their figures stand apart from the plain ones."""
 SUM_TOLERANCE: Final = 1e-3
 
 

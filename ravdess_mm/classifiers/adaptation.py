@@ -8,6 +8,7 @@ test speaker's clips, though never at their labels, so its figures stand apart f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -125,6 +126,24 @@ class SpeakerScaler:
         self.within_variance_: Floats = within
         self.total_variance_: Floats = within + between
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the average speaker as what JSON knows; :meth:`from_dict` reads it back to the last bit."""
+        return {
+            "prior_clips": self.prior_clips,
+            "mean": self.mean_,
+            "within_variance": self.within_variance_,
+            "total_variance": self.total_variance_,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> SpeakerScaler:
+        """Return a fitted scaler from what :meth:`to_dict` gave."""
+        scaler = cls(prior_clips=float(content["prior_clips"]))
+        scaler.mean_ = np.asarray(content["mean"], dtype=np.float64)
+        scaler.within_variance_ = np.asarray(content["within_variance"], dtype=np.float64)
+        scaler.total_variance_ = np.asarray(content["total_variance"], dtype=np.float64)
+        return scaler
 
     def transform(self, X: npt.ArrayLike, groups: npt.ArrayLike) -> Floats:
         """Standardise each speaker's rows by that speaker's own rows in `X`.

@@ -15,6 +15,7 @@ from typing import Final
 import pandas as pd
 
 from ravdess_mm.bundle import CARD_NAME, read_bundle
+from ravdess_mm.classifiers.adaptation import SpeakerScaler
 from ravdess_mm.classifiers.calibration import calibrate_out_of_fold, fit_temperature
 from ravdess_mm.classifiers.crossfit import deal_inner_folds, fit_pipeline, out_of_fold_scores
 from ravdess_mm.classifiers.estimators import family_of
@@ -22,7 +23,7 @@ from ravdess_mm.classifiers.family import Family, Integers, Kind, Params
 from ravdess_mm.classifiers.rows import FeatureRows, Sample, check_features
 from ravdess_mm.classifiers.search import empty_table, score_fixed, search_parameters
 from ravdess_mm.classifiers.trained import TrainedClassifier, save_classifier
-from ravdess_mm.config import DenseSettings, SearchSettings
+from ravdess_mm.config import Adaptation, DenseSettings, SearchSettings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold, check_disjoint
 from ravdess_mm.errors import BundleError, InputError
@@ -65,6 +66,7 @@ class Recipe:
     dense: DenseSettings
     seed: int
     feature_set: str | None
+    adapt: Adaptation
 
     def defaults(self, n_features: int) -> Params:
         """Return the parameters that are used where nothing is searched."""
@@ -76,9 +78,10 @@ class Recipe:
         return fingerprint(
             self.family.kind,
             self.defaults(len(train.names)),
-            self.search.model_dump(exclude={"models"}),
+            self.search.model_dump(exclude={"models", "ensemble"}),
             self.seed,
             self.feature_set,
+            self.adapt,
             fold.number,
             train.digest(),
             test.digest(),
@@ -98,6 +101,7 @@ def run_classifier(
     jobs: int,
     folder: str | Path,
     feature_set: str | None = None,
+    adapt: Adaptation = Adaptation.NONE,
 ) -> ClassifierRun:
     """Train one kind of classifier on every fold and predict its test actors.
 
@@ -122,6 +126,8 @@ def run_classifier(
         ``predictions.parquet`` beside its parts.
     feature_set : str, optional
         Name of the set the columns belong to; kept in the bundle.
+    adapt : Adaptation
+        ``speaker``: standardise each actor, trained on or tested, by that actor's own unlabelled rows first.
 
     Raises
     ------
@@ -132,7 +138,7 @@ def run_classifier(
     """
     from threadpoolctl import threadpool_limits
 
-    recipe = Recipe(family_of(kind), search, dense, seed, feature_set)
+    recipe = Recipe(family_of(kind), search, dense, seed, feature_set, adapt)
     rows = check_features(features)
     if not folds:
         raise InputError(f"{recipe.family.kind.value}: no fold to train on")
@@ -192,7 +198,10 @@ class _FoldResult:
 
 
 def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fold, *, jobs: int) -> _FoldResult:
-    family, sample = recipe.family, train.sample
+    family, sample, speaker = recipe.family, train.sample, None
+    if recipe.adapt is Adaptation.SPEAKER:
+        speaker = SpeakerScaler().fit(sample.X, sample.groups)
+        sample = replace(sample, X=speaker.transform(sample.X, sample.groups))
     inner = deal_inner_folds(sample, recipe.search.inner_folds, seed=recipe.seed)
     params, table = _choose(recipe, sample, inner, jobs=jobs)
     predictions = []
@@ -210,15 +219,17 @@ def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fol
         feature_set=recipe.feature_set,
         emotions=tuple(EMOTIONS[place] for place in sample.encoded()[0]),
         temperature=temperature,
+        speaker=speaker,
         card={
             "parameters": params,
             "n_inner_folds": 0 if inner is None else int(inner.max()) + 1,
             "fold": {"number": fold.number, "train_actors": fold.train, "test_actors": fold.test},
             "n_train_takes": len(sample),
             "seed": recipe.seed,
+            "adapt": recipe.adapt,
         },
     )
-    probabilities = trained.predict_proba(test.sample.X)
+    probabilities = trained.predict_proba(test.sample.X, speakers=test.sample.groups)
     predictions.append(prediction_table(test.takes, probabilities, fold=fold.number, role="test"))
     return _FoldResult(trained, pd.concat(predictions, ignore_index=True), table)
 

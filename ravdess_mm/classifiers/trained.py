@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from ravdess_mm.bundle import (
     sklearn_part,
     write_bundle,
 )
+from ravdess_mm.classifiers.adaptation import Enrolment, SpeakerScaler
 from ravdess_mm.classifiers.calibration import probabilities
 from ravdess_mm.classifiers.crossfit import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
@@ -27,11 +29,13 @@ from ravdess_mm.classifiers.family import Floats, Kind
 from ravdess_mm.classifiers.guards import check_loaded, check_scaler
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
+from ravdess_mm.store import plain, read_json
 
 PIPELINE_PART: Final = "pipeline.skops"
 SCALER_PART: Final = "scaler.skops"
 BOOSTER_PART: Final = "model.ubj"
 NETWORK_PART: Final = "model.keras"
+SPEAKER_PART: Final = "speaker.json"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class TrainedClassifier:
         The label of each class of the model.
     temperature : float
         Divides the log-scores.
+    speaker : SpeakerScaler or None
+        The average training speaker of a speaker-adapted model; None for a plain one.
     card : dict
         Everything else the bundle says.
     """
@@ -61,6 +67,7 @@ class TrainedClassifier:
     feature_set: str | None
     emotions: tuple[str, ...]
     temperature: float
+    speaker: SpeakerScaler | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -68,13 +75,24 @@ class TrainedClassifier:
         """The eight labels, in the order of the columns of :meth:`predict_proba`."""
         return np.array(EMOTIONS)
 
-    def predict_proba(self, X: pd.DataFrame | npt.ArrayLike) -> Floats:
+    def predict_proba(
+        self,
+        X: pd.DataFrame | npt.ArrayLike,
+        *,
+        speakers: npt.ArrayLike | None = None,
+        enrolment: Enrolment | None = None,
+    ) -> Floats:
         """Return calibrated probabilities.
 
         Parameters
         ----------
         X : pandas.DataFrame or array-like [shape=(n, n_features)]
             A table is read by column name and may have further columns; an array has the columns of `feature_names`.
+        speakers : array-like [shape=(n,)], optional
+            Who speaks in each row, for an adapted model: each is standardised by their own rows. Without it every row
+            is a speaker of one clip, which is plain standardisation.
+        enrolment : Enrolment, optional
+            The one speaker of all rows, known from other clips.
 
         Returns
         -------
@@ -89,6 +107,11 @@ class TrainedClassifier:
         values = self._values(X)
         if len(values) == 0:
             return np.empty((0, len(EMOTIONS)))
+        if self.speaker is not None:
+            if enrolment is not None:
+                values = self.speaker.transform_enrolled(values, enrolment)
+            else:
+                values = self.speaker.transform(values, np.arange(len(values)) if speakers is None else speakers)
         places = np.array([EMOTIONS.index(emotion) for emotion in self.emotions])
         scores = pipeline_scores(family_of(self.kind), self.pipeline, values)
         return probabilities(spread(scores, places), temperature=self.temperature)
@@ -126,6 +149,8 @@ def save_classifier(folder: str | Path, trained: TrainedClassifier) -> Bundle:
         files = {SCALER_PART: sklearn_part(scaler), NETWORK_PART: network_part(model.network_)}
     else:
         files = {PIPELINE_PART: sklearn_part(trained.pipeline)}
+    if trained.speaker is not None:
+        files[SPEAKER_PART] = json.dumps(plain(trained.speaker.to_dict())).encode()
     card = {
         **trained.card,
         "feature_names": trained.feature_names,
@@ -167,8 +192,23 @@ def load_classifier(folder: str | Path) -> TrainedClassifier:
         feature_set=bundle.card.get("feature_set"),
         emotions=emotions,
         temperature=float(temperature),
+        speaker=_load_speaker(bundle, n_features=len(names)),
         card={name: value for name, value in bundle.card.items() if name not in known},
     )
+
+
+def _load_speaker(bundle: Bundle, *, n_features: int) -> SpeakerScaler | None:
+    if SPEAKER_PART not in bundle.parts:
+        return None
+    try:
+        speaker = SpeakerScaler.from_dict(read_json(bundle.part(SPEAKER_PART)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{bundle.folder / SPEAKER_PART}: not an average speaker ({error!r})") from error
+    if {values.shape for values in (speaker.mean_, speaker.within_variance_, speaker.total_variance_)} != {
+        (n_features,)
+    }:
+        raise BundleError(f"{bundle.folder / SPEAKER_PART}: is not of {n_features} features")
+    return speaker
 
 
 def _texts(bundle: Bundle, name: str) -> tuple[str, ...]:
