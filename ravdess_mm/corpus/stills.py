@@ -164,9 +164,7 @@ def find_duplicates(stills: Stills, among: Stills) -> npt.NDArray[np.bool_]:
 def _fer_usage(name: str) -> str:
     match = _FER_NAME.fullmatch(name)
     if match is None:
-        raise MediaError(
-            f"{name!r} does not say its part; allowed: Training_<n>, PublicTest_<n>, PrivateTest_<n>"
-        )
+        raise MediaError(f"{name!r} does not say its part; allowed: Training_<n>, PublicTest_<n>, PrivateTest_<n>")
     return match[1]
 
 
@@ -243,9 +241,7 @@ def _parse_fer_csv(lines: Iterable[str], source: str) -> Stills:
     table = csv.DictReader(lines, skipinitialspace=True)
     missing = {"emotion", "pixels", "Usage"} - set(table.fieldnames or ())
     if missing:
-        raise InputError(
-            f"{source}: no column {', '.join(sorted(missing))}; FER2013 has emotion, pixels, Usage"
-        )
+        raise InputError(f"{source}: no column {', '.join(sorted(missing))}; FER2013 has emotion, pixels, Usage")
     for row in table:
         try:
             image, label, usage = _parse_fer_row(row)

@@ -152,9 +152,7 @@ def _layout_of(columns: Sequence[str]) -> Layout:
 def _clip_of(name: str) -> Identifier:
     clip = Identifier.parse(name)
     if clip.modality is Modality.AUDIO_ONLY:
-        raise IdentifierError(
-            f"{name!r} is an audio-only clip, which shows no face; allowed modalities: 01, 02"
-        )
+        raise IdentifierError(f"{name!r} is an audio-only clip, which shows no face; allowed modalities: 01, 02")
     return clip
 
 
@@ -167,9 +165,7 @@ def _read_averages(table: pd.DataFrame, path: Path) -> Iterator[UnitRow | UnitRe
             yield UnitReject(str(path), f"{where}: {reasons[position]}")
             continue
         try:
-            yield UnitRow(
-                str(path), _clip_of(name.strip()), Layout.OPENFACE_AVERAGES, tuple(values[position])
-            )
+            yield UnitRow(str(path), _clip_of(name.strip()), Layout.OPENFACE_AVERAGES, tuple(values[position]))
         except IdentifierError as error:
             yield UnitReject(str(path), f"{where}: {error}")
 
@@ -185,9 +181,7 @@ def _checked_values(table: pd.DataFrame, layout: Layout) -> tuple[npt.NDArray[np
     for row in np.flatnonzero(wrong.any(axis=1)):
         column = int(np.argmax(wrong[row]))
         received = table[units[column]].iloc[int(row)]
-        reasons[int(row)] = (
-            f"{units[column]} is {str(received)!r}; allowed: a number from 0 to {highest[column]:g}"
-        )
+        reasons[int(row)] = f"{units[column]} is {str(received)!r}; allowed: a number from 0 to {highest[column]:g}"
     return values, reasons
 
 
@@ -203,9 +197,7 @@ def _pool_frames(table: pd.DataFrame, layout: Layout, min_confidence: float) -> 
             raise MediaError(f"line {int(line) + 2}: {reason}")
     n_measured = len(INTENSITIES) if layout is Layout.OPENFACE_FRAMES else len(SCORES)
     measured = values[:, :n_measured]
-    spreads = np.stack(
-        [measured.std(axis=0), np.percentile(measured, 90, axis=0), measured.max(axis=0)], axis=1
-    )
+    spreads = np.stack([measured.std(axis=0), np.percentile(measured, 90, axis=0), measured.max(axis=0)], axis=1)
     return (*values.mean(axis=0).tolist(), *spreads.ravel().tolist())
 
 

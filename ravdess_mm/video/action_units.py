@@ -119,17 +119,13 @@ def build_action_unit_table(
     read = partial(read_unit_file, min_confidence=min_confidence)
     found = [
         item
-        for items in map_parallel(
-            read, files, description="action units", jobs=jobs, backend=backend, unit="table"
-        )
+        for items in map_parallel(read, files, description="action units", jobs=jobs, backend=backend, unit="table")
         for item in items
     ]
     rejects = [item for item in found if isinstance(item, UnitReject)]
     rows = [item for item in found if isinstance(item, UnitRow)]
     if not rows:
-        reason = (
-            f"{rejects[0].path}: {rejects[0].reason}" if rejects else f"{files[0]}: the table has no rows"
-        )
+        reason = f"{rejects[0].path}: {rejects[0].reason}" if rejects else f"{files[0]}: the table has no rows"
         raise InputError(f"no usable action units; {reason}")
     rows, others = _one_layout(rows)
     rows, doubles = _one_a_take(rows)
@@ -169,9 +165,7 @@ def _one_layout(rows: Sequence[UnitRow]) -> tuple[list[UnitRow], list[UnitReject
     takes = {layout: len({row.clip.take for row in rows if row.layout is layout}) for layout in Layout}
     chosen = max(Layout, key=lambda layout: takes[layout])
     reason = f"holds {{}}; the other {takes[chosen]} takes are {chosen.value}, and a table has one layout"
-    others = [
-        UnitReject(row.path, reason.format(row.layout.value)) for row in rows if row.layout is not chosen
-    ]
+    others = [UnitReject(row.path, reason.format(row.layout.value)) for row in rows if row.layout is not chosen]
     return [row for row in rows if row.layout is chosen], list(dict.fromkeys(others))
 
 

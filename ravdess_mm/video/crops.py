@@ -12,9 +12,7 @@ from ravdess_mm.errors import InputError
 N_CROPS: Final = 10
 
 
-def random_crops(
-    images: npt.NDArray[np.uint8], size_px: int, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def random_crops(images: npt.NDArray[np.uint8], size_px: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Cut a square out of each image [shape=(n, height, width)], anywhere in it.
 
     Returns
@@ -25,8 +23,7 @@ def random_crops(
     tops = rng.integers(0, height - size_px + 1, len(images))
     lefts = rng.integers(0, width - size_px + 1, len(images))
     cut = [
-        image[top : top + size_px, left : left + size_px]
-        for image, top, left in zip(images, tops, lefts, strict=True)
+        image[top : top + size_px, left : left + size_px] for image, top, left in zip(images, tops, lefts, strict=True)
     ]
     return np.stack(cut) if cut else np.empty((0, size_px, size_px), np.uint8)
 
@@ -48,9 +45,7 @@ def ten_crops(images: npt.NDArray[np.uint8], size_px: int) -> npt.NDArray[np.uin
     return np.concatenate([five, five[..., ::-1]], axis=1)
 
 
-def predict_ten_crops(
-    model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512
-) -> npt.NDArray[np.float64]:
+def predict_ten_crops(model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512) -> npt.NDArray[np.float64]:
     """Return the mean of a network's answers to the ten crops of each image.
 
     Parameters

@@ -64,9 +64,7 @@ def score_face_network(model: Any, test: Stills, *, training: Stills) -> dict[st
     )
     right = predicted == test.labels
     fresh = ~find_duplicates(test, training)
-    recall = {
-        test.classes[label]: float(right[test.labels == label].mean()) for label in np.unique(test.labels)
-    }
+    recall = {test.classes[label]: float(right[test.labels == label].mean()) for label in np.unique(test.labels)}
     return {
         "images": len(test),
         "accuracy": float(right.mean()),

@@ -66,9 +66,7 @@ def vgg19(
     layers of the original have nothing to gather and are left out. See `compact` for the parameters.
     """
     inputs, x = _standardised(input_shape)
-    for stage, (filters, n_convolutions) in enumerate(
-        ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)), start=1
-    ):
+    for stage, (filters, n_convolutions) in enumerate(((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)), start=1):
         for number in range(1, n_convolutions + 1):
             x = _convolution(x, filters, name=f"{stage}_{number}", dtype=dtype)
         x = keras.layers.MaxPooling2D(2, dtype=dtype, name=f"pooling_{stage}")(x)
@@ -117,15 +115,11 @@ def build_face_network(
 def _standardised(input_shape: InputShape) -> tuple[Any, Any]:
     height, width, _ = input_shape
     if min(height, width) < FACE_SIZE_PX:
-        raise InputError(
-            f"faces of {width}x{height} pixels; allowed: {FACE_SIZE_PX}x{FACE_SIZE_PX} and larger"
-        )
+        raise InputError(f"faces of {width}x{height} pixels; allowed: {FACE_SIZE_PX}x{FACE_SIZE_PX} and larger")
     inputs = keras.Input(input_shape, name="faces")
     x = inputs
     if (height, width) != (FACE_SIZE_PX, FACE_SIZE_PX):
-        x = keras.layers.Resizing(FACE_SIZE_PX, FACE_SIZE_PX, antialias=True, dtype="float32", name="shrink")(
-            x
-        )
+        x = keras.layers.Resizing(FACE_SIZE_PX, FACE_SIZE_PX, antialias=True, dtype="float32", name="shrink")(x)
     # the deviation of a blank image is 0; the epsilon turns such an image into zeros
     standardise = keras.layers.LayerNormalization(
         axis=(1, 2, 3), epsilon=1.0, center=False, scale=False, dtype="float32", name="standardise"

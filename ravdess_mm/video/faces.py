@@ -29,9 +29,7 @@ MIN_SCORE: Final = 0.8
 
 _SEARCH_PX: Final = 180  # the short side that is searched: 720p at a quarter, some 10 ms a frame
 _MIN_FACE: Final = 0.2  # smallest face, as a share of the short side
-_BORDER: Final = (
-    0.15  # published face clips are cut so tight that the cascade needs the border repeated around them
-)
+_BORDER: Final = 0.15  # published face clips are cut so tight that the cascade needs the border repeated around them
 _MIN_NEIGHBOURS: Final = 5
 
 
@@ -184,15 +182,11 @@ def crop_face(image: GrayImage, box: Box, *, margin: float, size_px: int) -> Gra
         cv2.BORDER_REPLICATE,
     )
     shrinks = side >= size_px
-    scaled = cv2.resize(
-        square, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    scaled = cv2.resize(square, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(scaled, dtype=np.uint8)
 
 
-def make_detector(
-    kind: DetectorKind | str = DetectorKind.HAAR, *, model_path: Path | None = None
-) -> Detector:
+def make_detector(kind: DetectorKind | str = DetectorKind.HAAR, *, model_path: Path | None = None) -> Detector:
     """Return a face detector by name, ready to use in this process.
 
     Parameters
@@ -213,9 +207,7 @@ def make_detector(
         allowed = ", ".join(member.value for member in DetectorKind)
         raise InputError(f"face detector {kind!r} is unknown; allowed: {allowed}") from error
     if (kind is DetectorKind.YUNET) != (model_path is not None):
-        raise InputError(
-            f"detector {kind.value} and model_path={model_path}: yunet, and only yunet, has a model file"
-        )
+        raise InputError(f"detector {kind.value} and model_path={model_path}: yunet, and only yunet, has a model file")
     if model_path is not None:
         return _yunet(model_path)
     return _haar() if kind is DetectorKind.HAAR else _mtcnn()
@@ -223,9 +215,7 @@ def make_detector(
 
 def _checked(image: GrayImage) -> GrayImage:
     if image.ndim != 2 or image.dtype != np.uint8 or image.size == 0:
-        raise InputError(
-            f"a frame has shape {image.shape} and type {image.dtype}; allowed: (height, width), uint8"
-        )
+        raise InputError(f"a frame has shape {image.shape} and type {image.dtype}; allowed: (height, width), uint8")
     return image
 
 
@@ -259,9 +249,7 @@ def _mtcnn() -> Detector:
     try:
         from mtcnn import MTCNN  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
-        raise InputError(
-            "the face detector mtcnn needs its extra: pip install 'ravdess-mm[mtcnn]'"
-        ) from error
+        raise InputError("the face detector mtcnn needs its extra: pip install 'ravdess-mm[mtcnn]'") from error
     network: Any = MTCNN(device="CPU:0")
 
     def detect(image: GrayImage) -> list[Box]:

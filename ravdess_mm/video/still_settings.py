@@ -46,19 +46,13 @@ class StillSettings(BaseModel):
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="of the cross-entropy")
     loss: Loss = Field(Loss.CROSS_ENTROPY, description="cross-entropy or hinge")
     schedule: Schedule = Field(Schedule.ONE_CYCLE, description="of the learning rate: one-cycle or plateau")
-    patience: int = Field(
-        10, ge=1, description="epochs without a better validation loss before a plateau stops"
-    )
+    patience: int = Field(10, ge=1, description="epochs without a better validation loss before a plateau stops")
     balanced: bool = Field(False, description="weigh images so that every class counts the same")
-    validation_share: float = Field(
-        0.0, ge=0, lt=1, description="share of the images that watches the training"
-    )
+    validation_share: float = Field(0.0, ge=0, lt=1, description="share of the images that watches the training")
     precision: Precision = Field(Precision.AUTO, description="auto, float32 or mixed_bfloat16")
     rotation_deg: float = Field(10.0, ge=0, description="largest rotation either way, degrees")
     zoom: float = Field(0.1, ge=0, lt=1, description="largest change of scale either way")
-    shift: float = Field(
-        0.05, ge=0, lt=1, description="largest shift, a share of the image, on top of the random crop"
-    )
+    shift: float = Field(0.05, ge=0, lt=1, description="largest shift, a share of the image, on top of the random crop")
 
 
 def resolve_precision(precision: Precision) -> Precision:

@@ -117,9 +117,7 @@ def _fit(
     trainee = keras.Model(model.input, model.get_layer(LOGITS).output, name=model.name)
     stream = StillStream(train, settings, seed=seed)
     trainee.compile(
-        optimizer=keras.optimizers.AdamW(
-            _learning_rate(settings, len(stream)), weight_decay=settings.weight_decay
-        ),
+        optimizer=keras.optimizers.AdamW(_learning_rate(settings, len(stream)), weight_decay=settings.weight_decay),
         loss=_loss(settings),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=jit_compile(),
@@ -202,9 +200,7 @@ def _centre_batch(stills: Stills) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np
 def _watching_callbacks(settings: StillSettings, best_path: Path) -> list[Any]:
     callbacks = keras.callbacks
     return [
-        callbacks.ModelCheckpoint(
-            str(best_path), monitor="val_loss", save_best_only=True, save_weights_only=True
-        ),
+        callbacks.ModelCheckpoint(str(best_path), monitor="val_loss", save_best_only=True, save_weights_only=True),
         callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=max(1, settings.patience // 3)),
         callbacks.EarlyStopping(monitor="val_loss", patience=settings.patience),
     ]

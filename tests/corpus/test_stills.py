@@ -60,9 +60,7 @@ def fer_folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("wrap", [lambda folder: folder, pack], ids=["folder", "zip"])
 def test_kaggle_images_carry_class_and_official_part(fer_folder: Path, wrap: Callable[[Path], Path]) -> None:
     stills = read_fer2013(wrap(fer_folder))
-    found = {
-        (stills.classes[label], str(part)) for label, part in zip(stills.labels, stills.groups, strict=True)
-    }
+    found = {(stills.classes[label], str(part)) for label, part in zip(stills.labels, stills.groups, strict=True)}
     assert found == {
         ("angry", "Training"),
         ("surprised", "Training"),
@@ -180,9 +178,7 @@ def test_ck_images_carry_their_subject(tmp_path: Path) -> None:
     write_image(tmp_path / "CK+48" / "contempt" / "S999_001_00000001.png", face(2))
     write_image(tmp_path / "CK+48" / "contempt" / "image.png", face(2))
     stills = read_ckplus48(tmp_path)
-    assert sorted(
-        zip(stills.groups.tolist(), [stills.classes[label] for label in stills.labels], strict=True)
-    ) == [
+    assert sorted(zip(stills.groups.tolist(), [stills.classes[label] for label in stills.labels], strict=True)) == [
         ("S010", "sad"),
         ("S999", "contempt"),
     ]
@@ -209,9 +205,7 @@ def test_duplicates_are_found_whatever_their_label() -> None:
 
 def test_a_missing_part_says_what_there_is(fer_folder: Path) -> None:
     stills = read_fer2013(fer_folder)
-    with pytest.raises(
-        InputError, match="no images of part 'Validation'; this copy has: PrivateTest, PublicTest"
-    ):
+    with pytest.raises(InputError, match="no images of part 'Validation'; this copy has: PrivateTest, PublicTest"):
         stills.part("Validation")
 
 

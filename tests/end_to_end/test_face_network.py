@@ -67,17 +67,14 @@ def test_one_command_trains_scores_and_writes_a_bundle(
     assert network.card["training_images"] == 32
     card = (out / "MODEL_CARD.md").read_text()
     assert (
-        "python -m pipelines.face_network EPOCHS=3 BATCH_SIZE=16 PRECISION=float32 FACES=fer NET=tiny SEED=20"
-        in card
+        "python -m pipelines.face_network EPOCHS=3 BATCH_SIZE=16 PRECISION=float32 FACES=fer NET=tiny SEED=20" in card
     )
     assert "non-commercial" in card
     assert not list(out.glob("training-*"))
 
 
 @pytest.mark.slow
-def test_ck_is_cross_validated_by_subject(
-    tmp_path: Path, tiny: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ck_is_cross_validated_by_subject(tmp_path: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
     for subject in range(10):
         for label, word in enumerate(("happy", "anger")):
             write_stripes(tmp_path / "ck" / word / f"S{subject:03d}_001_{label:08d}.png", label, subject)
@@ -98,9 +95,7 @@ def test_ck_is_cross_validated_by_subject(
 def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = read_settings([f"FACES={tmp_path}/fer.zip", "EPOCHS=5", "LOSS=hinge"])
     assert (settings.epochs, settings.loss) == (5, "hinge")
-    assert (
-        command_of(settings) == "python -m pipelines.face_network EPOCHS=5 LOSS=hinge FACES=fer.zip SEED=20"
-    )
+    assert command_of(settings) == "python -m pipelines.face_network EPOCHS=5 LOSS=hinge FACES=fer.zip SEED=20"
     for words, message in [
         (["EPOCHS=5"], "FACES=... is missing"),
         (["FACES=x", "EPOCHS=0"], "EPOCHS=0: Input should be greater than or equal to 1"),

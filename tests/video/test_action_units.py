@@ -73,9 +73,7 @@ def test_column_names_may_carry_leading_spaces_and_a_byte_order_mark(tmp_path: P
     spaced = tmp_path / "spaced" / f"{CLIP}.csv"
     spaced.parent.mkdir()
     spaced.write_text(plain.read_text().replace(",", ", "), encoding="utf-8-sig")
-    pd.testing.assert_frame_equal(
-        build_action_unit_table([plain]).features, build_action_unit_table([spaced]).features
-    )
+    pd.testing.assert_frame_equal(build_action_unit_table([plain]).features, build_action_unit_table([spaced]).features)
 
 
 def test_pyfeat_takes_the_best_face_of_a_frame_and_skips_frames_without_one(tmp_path: Path) -> None:
@@ -169,10 +167,7 @@ def test_a_table_has_one_layout_the_one_with_most_takes(tmp_path: Path) -> None:
 
 
 def test_neither_order_nor_jobs_matter(tmp_path: Path) -> None:
-    paths = [
-        write(openface_frames(seed=actor), tmp_path / f"01-01-03-01-01-01-{actor:02d}.csv")
-        for actor in (1, 2, 3)
-    ]
+    paths = [write(openface_frames(seed=actor), tmp_path / f"01-01-03-01-01-01-{actor:02d}.csv") for actor in (1, 2, 3)]
     forward = build_action_unit_table(paths)
     backward = build_action_unit_table([*reversed(paths), tmp_path], jobs=2)
     pd.testing.assert_frame_equal(forward.features, backward.features)

@@ -57,9 +57,7 @@ def test_scores_with_and_without_duplicates() -> None:
 
 def test_a_bundle_gives_back_the_network_its_classes_and_its_card(tmp_path: Path) -> None:
     model = brightness_network()
-    write_face_bundle(
-        tmp_path, model, classes=FER_CLASSES, facts={"net": "compact", "seed": 3}, text="# Card\n"
-    )
+    write_face_bundle(tmp_path, model, classes=FER_CLASSES, facts={"net": "compact", "seed": 3}, text="# Card\n")
     loaded = load_face_network(tmp_path)
     faces = np.random.default_rng(0).integers(0, 256, (3, 44, 44, 1), dtype=np.uint8)
     np.testing.assert_allclose(loaded.model.predict_on_batch(faces), model.predict_on_batch(faces), rtol=1e-6)

@@ -45,9 +45,7 @@ def test_shapes(name: str) -> None:
 def test_light_and_contrast_play_no_part_and_a_blank_image_is_no_trouble() -> None:
     model = build_face_network("compact")
     faces = FACES.astype(np.float32)
-    np.testing.assert_allclose(
-        model.predict_on_batch(faces), model.predict_on_batch(0.25 * faces + 60), atol=2e-3
-    )
+    np.testing.assert_allclose(model.predict_on_batch(faces), model.predict_on_batch(0.25 * faces + 60), atol=2e-3)
     assert np.isfinite(np.asarray(model.predict_on_batch(np.zeros_like(FACES)))).all()
 
 
@@ -82,9 +80,7 @@ def test_every_weight_of_the_large_networks_is_trained(name: str) -> None:
     before = model.get_weights()
     model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)
     model.train_on_batch(FACES, np.eye(7, dtype=np.float32)[:2])
-    assert all(
-        (old != new).any() for old, new in zip(before, model.get_weights(), strict=True) if old.ndim > 1
-    )
+    assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True) if old.ndim > 1)
 
 
 @pytest.mark.slow

@@ -40,9 +40,7 @@ def test_once_given_up_a_box_does_not_come_back() -> None:
 
 def test_the_largest_of_several_faces_counts() -> None:
     small, large = box(50, 10), Box(0, 0, 12, 30)
-    assert list(find_faces([BLANK], detector=scripted([small, large, small]))) == [
-        Face(FaceStatus.FOUND, large)
-    ]
+    assert list(find_faces([BLANK], detector=scripted([small, large, small]))) == [Face(FaceStatus.FOUND, large)]
 
 
 def test_no_face_is_neither_an_error_nor_a_made_up_result() -> None:
@@ -53,9 +51,7 @@ def test_no_face_is_neither_an_error_nor_a_made_up_result() -> None:
     assert list(find_faces([])) == []
 
 
-@pytest.mark.parametrize(
-    "frame", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), np.zeros((0, 4), np.uint8)]
-)
+@pytest.mark.parametrize("frame", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), np.zeros((0, 4), np.uint8)])
 def test_a_frame_must_be_a_gray_image(frame: np.ndarray) -> None:
     with pytest.raises(InputError, match=r"allowed: \(height, width\), uint8"):
         list(find_faces([frame]))
@@ -74,22 +70,12 @@ def gradient(height: int = 60, width: int = 80) -> np.ndarray:
 
 def test_the_crop_is_the_square_around_the_box() -> None:
     image = gradient()
-    np.testing.assert_array_equal(
-        crop_face(image, Box(10, 20, 16, 16), margin=0, size_px=16), image[20:36, 10:26]
-    )
-    np.testing.assert_array_equal(
-        crop_face(image, Box(10, 20, 16, 8), margin=0, size_px=16), image[16:32, 10:26]
-    )
-    np.testing.assert_array_equal(
-        crop_face(image, Box(10, 20, 16, 16), margin=0.25, size_px=24), image[16:40, 6:30]
-    )
-    np.testing.assert_array_equal(
-        crop_face(image, Box(10, 20, 16, 16), margin=-0.25, size_px=8), image[24:32, 14:22]
-    )
+    np.testing.assert_array_equal(crop_face(image, Box(10, 20, 16, 16), margin=0, size_px=16), image[20:36, 10:26])
+    np.testing.assert_array_equal(crop_face(image, Box(10, 20, 16, 8), margin=0, size_px=16), image[16:32, 10:26])
+    np.testing.assert_array_equal(crop_face(image, Box(10, 20, 16, 16), margin=0.25, size_px=24), image[16:40, 6:30])
+    np.testing.assert_array_equal(crop_face(image, Box(10, 20, 16, 16), margin=-0.25, size_px=8), image[24:32, 14:22])
     shrunk = crop_face(image, Box(10, 20, 16, 16), margin=0, size_px=8)
-    np.testing.assert_array_equal(
-        shrunk, cv2.resize(image[20:36, 10:26], (8, 8), interpolation=cv2.INTER_AREA)
-    )
+    np.testing.assert_array_equal(shrunk, cv2.resize(image[20:36, 10:26], (8, 8), interpolation=cv2.INTER_AREA))
 
 
 def test_outside_of_the_image_its_edge_is_repeated() -> None:
