@@ -58,12 +58,12 @@ def seed_network(input_shape: InputShape = FRAME_SHAPE, n_classes: int = len(EMO
             layers.MaxPooling2D(2, name=f"pooling_{number}"),
             # a run has few steps, so the averages that stand in for a batch at test time must follow quickly
             layers.BatchNormalization(momentum=0.9, name=f"normalization_{number}"),
-            layers.Dropout(0.2, name=f"dropout_{number}"),
+            layers.Dropout(0.1, name=f"dropout_{number}"),
         ]
     stack += [
         layers.Flatten(name="flatten"),
         layers.Dense(128, activation="relu", name="dense"),
-        layers.Dropout(0.5, name="dropout_dense"),
+        layers.Dropout(0.3, name="dropout_dense"),
         layers.Dense(n_classes, activation="softmax", name="probabilities"),
     ]
     return keras.Sequential(stack, name="seed")
