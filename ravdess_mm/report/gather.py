@@ -13,7 +13,7 @@ import pandas as pd
 from ravdess_mm.config import Settings
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation import evaluate_many
-from ravdess_mm.predictions import read_predictions, rows_for_test
+from ravdess_mm.predictions import PROBABILITIES, read_predictions, rows_for_test
 from ravdess_mm.report.words import branch_of
 from ravdess_mm.store import read_json, read_table
 
@@ -26,7 +26,7 @@ METRICS_SCHEMA: Final = "metrics/1"
 RECIPE_SCHEMA: Final = "fusion/1"
 _CATALOG_COLUMNS: Final = ("take", "modality", "channel", "emotion", "actor", "sex", "voice", "face")
 _REJECTED_COLUMNS: Final = ("path", "reason", "stage")
-_FRAME_COLUMNS: Final = ("take", "frame_number", "time_s", "role", "top1", "top2")
+_FRAME_COLUMNS: Final = ("take", "frame_number", "role", "top1", "top2", *PROBABILITIES)
 _BRANCH_ORDER: Final = ("both", "voice", "face", "other")
 
 

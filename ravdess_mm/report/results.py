@@ -27,8 +27,8 @@ CALIBRATION_DRAWS: Final = 200
 """Draws behind the calibration error that is due to chance."""
 
 _SLICE_WORDS: Final[dict[str, str]] = {
-    "kids": "“Kids are talking by the door”",
-    "dogs": "“Dogs are sitting by the door”",
+    "kids": "“Kids are …”",
+    "dogs": "“Dogs are …”",
 }
 
 
