@@ -39,7 +39,7 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         if path.stat().st_size == 0:
             raise MediaError("the file is empty")
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise MediaError(f"cannot be read as video: {reason_of(error)}") from error
     except OSError as error:

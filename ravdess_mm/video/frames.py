@@ -11,7 +11,7 @@ processes worked, in which order the files were listed, or how often the build w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -194,8 +194,7 @@ def build_frame_store(
 
     if frame_step < 1:
         raise InputError(f"frame_step is {frame_step}; allowed: 1 or more")
-    if crop is not Crop.NONE:
-        raise InputError(f"CROP={crop.value} is not available; allowed: none")
+    _preparer(crop)  # refuses what it does not know before anything is done
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     plans = plan_takes(clips, frame_step=frame_step, crop=crop)
@@ -241,7 +240,7 @@ def _append_all(
         reusable = [plan.take in old and plan.agrees_with(old[plan.take][0]) for plan in rest]
         missing = [plan for plan, there in zip(rest, reusable, strict=True) if not there]
         decoded: Iterator[tuple[TakeFrames, npt.NDArray[np.uint8]]] = map_parallel(
-            partial(_decode_take, frame_step=frame_step),
+            partial(_decode_take, frame_step=frame_step, crop=crop),
             missing,
             description="video frames",
             jobs=jobs,
@@ -267,14 +266,15 @@ def _append_all(
     return n_computed
 
 
-def _decode_take(plan: TakePlan, *, frame_step: int) -> tuple[TakeFrames, npt.NDArray[np.uint8]]:
+def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop) -> tuple[TakeFrames, npt.NDArray[np.uint8]]:
     """Sample the first clip of a take that can be used; runs in a worker process."""
     found = TakeFrames(plan.take)
     for clip in plan.clips:
         found = replace(found, tried=(*found.tried, clip.key))
+        prepare = _preparer(crop)
         try:
             frames = [
-                (frame.number, round(frame.time_s, 6), resize_area(frame.image, FRAME_SIZE_PX))
+                (frame.number, round(frame.time_s, 6), prepare(frame.image))
                 for frame in iter_frames(clip.path, frame_step=frame_step)
             ]
         except MediaError as error:
@@ -283,6 +283,13 @@ def _decode_take(plan: TakePlan, *, frame_step: int) -> tuple[TakeFrames, npt.ND
         numbers, times_s, images = zip(*frames, strict=True)
         return replace(found, numbers=numbers, times_s=times_s), np.stack(images)
     return found, np.empty((0, FRAME_SIZE_PX, FRAME_SIZE_PX), dtype=np.uint8)
+
+
+def _preparer(crop: Crop) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]:
+    """Return what turns the frames of one clip, one after the other, into stored frames; a new one for each clip."""
+    if crop is not Crop.NONE:
+        raise InputError(f"CROP={crop.value} is not available; allowed: none")
+    return partial(resize_area, size_px=FRAME_SIZE_PX)
 
 
 def _fingerprint(takes: Sequence[TakeFrames]) -> str:

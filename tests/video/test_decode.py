@@ -143,6 +143,32 @@ def test_no_such_file_empty_file_and_no_video(tmp_path: Path) -> None:
         list(iter_frames(tmp_path / "text.mp4", frame_step=1))
 
 
+def test_metadata_that_is_not_text_does_no_harm(make_video) -> None:
+    path = make_video("a.mp4", 5)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"VideoHandler", b"Video\xb3andler"))
+    assert path.read_bytes() != whole
+    assert len(list(iter_frames(path, frame_step=2))) == 3
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "b.avi"])
+def test_damaged_files_give_frames_or_a_reason(make_video, name: str) -> None:
+    path = make_video(name, 30, **({"codec": "mjpeg", "pix_fmt": "yuvj420p"} if name == "b.avi" else {}))
+    whole = path.read_bytes()
+    rng = np.random.default_rng(5)
+    reasons = set()
+    for _ in range(25):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        damaged[rng.integers(0, len(damaged), rng.integers(1, 40))] = rng.integers(0, 256)
+        path.write_bytes(damaged[: rng.integers(1, len(damaged) + 1)].tobytes())
+        try:
+            assert len(list(iter_frames(path, frame_step=10))) <= 3
+        except MediaError as error:
+            reasons.add(str(error))
+    assert not [reason for reason in reasons if "\n" in reason or str(path) in reason]
+    assert any(reason.startswith(("truncated: ", "cannot be read")) for reason in reasons)
+
+
 def test_audio_only_file(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
