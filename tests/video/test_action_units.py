@@ -133,7 +133,7 @@ def test_a_bad_file_costs_only_itself(tmp_path: Path) -> None:
     assert "not a readable CSV" in reasons["06"]
     assert "not a readable CSV" in reasons["07"]
     assert "line 2: AU09_r is 'smile'" in reasons["08"]
-    assert "1 parts" in reasons["es"]
+    assert "a RAVDESS name has 7" in reasons["es"]
     assert len(reasons) == 9
 
 
