@@ -18,6 +18,8 @@ from ravdess_mm.store import read_table, write_table
 
 logger = logging.getLogger("ravdess_mm.pipelines.features")
 
+FRAME_MODULES = ("appending", "container", "decode", "frames", "gray", "groups", "h264", "planning")
+
 
 def data_folders(settings: Settings) -> list[Path]:
     """Return the folders of clips of a run; without ``DATA`` the sample corpus, made when it is not there yet."""
@@ -103,7 +105,7 @@ def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
         work=work,
         inputs={"clips": data_fingerprint(clips), "frame_step": settings.frame_step, "crop": settings.crop},
         outputs=[run.frames_card_path, rejected_path],
-        source=["video/decode.py", "video/frames.py"],
+        source=[f"video/{module}.py" for module in FRAME_MODULES],
         libraries=["av", "opencv-python-headless"],
     )
 

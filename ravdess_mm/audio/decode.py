@@ -123,7 +123,8 @@ def _read_sound_track(path: Path) -> tuple[Samples, int, int]:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        # tags in a foreign encoding are no reason to refuse a film
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise MediaError("no audio stream")
             stream = container.streams.audio[0]
