@@ -110,7 +110,7 @@ def make_catalog(takes: Sequence[str], clips_dir: Path) -> pd.DataFrame:
 
 
 def write_frames(run_dir: Path, catalog: pd.DataFrame) -> pd.DataFrame:
-    """Make clips, sample them into the frame store, and return made-up answers for the test actors' frames."""
+    """Make clips, sample them into the frame store, and return made-up answers for frames nobody trained on."""
     from ravdess_mm.video.frames import FrameStore, build_frame_store
 
     clips = catalog[catalog["has_video"]]
@@ -119,12 +119,12 @@ def write_frames(run_dir: Path, catalog: pd.DataFrame) -> pd.DataFrame:
         write_clip(Path(path), [face(emotion, actor, number / 10) for number in range(4)])
     build_frame_store(clips, run_dir / "video" / "frames", frame_step=2, jobs=1)
     index = FrameStore.open(run_dir / "video" / "frames").index
-    tested = index[index["actor"].isin(TEST_ACTORS)].reset_index(drop=True)
+    tested = index[index["actor"].isin((*VALIDATION_ACTORS, *TEST_ACTORS))].reset_index(drop=True)
     shares = made_up_answers(tested["take"].tolist(), skill=1.4, seed=9)
     order = np.argsort(-shares, axis=1)
     return tested.assign(
         fold=-1,
-        role="test",
+        role=np.where(tested["actor"].isin(TEST_ACTORS), "test", "oof"),
         **{name: shares[:, column] for column, name in enumerate(PROBABILITIES)},
         top1=[EMOTIONS[place] for place in order[:, 0]],
         top2=[EMOTIONS[place] for place in order[:, 1]],

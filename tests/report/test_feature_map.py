@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from ravdess_mm.report import feature_map
@@ -50,8 +51,20 @@ def test_neighbours_tell_who_speaks_and_what_is_felt() -> None:
     assert found.chance_emotion == pytest.approx(19 / 39)
 
 
+def test_the_nearest_take_is_another_one(table: pd.DataFrame) -> None:
+    numbers = StandardScaler().fit_transform(table.filter(like="f").to_numpy())
+    nearest = NearestNeighbors(n_neighbors=2).fit(numbers).kneighbors(return_distance=True, n_neighbors=1)[1][:, 0]
+    found = make_feature_map(table)
+    assert found is not None
+    for column, share in (("actor", found.same_actor), ("emotion", found.same_emotion)):
+        labels = table[column].to_numpy()
+        assert share == pytest.approx((labels[nearest] == labels).mean())
+        assert share < 0.8
+
+
+@pytest.mark.filterwarnings("error")
 def test_constant_and_infinite_columns_do_not_count(table: pd.DataFrame) -> None:
-    found = make_feature_map(table.assign(constant=1.0, broken=[np.nan, *range(59)]))
+    found = make_feature_map(table.assign(constant=1.0, broken=[np.nan, *range(59)], endless=[np.inf, *range(59)]))
     assert found is not None
     assert found.n_features == 7
 

@@ -55,6 +55,7 @@ def test_a_broken_table_costs_only_itself(synthetic_run: Path, copy_of: Copy) ->
     assert "audio-svc" not in files.tables
     assert "audio-network" in files.tables
     assert [note.split(" ")[0] for note in files.left_out] == ["catalog.parquet", "predictions/audio-svc.parquet"]
+    assert files.left_out[0].startswith("catalog.parquet cannot be read (catalog.parquet: not a readable Parquet table")
     assert not any(str(run_dir) in note for note in files.left_out)
 
 

@@ -113,6 +113,12 @@ def test_agreement_adds_up_to_the_common_takes(files: RunFiles, headline: Headli
     ]
 
 
+def test_agreement_is_about_takes_that_both_scored(files: RunFiles, headline: Headline) -> None:
+    fewer = files.tables["video-cnn"].query("actor != 4")
+    rows = fused.agreement(replace(files, tables={**files.tables, "video-cnn": fewer}), headline)
+    assert sum(row.n_takes for row in rows) == 32
+
+
 def test_agreement_needs_both_branches(files: RunFiles, headline: Headline) -> None:
     assert fused.agreement(files, replace(headline, face=None)) == []
 
