@@ -167,6 +167,9 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
         "explorer": explorer,
         "explorer_actors": actors_of(explorer),
         "n_filmed": len(set(explorer["takes"]) & set(run.frames.index["take"])) if run.frames else 0,
+        "n_heard": len(set(explorer["takes"]) & set(run.catalog.query("voice")["take"]))
+        if run.catalog is not None
+        else 0,
         "pictures": sample_pictures(run.frames, run.frame_predictions, seed=run.seed) if run.frames else [],
         "split": split,
         "split_actors": split_actors,

@@ -11,6 +11,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS, Statement, Take
 from ravdess_mm.predictions import probabilities_of
 from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.pictures import thumbnails
+from ravdess_mm.report.sounds import waveforms
 from ravdess_mm.report.words import branch_of, model_label
 
 
@@ -29,12 +30,14 @@ def explorer_data(files: RunFiles, shown: Sequence[str]) -> dict[str, Any]:
     dict
         ``emotions``; ``statements``; ``models`` (name, label, branch and whether it is shown in the list); ``takes``
         (sorted); ``answers``: by model one entry a take, None or nine numbers: the place of the answer in ``emotions``
-        and eight probabilities in thousandths; ``pictures``: place of a take to ``data:`` addresses.
+        and eight probabilities in thousandths; ``pictures``: place of a take to ``data:`` addresses; ``sounds``: place
+        of a take to the bars of its waveform and its seconds.
     """
     order = [*shown, *(name for name in files.tables if name not in shown)]
     answers = {name: _answers(files, name) for name in order}
     takes = sorted({take for own in answers.values() for take in own})
     pictures: Mapping[str, list[str]] = thumbnails(files.frames, takes) if files.frames is not None else {}
+    sounds = waveforms(files.catalog, takes) if files.catalog is not None else {}
     return {
         "emotions": list(EMOTIONS),
         "statements": {f"{int(statement):02d}": statement.text for statement in Statement},
@@ -45,6 +48,11 @@ def explorer_data(files: RunFiles, shown: Sequence[str]) -> dict[str, Any]:
         "takes": takes,
         "answers": [[answers[name].get(take) for take in takes] for name in order],
         "pictures": {str(place): pictures[take] for place, take in enumerate(takes) if take in pictures},
+        "sounds": {
+            str(place): [sounds[take].bars, round(sounds[take].duration_s, 2)]
+            for place, take in enumerate(takes)
+            if take in sounds
+        },
     }
 
 

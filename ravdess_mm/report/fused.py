@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from markupsafe import Markup
@@ -104,21 +104,22 @@ def recipe_rows(files: RunFiles) -> list[RecipeRow]:
         weights = dict(zip(lesson["sources"], lesson.get("weights", ()), strict=False)) if lesson else {}
         for branch, model in fold["models"].items():
             weight, temperature = weights.get(branch), fold["temperatures"].get(branch)
-            learned = lesson is not None and lesson["n_takes"]
             rows.append(
                 RecipeRow(
                     fold="holdout" if fold["fold"] < 0 else f"fold {fold['fold']}",
                     model=model_label(model),
                     temperature="–" if temperature is None else f"{temperature:.2f}",
                     weight="–" if weight is None else f"{weight:.2f}",
-                    evidence=_evidence(lesson["n_takes"], lesson["n_actors"]) if lesson and learned else "nothing",
+                    evidence=_evidence(lesson) if lesson else "–",
                 )
             )
     return rows
 
 
-def _evidence(n_takes: int, n_actors: int) -> str:
-    return f"{count(n_takes, 'take')} of {count(n_actors, 'actor')}"
+def _evidence(lesson: Mapping[str, Any]) -> str:
+    if not lesson["n_takes"]:
+        return "learns nothing"
+    return f"{count(lesson['n_takes'], 'take')} of {count(lesson['n_actors'], 'actor')}"
 
 
 def sources_in_words(files: RunFiles) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,19 +119,20 @@ def thumbnails(store: FrameStore, takes: Sequence[str]) -> dict[str, list[str]]:
     present = [take for take in takes if take in rows_of]
     if not present:
         return {}
-    shown = [present[place] for place in _evenly(len(present), min(len(present), THUMBNAILS))]
+    shown = [present[place] for place in evenly(len(present), min(len(present), THUMBNAILS))]
     each = max(1, min(THUMBNAILS_PER_TAKE, THUMBNAILS // len(shown)))
     found = {}
     for take in shown:
         rows = rows_of[take]
-        chosen = [rows[place] for place in _evenly(len(rows), min(each, len(rows)))]
+        chosen = [rows[place] for place in evenly(len(rows), min(each, len(rows)))]
         found[take] = [data_uri(image, size_px=THUMBNAIL_PX) for image in store.read(chosen)]
     return found
 
 
-def _evenly(n: int, wanted: int) -> Iterable[int]:
+def evenly(n: int, wanted: int) -> list[int]:
     """Return `wanted` places out of `n`, in the middle of equal parts."""
-    return ((2 * np.arange(wanted) + 1) * n // (2 * wanted)).tolist()
+    places: list[int] = ((2 * np.arange(wanted) + 1) * n // (2 * wanted)).tolist()
+    return places
 
 
 def data_uri(image: npt.NDArray[np.uint8], *, size_px: int, quality: int = 68) -> str:

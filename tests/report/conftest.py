@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+import soundfile
 
 from ravdess_mm.config import Rule, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
@@ -76,6 +77,14 @@ def write_clip(path: Path, images: Sequence[npt.NDArray[np.uint8]]) -> None:
         for image in images:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="gray")))
         container.mux(stream.encode())
+
+
+def write_sound(path: Path, *, level: float) -> None:
+    """Write a fifth of a second of a tone that is silent in its first half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tone = level * np.sin(2 * np.pi * 220 * np.arange(1600) / 8000)
+    tone[:800] = 0
+    soundfile.write(path, tone, 8000)
 
 
 def make_catalog(takes: Sequence[str], clips_dir: Path) -> pd.DataFrame:
@@ -208,6 +217,8 @@ def build_run(folder: Path, *, synthetic: bool) -> Path:
     run_dir = folder / "made-up"
     everyone = (*TRAIN_ACTORS, *VALIDATION_ACTORS, *TEST_ACTORS)
     catalog = make_catalog(takes_of(everyone), folder / "clips")
+    for path, actor in catalog.loc[catalog["voice"], ["path", "actor"]].itertuples(index=False):
+        write_sound(Path(path), level=0.1 * actor)
     write_table(run_dir / "catalog.parquet", catalog, schema="catalog/1")
     rejected = pd.DataFrame(
         [

@@ -267,6 +267,7 @@ def test_a_take_shows_what_every_model_said(page: Page, files: RunFiles) -> None
     shades = page.locator("#take tbody td").evaluate_all("(cells) => cells.map((c) => Number(c.className.slice(1, 3)))")
     assert np.abs(np.array(shades) * 10 - shown.ravel()).max() <= 5.5
     assert page.locator("#take img").count() == 2
+    assert page.locator("#take .wave rect").count() == 72
     expressed = page.locator("#take th.expressed").inner_text()
     assert EMOTIONS[int(take[3:5]) - 1] in expressed
 

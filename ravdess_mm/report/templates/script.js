@@ -127,10 +127,25 @@
     one("#next").disabled = page >= pages - 1;
   };
 
+  const waveform = (bars, seconds) => {
+    const svg = (tag, attributes) => {
+      const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+      for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+      return node;
+    };
+    const drawing = svg("svg", { class: "wave", viewBox: `0 0 ${bars.length} 35`, preserveAspectRatio: "none", role: "img", "aria-label": `Waveform of the voice, ${seconds} s` });
+    [...bars].forEach((bar, place) => {
+      const height = Math.max(0.6, parseInt(bar, 36));
+      drawing.append(svg("rect", { x: place + 0.15, y: (35 - height) / 2, width: 0.7, height }));
+    });
+    return make("div", { className: "sound" }, drawing, make("span", { className: "note", textContent: `${seconds} s` }));
+  };
+
   const showTake = () => {
     const box = one("#take");
     if (!chosen) { box.replaceChildren(make("p", { className: "note", textContent: "No take is chosen." })); return; }
     const pictures = (data.pictures[chosen.index] ?? []).map((uri, place, own) => make("img", { src: uri, width: 80, height: 80, alt: `Frame ${place + 1} of ${own.length} shown of ${chosen.words.join(", ")}` }));
+    const sound = data.sounds[chosen.index];
     const models = data.models.map((model, place) => ({ ...model, answer: data.answers[place][chosen.index] })).filter((model) => model.answer);
     const shade = (thousandths) => `q${Math.round(thousandths / 100)}`;
     const head = make("tr", {}, make("td"), ...data.emotions.map((emotion, place) => make("th", { scope: "col", className: place === chosen.emotion ? "expressed" : "" }, make("span", { className: "upright", textContent: emotion }), ...(place === chosen.emotion ? [make("span", { className: "hidden", textContent: " (expressed)" })] : []))));
@@ -145,6 +160,7 @@
       make("h3", { textContent: `${who[0].toUpperCase()}${who.slice(1)}: ${what.join(", ")}` }),
       make("p", { className: "note", textContent: `${chosen.name} · ${chosen.sentence}` }),
       ...(pictures.length ? [make("div", { className: "strip" }, ...pictures)] : []),
+      ...(sound ? [waveform(...sound)] : []),
       make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": "Table of probabilities" } }, table),
     );
   };
