@@ -78,7 +78,7 @@ def test_roles_are_kept_apart(table: pd.DataFrame) -> None:
         (lambda t: t.iloc[:0], "has no rows"),
         (lambda t: t.assign(actor=[3, 22, 20]), "is actor 21, surprised; the table says actor 20"),
         (lambda t: t.assign(emotion="happy"), "is actor 3, neutral; the table says actor 3, happy"),
-        (lambda t: t.assign(take=["x", *t["take"][1:]]), "'x' has 1 parts"),
+        (lambda t: t.assign(take=["x", *t["take"][1:]]), "'x' has 1 part;"),
         (lambda t: t.assign(role="train"), "role 'train' is unknown; allowed: test, oof"),
         (lambda t: t.assign(p_calm=-0.1), "negative or not finite"),
         (lambda t: t.assign(p_calm=np.nan), "negative or not finite"),
