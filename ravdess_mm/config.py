@@ -42,6 +42,7 @@ class FeatureSet(StrEnum):
     """A named set of audio features."""
 
     MFCC_DELTA_RMS = "mfcc-delta-rms"
+    EXTENDED = "extended"
 
 
 class Adaptation(StrEnum):
@@ -136,7 +137,7 @@ class Settings(_Section):
     run: str = Field("sample", description="name of the run (none: the name of the data folder)")
     protocol: Protocol = Field(Protocol.HOLDOUT, description="how actors are split: holdout, luna5, emobox6, loso")
     test_actors: tuple[int, ...] | None = Field(None, description="test actors of a holdout, such as 1,17-20")
-    features: FeatureSet = Field(FeatureSet.MFCC_DELTA_RMS, description="audio features: mfcc-delta-rms")
+    features: FeatureSet = Field(FeatureSet.MFCC_DELTA_RMS, description="audio features: mfcc-delta-rms or extended")
     adapt: Adaptation = Field(Adaptation.NONE, description="standardise by the training set (none) or per speaker")
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.audio.decode import Samples, check_finite, resample
+from ravdess_mm.audio.extended import extended, extended_names
 from ravdess_mm.config import FeatureSet
 from ravdess_mm.errors import InputError, MediaError
 
@@ -32,6 +33,10 @@ MIN_FRAMES: Final = 3
 SILENCE_PEAK: Final = 2.0**-15
 """A clip that never exceeds one step of 16-bit audio is silent."""
 
+EXTENDED_SOURCES: Final[tuple[str, ...]] = tuple(
+    f"audio/{module}.py" for module in ("analysis", "extended", "pitch", "prosody", "spectral", "summaries")
+)
+
 STATISTICS: Final[tuple[str, ...]] = ("mean", "max", "min", "std")
 
 AMIN: Final = 1e-10
@@ -44,6 +49,8 @@ Floats = npt.NDArray[np.floating[Any]]
 def feature_names(feature_set: FeatureSet) -> tuple[str, ...]:
     """Return the column names of a feature set, in the order of `extract_features`."""
     _check_feature_set(feature_set)
+    if feature_set == FeatureSet.EXTENDED:
+        return extended_names()
     tracks = [f"{kind}_{number:02d}" for kind in ("mfcc", "delta", "delta2") for number in range(1, N_MFCC + 1)]
     return tuple(f"{track}_{statistic}" for track in (*tracks, "rms") for statistic in STATISTICS)
 
@@ -66,7 +73,8 @@ def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> n
         Finite values, in the order of `feature_names`. ``mfcc-delta-rms`` equals plain librosa calls (``mfcc`` with
         13 coefficients, ``delta`` of order 1 and 2, ``rms``; frames of 2048 samples, hop 512) within 1e-4, summarised
         over frames. Where a clip has fewer than nine frames (under 4096 samples, 186 ms), librosa has no deltas; here
-        they span the largest odd number of frames there is.
+        they span the largest odd number of frames there is. ``extended`` is described in
+        `ravdess_mm.audio.extended`.
 
     Raises
     ------
@@ -78,7 +86,16 @@ def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> n
     """
     _check_feature_set(feature_set)
     samples = _usable_samples(y, sr)
-    return mfcc_delta_rms(samples)
+    compute = extended if feature_set == FeatureSet.EXTENDED else mfcc_delta_rms
+    # matrices this small gain nothing from threads, and with one the sums are always in the same order
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        return compute(samples)
+
+
+def feature_sources(feature_set: FeatureSet) -> tuple[str, ...]:
+    """Return the modules, relative to the package, that the values of a feature set depend on."""
+    own = EXTENDED_SOURCES if feature_set == FeatureSet.EXTENDED else ()
+    return ("audio/decode.py", "audio/features.py", *own)
 
 
 def mfcc_delta_rms(y: Samples) -> npt.NDArray[np.float64]:
@@ -211,6 +228,13 @@ def _summarise(tracks: Floats) -> npt.NDArray[np.float64]:
     """Return mean, maximum, minimum and standard deviation of each track [shape=(4 * n_tracks,)]."""
     summary = (tracks.mean(axis=1), tracks.max(axis=1), tracks.min(axis=1), tracks.std(axis=1))
     return np.stack(summary, axis=1).ravel().astype(np.float64)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.audio.decode import decode_audio
-from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
+from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names, feature_sources
 from ravdess_mm.config import Backend, FeatureSet
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import map_parallel
@@ -251,4 +251,4 @@ class _Cache:
 def _version(feature_set: FeatureSet) -> str:
     """Return a fingerprint of everything but the clip that its features depend on: our code and the libraries."""
     libraries = {name: metadata.version(name) for name in FEATURE_LIBRARIES}
-    return fingerprint(feature_set, source_fingerprint("audio/decode.py", "audio/features.py"), libraries)[:12]
+    return fingerprint(feature_set, source_fingerprint(*feature_sources(feature_set)), libraries)[:12]
