@@ -10,11 +10,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # ---- variables of a run: one line each, the words after ## are what `make help` shows
-DATA ?=            ## folders of clips, separated by spaces (none: the embedded synthetic sample)
+DATA ?=            ## folders of clips and action-unit tables (.csv), separated by spaces (none: the synthetic sample)
 RUN ?=             ## name of the run (none: sample, or the name of the data folder)
 PROTOCOL ?=        ## holdout, luna5, emobox6 or loso: how actors are split (none: holdout)
 TEST_ACTORS ?=     ## test actors of a holdout, such as 21-24 or 1,17-20 (none: 21-24)
-FEATURES ?=        ## audio features: mfcc-delta-rms
+FEATURES ?=        ## audio features: mfcc-delta-rms or extended
 ADAPT ?=           ## none, or speaker: standardise with each actor's own unlabelled clips
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
@@ -40,7 +40,7 @@ quoted = '$(subst ','\'',$(strip $(1)))'
 SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call quoted,$($(name)))))
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
-.PHONY: all features audio-models video-cnn fuse report test lint help setup clean
+.PHONY: all features audio-models video-cnn video-action-units fuse report test lint help setup clean
 
 all: report ## everything, from clips to the report
 
@@ -53,7 +53,10 @@ audio-models: features ## RandomForest, SVC, XGBoost, logistic regression, a den
 video-cnn: features ## the convolutional network on the frames
 	@$(STAGE) pipelines.video_cnn $(SETTINGS) $(ARGS)
 
-fuse: audio-models video-cnn ## voice and face fused, metrics of all models
+video-action-units: features ## classifiers on the action units of .csv files among DATA; nothing without any
+	@$(STAGE) pipelines.video_action_units $(SETTINGS) $(ARGS)
+
+fuse: audio-models video-cnn video-action-units ## voice and face fused, metrics of all models
 	@$(STAGE) pipelines.fuse $(SETTINGS) $(ARGS)
 
 report: fuse ## the HTML report; prints its path last
@@ -86,6 +89,6 @@ clean: ## remove reports and artifacts (not the environment)
 
 help: ## this list
 	@echo "targets:"
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "variables, as make NAME=value:"
-	@awk -F' *[?]= *## ' '/^[A-Z_]+ [?]= *##/ {sub(/ *[?]=.*/, "", $$1); n = $$0; sub(/.*## /, "", n); printf "  %-14s %s\n", $$1, n}' $(firstword $(MAKEFILE_LIST))
+	@awk -F' *[?]= *## ' '/^[A-Z_]+ [?]= *##/ {sub(/ *[?]=.*/, "", $$1); n = $$0; sub(/.*## /, "", n); printf "  %-18s %s\n", $$1, n}' $(firstword $(MAKEFILE_LIST))

@@ -215,6 +215,11 @@ class RunFolder:
         }
         write_json(self.stages_dir / f"{name}.json", record)
 
+    def forget(self, name: str, *outputs: Path) -> None:
+        """Drop the record and the outputs of a stage that this run was not asked for."""
+        for path in (self.stages_dir / f"{name}.json", *outputs):
+            path.unlink(missing_ok=True)
+
     def update_record(self, **facts: Any) -> None:
         """Merge facts into ``run.json``: what ran, with which versions, seed, settings and seconds a stage."""
         from filelock import FileLock

@@ -168,4 +168,4 @@ def test_bad_input_is_one_line_and_status_2(project: Project, corpus: Path) -> N
 def test_make_help_lists_every_target_and_variable(project: Project) -> None:
     shown = project.make("help").stdout
     for word in ("features", "audio-models", "video-cnn", "fuse", "report", "test", "DATA", "TEST_ACTORS", "RULE"):
-        assert f"\n  {word} " in shown
+        assert f"\n  {word} " in shown, word

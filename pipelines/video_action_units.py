@@ -1,0 +1,121 @@
+"""From action-unit tables among DATA to classifiers of the face and their prediction table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ravdess_mm.config import Adaptation, Settings
+from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
+from ravdess_mm.corpus.identifier import Take, VocalChannel
+from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.errors import InputError
+from ravdess_mm.predictions import ADAPTED, write_predictions
+from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder, stage_main
+from ravdess_mm.store import hash_file, read_table, write_json, write_table
+
+NAME = "video-action-units"
+FEATURES_SCHEMA = "action-units/1"
+KINDS = ("logistic", "svc")
+
+
+def make_features(run: RunFolder, tables: list[Path]) -> Path:
+    """Pool the action units of each take; returns where the feature table is."""
+    from ravdess_mm.video.action_units import Transform, build_action_unit_table, find_tables
+
+    settings = run.settings
+    path = run.root / "video" / "action_units.parquet"
+    rejected_path = path.with_name("action_units_rejected.parquet")
+
+    def work() -> None:
+        built = build_action_unit_table(tables, transform=Transform.SQRT, jobs=settings.jobs, backend=settings.backend)
+        channels = [VocalChannel[name.upper()] for name in settings.channel.channel_names]
+        wanted = [Take.parse(take).channel in channels for take in built.features["take"]]
+        write_table(path, built.features[wanted].reset_index(drop=True), schema=FEATURES_SCHEMA)
+        write_table(rejected_path, built.rejected, schema=REJECTED_SCHEMA)
+
+    run.refresh(
+        "action-units",
+        work=work,
+        inputs={"channel": settings.channel, "tables": sorted(hash_file(table) for table in find_tables(tables))},
+        outputs=[path, rejected_path],
+        source=["video/action_units.py", "video/action_unit_files.py"],
+    )
+    return path
+
+
+def train(run: RunFolder, features_path: Path, adapt: Adaptation, folds: tuple[Fold, ...]) -> None:
+    """Train the classifiers on every fold and combine them by what their out-of-fold answers teach."""
+    from ravdess_mm.classifiers.run import run_classifier
+    from ravdess_mm.fusion import fuse
+
+    settings = run.settings
+    name = NAME + (ADAPTED if adapt is Adaptation.SPEAKER else "")
+    recipe_path = run.models_dir / name / "recipe.json"
+
+    def work() -> None:
+        table = read_table(features_path, schema=FEATURES_SCHEMA)
+        answers = {
+            kind: {
+                kind: run_classifier(
+                    kind,
+                    table,
+                    folds,
+                    search=settings.search,
+                    dense=settings.dense,
+                    seed=settings.seed,
+                    jobs=settings.jobs,
+                    folder=run.models_dir / name / kind,
+                    feature_set="action-units",
+                    adapt=adapt,
+                ).predictions
+            }
+            for kind in KINDS
+        }
+        combined = fuse(answers, rule=settings.search.ensemble, seed=settings.seed)
+        write_predictions(run.predictions_path(name), combined.table.drop(columns="sources"))
+        write_json(recipe_path, combined.to_dict())
+
+    run.refresh(
+        name,
+        work=work,
+        inputs={
+            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
+            "search": settings.search.model_dump(exclude={"models"}),
+            "seed": settings.seed,
+        },
+        files=[features_path],
+        outputs=[run.predictions_path(name), recipe_path],
+        source=["classifiers", "fusion", "evaluation", "bundle.py", "archives.py", "corpus/splits.py"],
+        libraries=["scikit-learn"],
+    )
+
+
+def video_action_units(settings: Settings) -> None:
+    """Train classifiers on the action units (.csv among DATA) of a run's takes; needs the run's catalog."""
+    run = RunFolder(settings)
+    run.need(run.catalog_path, stage="features")
+    tables = [path for path in settings.data if path.suffix.lower() == ".csv"]
+    names = [NAME, NAME + ADAPTED]
+    if not tables:
+        for name in names:
+            run.forget(name, run.predictions_path(name))
+        return
+    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
+    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
+    features_path = make_features(run, tables)
+    try:
+        own_folds = restrict_folds(folds, read_table(features_path, schema=FEATURES_SCHEMA)["actor"])
+    except InputError as reason:
+        run.skip(NAME, str(reason), *(run.predictions_path(name) for name in names))
+        return
+    train(run, features_path, Adaptation.NONE, own_folds)
+    if settings.adapt is Adaptation.SPEAKER:
+        train(run, features_path, Adaptation.SPEAKER, own_folds)
+    else:
+        run.forget(names[1], run.predictions_path(names[1]))
+    run.update_record()
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main(video_action_units))
