@@ -37,6 +37,11 @@ class ChannelChoice(StrEnum):
     SONG = "song"
     BOTH = "both"
 
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The channels meant."""
+        return ("speech", "song") if self is ChannelChoice.BOTH else (self.value,)
+
 
 class FeatureSet(StrEnum):
     """A named set of audio features."""
@@ -133,7 +138,9 @@ class Settings(_Section):
         Test actors of a holdout; None for 21-24.
     """
 
-    data: tuple[Path, ...] = Field((), description="folders of clips, separated by spaces (none: the sample corpus)")
+    data: tuple[Path, ...] = Field(
+        (), description="folders of clips and action-unit tables (.csv), separated by spaces (none: the sample)"
+    )
     run: str = Field("sample", description="name of the run (none: the name of the data folder)")
     protocol: Protocol = Field(Protocol.HOLDOUT, description="how actors are split: holdout, luna5, emobox6, loso")
     test_actors: tuple[int, ...] | None = Field(None, description="test actors of a holdout, such as 1,17-20")
