@@ -1,4 +1,4 @@
-"""The extended feature set: eighteen families of named numbers about one voice.
+"""The extended feature set: seventeen families of named numbers about one voice.
 
 A column's name is ``family_track_statistic``; the part before the first underscore is its family.
 """

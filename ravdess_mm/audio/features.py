@@ -159,28 +159,35 @@ def _mel_db(frames: _Frames) -> Samples:
     The same as ``librosa.power_to_db(librosa.feature.melspectrogram(...))`` with Slaney's mel scale. Single precision
     does for all but the floor: whole frames of silence lie on it, so its last digit is the peak's in double precision.
     """
-    mel = _mel_power(frames.view, _window())
-    loudest = int(mel.max(axis=0).argmax())
-    peak = _mel_power(frames.view[loudest : loudest + 1], _window().astype(np.float64)).max(keepdims=True)
-    floor = _decibels(peak) - np.float32(TOP_DB)
+    mel = _mel_power(frames.view)
+    band, loudest = np.unravel_index(mel.argmax(), mel.shape)
+    floor = _decibels(_exact_power(frames.view[loudest], int(band))) - np.float32(TOP_DB)
     decibels = _decibels(mel)
     np.maximum(decibels, floor, out=decibels)
     return decibels
 
 
-def _mel_power(frames: Samples, window: Floats) -> Samples:
-    """Return the power in each mel band [shape=(N_MELS, n_frames)]; the transform has the precision of `window`."""
+def _mel_power(frames: Samples) -> Samples:
+    """Return the power in each mel band [shape=(N_MELS, n_frames)], in single precision."""
     from scipy.fft import rfft
 
-    spectrum = rfft(frames * window, axis=1, overwrite_x=True)
+    spectrum = rfft(frames * _window(), axis=1, overwrite_x=True)
     # real and imaginary parts side by side: squared in place, and summed by the filter bank's doubled columns
-    squares = spectrum.view(window.dtype)
+    squares = spectrum.view(np.float32)
     np.square(squares, out=squares)
-    squares = squares.astype(np.float32, copy=False)
     mel = np.empty((N_MELS, len(squares)), dtype=np.float32)
     for bins, bands, weights in _mel_blocks():
         np.matmul(weights, squares[:, bins].T, out=mel[bands])
     return mel
+
+
+def _exact_power(frame: Samples, band: int) -> Samples:
+    """Return the power in one mel band of one frame [shape=(1,)], from a spectrum in double precision."""
+    from scipy.fft import rfft
+
+    spectrum = rfft(frame * _window().astype(np.float64))
+    power = _mel_bank()[band] @ (spectrum.real**2 + spectrum.imag**2)
+    return np.array([power], dtype=np.float32)
 
 
 def _decibels(power: Samples) -> Samples:
@@ -206,12 +213,18 @@ def _deltas(tracks: Samples) -> tuple[Samples, Samples]:
 
     Savitzky A, Golay MJE (1964), Analytical Chemistry 36(8): 1627-1639.
     """
+    from scipy.ndimage import correlate1d
+
     n_frames = tracks.shape[1]
     width = min(DELTA_WIDTH, n_frames - 1 + n_frames % 2)
-    windows = np.lib.stride_tricks.sliding_window_view(tracks, width, axis=1)
     half = width // 2
-    derivatives = np.pad(windows @ _delta_kernels(width), ((0, 0), (half, half), (0, 0)), mode="edge")
-    return derivatives[..., 0], derivatives[..., 1]
+    derivatives = []
+    for order in (1, 2):
+        derivative = correlate1d(tracks, _delta_kernel(width, order), axis=1, mode="nearest")
+        derivative[:, :half] = derivative[:, half : half + 1]
+        derivative[:, n_frames - half :] = derivative[:, n_frames - half - 1 : n_frames - half]
+        derivatives.append(derivative)
+    return derivatives[0], derivatives[1]
 
 
 def _rms(frames: _Frames) -> Samples:
@@ -220,7 +233,7 @@ def _rms(frames: _Frames) -> Samples:
     n_hops = frames.n_frames + hops_per_frame - 1
     hops = frames.padded[: n_hops * HOP_LENGTH].reshape(n_hops, HOP_LENGTH)
     energy = np.einsum("ij,ij->i", hops, hops)
-    summed = np.lib.stride_tricks.sliding_window_view(energy, hops_per_frame).sum(axis=1)
+    summed = sum(energy[hop : hop + frames.n_frames] for hop in range(hops_per_frame))
     return np.asarray(np.sqrt(summed / N_FFT), dtype=np.float32)
 
 
@@ -245,14 +258,20 @@ def _window() -> Samples:
 
 
 @lru_cache(maxsize=1)
+def _mel_bank() -> Samples:
+    """Return the weights of Slaney's mel filter bank [shape=(N_MELS, N_FFT // 2 + 1)]."""
+    from librosa.filters import mel
+
+    return np.asarray(mel(sr=ANALYSIS_SR, n_fft=N_FFT, n_mels=N_MELS), dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
 def _mel_blocks() -> tuple[tuple[slice, slice, Samples], ...]:
     """Return the filter bank as dense blocks (bins, bands, weights): most of its entries are zero.
 
     `bins` are columns of the spectrum with real and imaginary parts interleaved, so each weight stands twice.
     """
-    from librosa.filters import mel
-
-    bank = np.repeat(mel(sr=ANALYSIS_SR, n_fft=N_FFT, n_mels=N_MELS), 2, axis=1)
+    bank = np.repeat(_mel_bank(), 2, axis=1)
     blocks = []
     for bands in np.array_split(np.arange(N_MELS), MEL_BLOCKS):
         used = np.flatnonzero(bank[bands].any(axis=0))
@@ -262,10 +281,9 @@ def _mel_blocks() -> tuple[tuple[slice, slice, Samples], ...]:
     return tuple(blocks)
 
 
-@lru_cache(maxsize=DELTA_WIDTH)
-def _delta_kernels(width: int) -> Samples:
-    """Return the filters of the first and second derivative [shape=(width, 2)]."""
+@lru_cache(maxsize=2 * DELTA_WIDTH)
+def _delta_kernel(width: int, order: int) -> npt.NDArray[np.float64]:
+    """Return the filter of the first or second derivative [shape=(width,)]."""
     from scipy.signal import savgol_coeffs
 
-    kernels = [savgol_coeffs(width, order, deriv=order, use="dot") for order in (1, 2)]
-    return np.stack(kernels, axis=1).astype(np.float32)
+    return np.asarray(savgol_coeffs(width, order, deriv=order, use="dot"))
