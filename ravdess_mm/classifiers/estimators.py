@@ -191,7 +191,7 @@ class Logistic(Family):
     def spaces(self, n_features: int) -> tuple[Space, ...]:
         from scipy.stats import loguniform
 
-        return ({"C": loguniform(1e-4, 3), "class_weight": [None, "balanced"]},)
+        return ({"C": loguniform(1e-4, 1), "class_weight": [None, "balanced"]},)
 
     @override
     def build(self, params: Params, *, seed: int, jobs: int = 1) -> Any:
@@ -202,6 +202,17 @@ class Logistic(Family):
     @override
     def log_scores(self, estimator: Any, X: Floats) -> Floats:
         return np.asarray(estimator.predict_log_proba(X))
+
+    @override
+    def scan(
+        self, folds: Sequence[InnerFold], draws: Sequence[Params], *, seed: int
+    ) -> Iterator[tuple[Params, list[Floats]]]:
+        for params in draws:
+            scores = []
+            for fold in folds:
+                train, test = fold.rotated
+                scores.append(self.log_scores(self.build(params, seed=seed).fit(train, fold.y_train), test))
+            yield params, scores
 
     @override
     def complexity(self, params: Params) -> tuple[float, ...]:

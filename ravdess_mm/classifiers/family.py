@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -59,6 +60,21 @@ class InnerFold:
     y_test: Integers
     classes: Integers
     emotions: Integers
+
+    @cached_property
+    def rotated(self) -> tuple[Floats, Floats]:
+        """Both sides in coordinates of the training rows' own span [shape=(n, min(n_train, n_features))].
+
+        Inner products are as they were, so a linear model with an L2 penalty says the same (its weights lie in that
+        span: Schölkopf B, Herbrich R, Smola AJ (2001), A generalized representer theorem, COLT), several times
+        faster where there are more features than rows.
+        """
+        if self.X_train.shape[1] <= len(self.X_train):
+            return self.X_train, self.X_test
+        values, vectors = np.linalg.eigh(self.X_train @ self.X_train.T)
+        kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+        basis = vectors[:, kept] / np.sqrt(values[kept])
+        return vectors[:, kept] * np.sqrt(values[kept]), self.X_test @ (self.X_train.T @ basis)
 
 
 class Family(ABC):

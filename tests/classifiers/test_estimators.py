@@ -101,3 +101,19 @@ def test_coupling_ranks_as_the_pairwise_votes_do(n_classes: int) -> None:
 def test_coupling_of_one_pair_is_its_sigmoid() -> None:
     scores = couple(np.array([1.5]), 2, slope=2.0)
     assert scores[0, 1] - scores[0, 0] == pytest.approx(3.0)
+
+
+def test_a_rotated_fold_says_the_same_of_a_linear_model() -> None:
+    rng = np.random.default_rng(5)
+    y = np.repeat([0, 1, 2], 10)
+    X = rng.normal(size=(40, 90)) + np.pad(np.eye(3)[np.r_[y, rng.integers(0, 3, 10)]] * 2, ((0, 0), (0, 87)))
+    fold = InnerFold(X[:30], y, X[30:], y[:10], np.arange(3), y[:10])
+    train, test = fold.rotated
+    assert train.shape == (30, 30)
+    np.testing.assert_allclose(train @ train.T, X[:30] @ X[:30].T, atol=1e-9)
+    np.testing.assert_allclose(test @ train.T, X[30:] @ X[:30].T, atol=1e-9)
+    family = family_of("logistic")
+    params = {"C": 0.05, "class_weight": None}
+    ((_, (scanned,)),) = family.scan([fold], [params], seed=0)
+    plain = family.build(params, seed=0).fit(X[:30], y)
+    np.testing.assert_allclose(scanned, family.log_scores(plain, X[30:]), atol=2e-3)
