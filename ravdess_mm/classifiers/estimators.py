@@ -185,13 +185,13 @@ class Logistic(Family):
 
     @override
     def defaults(self, n_features: int) -> Params:
-        return {"C": 0.01, "class_weight": None}
+        return {"C": round(2 / n_features, 6), "class_weight": None}
 
     @override
     def spaces(self, n_features: int) -> tuple[Space, ...]:
         from scipy.stats import loguniform
 
-        return ({"C": loguniform(1e-4, 1), "class_weight": [None, "balanced"]},)
+        return ({"C": loguniform(0.1 / n_features, 60 / n_features), "class_weight": [None, "balanced"]},)
 
     @override
     def build(self, params: Params, *, seed: int, jobs: int = 1) -> Any:
