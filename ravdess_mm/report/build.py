@@ -135,7 +135,7 @@ def _swatch(branch: str) -> Markup:
 def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
     """Return what the page says about this run."""
     main = run.metrics.get(headline.main, {}) if headline.main else {}
-    leaders = results.leaderboard(run, headline) if run.tables else []
+    leaders = results.leaderboards(run, headline) if run.tables else []
     slices, worst_slice = results.slice_rows(run, headline)
     actors = results.actor_rows(run, headline)
     explorer = explorer_data(run, headline.shown)
@@ -152,7 +152,7 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
         "messages": messages,
         "leaders": leaders,
         "references": results.reference_lines(run),
-        "branches_present": list(dict.fromkeys(row.branch for row in leaders)),
+        "branches_present": list(dict.fromkeys(row.branch for group in leaders for row in group.rows)),
         "agreement": fused.agreement(run, headline),
         "recipe": fused.recipe_rows(run),
         "sources": fused.sources_in_words(run),

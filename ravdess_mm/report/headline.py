@@ -11,7 +11,7 @@ import pandas as pd
 
 from ravdess_mm.corpus.splits import format_actors
 from ravdess_mm.evaluation import Estimate, permutation_test
-from ravdess_mm.predictions import labels_of, probabilities_of, rows_out_of_fold
+from ravdess_mm.predictions import ADAPTED, labels_of, probabilities_of, rows_out_of_fold
 from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.words import branch_of, count, listing, p_value, percent, spelled, with_interval
 
@@ -70,7 +70,7 @@ def estimate_of(metrics: Mapping[str, Any], name: str) -> Estimate:
 
 
 def _representative(files: RunFiles, branch: str) -> str | None:
-    names = [name for name in files.tables if branch_of(name) == branch]
+    names = [name for name in files.tables if branch_of(name) == branch and not name.endswith(ADAPTED)]
     used = Counter(model for fold in files.recipe.get("folds", ()) for model in fold["models"].values())
     fused = [name for name in names if name in used]
     if fused:

@@ -14,7 +14,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS, Sex, actor_sex
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation import Estimate, reliability, slices, worst_slice
 from ravdess_mm.evaluation.scores import expected_calibration_error
-from ravdess_mm.predictions import probabilities_of
+from ravdess_mm.predictions import ADAPTED, probabilities_of
 from ravdess_mm.report import figures
 from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.headline import HUMAN_WORDS, Headline, estimate_of
@@ -103,7 +103,26 @@ class SliceRow:
     strip: Markup
 
 
-def leaderboard(files: RunFiles, headline: Headline) -> list[LeaderRow]:
+@dataclass(frozen=True)
+class LeaderGroup:
+    """Models whose figures may stand in one table."""
+
+    title: str
+    adapted: bool
+    rows: list[LeaderRow]
+
+
+def leaderboards(files: RunFiles, headline: Headline) -> list[LeaderGroup]:
+    """Return the plain models and, apart from them, the speaker-adapted ones; groups without models are left out."""
+    rows = leader_rows(files, headline)
+    groups = [
+        LeaderGroup("Every model", False, [row for row in rows if not row.name.endswith(ADAPTED)]),
+        LeaderGroup("Every speaker-adapted model", True, [row for row in rows if row.name.endswith(ADAPTED)]),
+    ]
+    return [group for group in groups if group.rows]
+
+
+def leader_rows(files: RunFiles, headline: Headline) -> list[LeaderRow]:
     """Return one row a model, the most accurate first."""
     references = reference_lines(files)
     rows = []

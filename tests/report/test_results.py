@@ -28,12 +28,30 @@ def right(files: RunFiles, name: str) -> np.ndarray:
 
 
 def test_the_leaderboard_starts_with_the_most_accurate(files: RunFiles, headline: Headline) -> None:
-    rows = results.leaderboard(files, headline)
+    rows = results.leader_rows(files, headline)
     assert sorted(row.name for row in rows) == sorted(files.tables)
     assert [row.accuracy.value for row in rows] == sorted((row.accuracy.value for row in rows), reverse=True)
     assert [row.name for row in rows if row.is_main] == ["fused"]
     for row in rows:
         assert row.accuracy.value == pytest.approx(right(files, row.name).mean())
+
+
+def test_adapted_models_stand_apart(files: RunFiles) -> None:
+    adapted = {"audio-svc-adapted": files.tables["audio-svc"], "fused-adapted": files.tables["fused"]}
+    more = replace(
+        files,
+        tables={**files.tables, **adapted},
+        metrics={**files.metrics, **{name: files.metrics[name.removesuffix("-adapted")] for name in adapted}},
+    )
+    headline = make_headline(more)
+    assert not any(name.endswith("-adapted") for name in headline.shown)
+    plain, apart = results.leaderboards(more, headline)
+    assert not plain.adapted
+    assert {row.name for row in plain.rows} == set(files.tables)
+    assert apart.adapted
+    assert {row.name for row in apart.rows} == set(adapted)
+    (only,) = results.leaderboards(files, make_headline(files))
+    assert not only.adapted
 
 
 def test_reference_lines_name_people_only_where_they_compare(files: RunFiles) -> None:
