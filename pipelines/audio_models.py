@@ -10,9 +10,10 @@ from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED, read_predictions, write_predictions
-from ravdess_mm.runs import RunFolder, stage_main
+from ravdess_mm.runs import RunFolder
 from ravdess_mm.store import read_table, write_json
 
 

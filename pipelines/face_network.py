@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError
 
 from ravdess_mm.corpus.leakage import demonstrate_leakage
 from ravdess_mm.corpus.stills import read_ckplus48, read_fer2013
+from ravdess_mm.entry import guarded
 from ravdess_mm.errors import InputError
 from ravdess_mm.progress import set_up_logging
-from ravdess_mm.runs import guarded
 from ravdess_mm.store import fingerprint, write_json
 from ravdess_mm.video.still_settings import StillSettings
 

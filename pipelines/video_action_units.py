@@ -9,9 +9,10 @@ from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.identifier import Take, VocalChannel
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED, write_predictions
-from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder, stage_main
+from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.store import hash_file, read_table, write_json, write_table
 
 NAME = "video-action-units"

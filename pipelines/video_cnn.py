@@ -7,9 +7,10 @@ import sys
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import read_predictions, rows_out_of_fold, write_predictions
-from ravdess_mm.runs import RunFolder, stage_main
+from ravdess_mm.runs import RunFolder
 from ravdess_mm.store import read_table, write_table
 from ravdess_mm.video.frames import FrameStore
 

@@ -15,9 +15,9 @@ import typer
 
 from ravdess_mm._version import __version__
 from ravdess_mm.config import Rule
+from ravdess_mm.entry import guarded
 from ravdess_mm.errors import InputError
 from ravdess_mm.progress import set_up_logging
-from ravdess_mm.runs import guarded
 from ravdess_mm.store import plain
 
 app = typer.Typer(

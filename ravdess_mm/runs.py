@@ -11,7 +11,6 @@ import logging
 import shlex
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -21,10 +20,9 @@ from typing import Any, Final
 import pandas as pd
 
 from ravdess_mm._version import __version__
-from ravdess_mm.config import MAKE_VARIABLES, Settings, load_settings
+from ravdess_mm.config import MAKE_VARIABLES, Settings
 from ravdess_mm.corpus.splits import Fold
-from ravdess_mm.errors import InputError, RavdessError
-from ravdess_mm.progress import set_up_logging
+from ravdess_mm.errors import InputError
 from ravdess_mm.store import (
     fingerprint,
     hash_file,
@@ -320,60 +318,3 @@ def command_of(settings: Settings) -> str:
             text = str(plain(value))
         parts.append(f"{variable}={shlex.quote(text)}")
     return " ".join(parts)
-
-
-def stage_main(stage: Callable[[Settings], None], arguments: Sequence[str] | None = None) -> int:
-    """Run one pipeline stage from the command line: settings in, exit status out.
-
-    Parameters
-    ----------
-    stage : callable
-        Takes the settings of the run.
-    arguments : sequence of str, optional
-        ``NAME=value`` as for make; ``--debug`` shows tracebacks, ``--help`` the stage's own words. Default:
-        ``sys.argv``.
-    """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
-    set_up_logging(debug=debug)
-    if "--help" in words or "-h" in words:
-        sys.stdout.write(_stage_help(stage))
-        return 0
-    return guarded(lambda: stage(load_settings(words)), debug=debug)
-
-
-def _stage_help(stage: Callable[[Settings], None]) -> str:
-    names = "\n".join(
-        f"  {variable:<13} {Settings.model_fields[field].description or field.replace('_', ' ')}"
-        for variable, field in MAKE_VARIABLES.items()
-    )
-    words = (stage.__doc__ or "").strip()
-    return f"{words}\n\nVariables, as NAME=value (the same words as for make):\n{names}\n  CONFIG        a TOML file\n"
-
-
-def guarded(action: Callable[[], None], *, debug: bool = False) -> int:
-    """Run `action`; turn what it raises into one line on standard error and an exit status.
-
-    Returns
-    -------
-    int
-        0 fine, 2 unusable input or an unexpected error, 130 interrupted.
-    """
-    try:
-        action()
-    except RavdessError as error:
-        if debug:
-            traceback.print_exc()
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_status
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; finished work is kept, the same command goes on from there\n")
-        return 130
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        text = " ".join(str(error).split())
-        sys.stderr.write(f"error: unexpected {type(error).__name__}: {text} (--debug shows where)\n")
-        return 2
-    return 0

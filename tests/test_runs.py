@@ -1,10 +1,8 @@
-"""A stage runs when something it depends on changed, and only then; a mistake is one line and status 2."""
+"""A stage runs when something it depends on changed, and only then."""
 
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +11,7 @@ from filelock import FileLock
 
 from ravdess_mm.config import Settings, load_settings
 from ravdess_mm.errors import InputError
-from ravdess_mm.runs import RunFolder, command_of, guarded, library_versions, stage_main
+from ravdess_mm.runs import RunFolder, command_of, library_versions
 from ravdess_mm.store import read_json, read_table
 
 
@@ -131,57 +129,3 @@ def test_command_repeats_the_settings() -> None:
     command = command_of(load_settings(words))
     assert command == """make report DATA=''"'"'a b'"'"' c' RUN=real TEST_ACTORS=1,17,18,19,20 FRAME_STEP=4"""
     assert command_of(load_settings([])) == "make report"
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "line"),
-    [
-        (None, 0, ""),
-        (InputError("no such folder"), 2, "error: no such folder\n"),
-        (KeyboardInterrupt(), 130, "interrupted;"),
-        (ZeroDivisionError("a\nb"), 2, "error: unexpected ZeroDivisionError: a b (--debug shows where)\n"),
-    ],
-)
-def test_guarded_turns_errors_into_one_line(
-    capsys: pytest.CaptureFixture[str], error: BaseException | None, status: int, line: str
-) -> None:
-    def action() -> None:
-        if error is not None:
-            raise error
-
-    assert guarded(action) == status
-    captured = capsys.readouterr()
-    assert captured.err.startswith(line)
-    assert captured.err.count("\n") == (1 if line else 0)
-    assert not captured.out
-
-
-def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    def action() -> None:
-        raise InputError("no")
-
-    assert guarded(action, debug=True) == 2
-    assert "Traceback" in capsys.readouterr().err
-
-
-def test_stage_main_teaches_and_refuses(capsys: pytest.CaptureFixture[str]) -> None:
-    def stage(settings: Settings) -> None:
-        """Do the thing."""
-
-    assert stage_main(stage, ["--help"]) == 0
-    shown = capsys.readouterr().out
-    assert shown.startswith("Do the thing.")
-    assert "TEST_ACTORS" in shown
-    assert stage_main(stage, ["SEED=3"]) == 0
-    assert stage_main(stage, ["SEDE=3"]) == 2
-    assert "unknown variable 'SEDE'" in capsys.readouterr().err
-
-
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    code = (
-        "import sys, ravdess_mm.cli; "
-        "heavy = {'tensorflow', 'keras', 'librosa', 'cv2', 'av', 'sklearn', 'xgboost'} & set(sys.modules); "
-        "sys.exit(', '.join(sorted(heavy)) or None)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
