@@ -73,7 +73,7 @@ def _voice(files: RunFiles) -> str:
     else:
         described = f"Each voice becomes a row of numbers, the feature set “{features}”. " if features else ""
     adapted = (
-        "Features are standardised for each actor with that actor’s own unlabelled clips (speaker adaptation). "
+        "For the models called adapted, each actor’s features are standardised with that actor’s own unlabelled clips. "
         if files.settings.get("adapt") == "speaker"
         else ""
     )
