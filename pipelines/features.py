@@ -19,7 +19,18 @@ from ravdess_mm.store import read_table, write_table
 
 logger = logging.getLogger("ravdess_mm.pipelines.features")
 
-FRAME_MODULES = ("appending", "container", "decode", "frames", "gray", "groups", "h264", "planning")
+FRAME_MODULES = (
+    "appending",
+    "container",
+    "decode",
+    "faces",
+    "frames",
+    "gray",
+    "groups",
+    "h264",
+    "planning",
+    "sampling",
+)
 
 
 def data_folders(settings: Settings) -> list[Path]:

@@ -193,14 +193,13 @@ class Predictor:
         return ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
 
     def _see(self, path: Path) -> tuple[Floats, tuple[Moment, ...]]:
-        from ravdess_mm.video.decode import iter_frames
-        from ravdess_mm.video.gray import resize_area
+        from ravdess_mm.config import Crop
+        from ravdess_mm.video.sampling import frames_with_picture
 
-        size_px = int(self._face.model.input_shape[1])
-        step = int(self._face.card["frame_step"])
-        frames = [(frame.time_s, resize_area(frame.image, size_px)) for frame in iter_frames(path, frame_step=step)]
+        card = self._face.card
+        frames = frames_with_picture(path, frame_step=int(card["frame_step"]), crop=Crop(card["crop"]))
         values = self._face.predict_frames(np.stack([image for _, image in frames]))
-        moments = tuple(Moment(time_s, _top_two(row)) for (time_s, _), row in zip(frames, values, strict=True))
+        moments = tuple(Moment(frame.time_s, _top_two(row)) for (frame, _), row in zip(frames, values, strict=True))
         return np.asarray(values.mean(axis=0)), moments
 
 

@@ -11,7 +11,7 @@ processes worked, in which order the files were listed, or how often the build w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,12 +27,9 @@ from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.store import fingerprint, read_json, write_json
 from ravdess_mm.video.appending import FRAMES_NAME, TAKES_NAME, Appender, TakeFrames, read_takes
-from ravdess_mm.video.decode import iter_frames
-from ravdess_mm.video.gray import resize_area
 from ravdess_mm.video.planning import TakePlan, plan_takes
+from ravdess_mm.video.sampling import FRAME_SIZE_PX, no_face, sample_frames
 
-FRAME_SIZE_PX: Final = 256
-"""Width and height of a stored frame."""
 SCHEMA: Final = "frames/1"
 
 _CARD: Final = "store.json"
@@ -121,7 +118,10 @@ class FrameStore:
 
     @cached_property
     def index(self) -> pd.DataFrame:
-        """One row a frame, in the order of `frames`: take, actor, emotion, frame_number, time_s."""
+        """One row a frame, in the order of `frames`: take, actor, emotion, frame_number, time_s, face.
+
+        `face` is ``found`` or ``carried`` where the frame was cut around a face, and empty where it is whole.
+        """
         lengths = [len(found.numbers) for found in self.takes]
         takes = [Take.parse(found.take) for found in self.takes]
         return pd.DataFrame(
@@ -131,8 +131,27 @@ class FrameStore:
                 "emotion": np.repeat(np.array([take.emotion.label for take in takes], dtype=object), lengths),
                 "frame_number": np.array([n for found in self.takes for n in found.numbers], dtype=np.int64),
                 "time_s": np.array([t for found in self.takes for t in found.times_s], dtype=np.float64),
+                "face": np.array(
+                    [s for found in self.takes for s in found.faces or ("",) * len(found.numbers)], dtype=object
+                ),
             }
-        ).astype({"take": "str", "emotion": "str"})
+        ).astype({"take": "str", "emotion": "str", "face": "str"})
+
+    @property
+    def face_statuses(self) -> pd.DataFrame:
+        """One row a *sampled* frame of a store cut around faces: take, frame_number, face.
+
+        `face` is ``found``, ``carried`` or ``none``; frames of the last kind have no picture and are not in `index`.
+        """
+        rows = [
+            (found.take, number, status)
+            for found in self.takes
+            for number, status in sorted(
+                [*zip(found.numbers, found.faces, strict=False), *((number, "none") for number in found.faceless)]
+            )
+        ]
+        table = pd.DataFrame(rows, columns=["take", "frame_number", "face"])
+        return table.astype({"take": "str", "frame_number": "int64", "face": "str"})
 
     def read(self, rows: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         """Read some frames [shape=(len(rows), 256, 256)] into memory; any thread may call this at any time.
@@ -170,7 +189,7 @@ def build_frame_store(
     """Sample the frames of every take that has a clip for the video branch.
 
     Where the preferred clip of a take (``face``) cannot be used, the take's other clips with a video track are
-    tried; each clip that fails is returned with its reason.
+    tried; each clip that fails, or shows no face where one is to be cut out, is returned with its reason.
 
     Parameters
     ----------
@@ -188,13 +207,12 @@ def build_frame_store(
     Raises
     ------
     InputError
-        If `frame_step` is below 1 or `crop` is not available.
+        If `frame_step` is below 1.
     """
     from filelock import FileLock
 
     if frame_step < 1:
         raise InputError(f"frame_step is {frame_step}; allowed: 1 or more")
-    _preparer(crop)  # refuses what it does not know before anything is done
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     plans = plan_takes(clips, frame_step=frame_step, crop=crop)
@@ -271,25 +289,23 @@ def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop) -> tuple[TakeFr
     found = TakeFrames(plan.take)
     for clip in plan.clips:
         found = replace(found, tried=(*found.tried, clip.key))
-        prepare = _preparer(crop)
         try:
-            frames = [
-                (frame.number, round(frame.time_s, 6), prepare(frame.image))
-                for frame in iter_frames(clip.path, frame_step=frame_step)
-            ]
+            frames = list(sample_frames(clip.path, frame_step=frame_step, crop=crop))
         except MediaError as error:
-            found = replace(found, failures=(*found.failures, str(error)))
+            found = replace(found, failures=(*found.failures, str(error)), faceless=())
             continue
-        numbers, times_s, images = zip(*frames, strict=True)
-        return replace(found, numbers=numbers, times_s=times_s), np.stack(images)
+        shown = [frame for frame in frames if frame.image is not None]
+        found = replace(found, faceless=tuple(frame.number for frame in frames if frame.image is None))
+        if not shown:
+            found = replace(found, failures=(*found.failures, no_face(len(frames))))
+            continue
+        return replace(
+            found,
+            numbers=tuple(frame.number for frame in shown),
+            times_s=tuple(round(frame.time_s, 6) for frame in shown),
+            faces=tuple(frame.face.value for frame in shown if frame.face is not None),
+        ), np.stack([frame.image for frame in shown if frame.image is not None])
     return found, np.empty((0, FRAME_SIZE_PX, FRAME_SIZE_PX), dtype=np.uint8)
-
-
-def _preparer(crop: Crop) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]:
-    """Return what turns the frames of one clip, one after the other, into stored frames; a new one for each clip."""
-    if crop is not Crop.NONE:
-        raise InputError(f"CROP={crop.value} is not available; allowed: none")
-    return partial(resize_area, size_px=FRAME_SIZE_PX)
 
 
 def _fingerprint(takes: Sequence[TakeFrames]) -> str:

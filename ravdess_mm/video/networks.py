@@ -13,7 +13,7 @@ from ravdess_mm.config import Net
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
-from ravdess_mm.video.frames import FRAME_SIZE_PX
+from ravdess_mm.video.sampling import FRAME_SIZE_PX
 
 InputShape = tuple[int, int, int]
 Network = Callable[..., Any]

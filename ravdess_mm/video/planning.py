@@ -11,9 +11,12 @@ import pandas as pd
 from ravdess_mm.config import Crop
 from ravdess_mm.store import fingerprint
 from ravdess_mm.video.appending import TakeFrames
+from ravdess_mm.video.sampling import FACE_MARGIN
 
 _DECODING: Final = 1
 """Raise this number when the same clip would give other frames: stores made before are then rebuilt."""
+_FINDING: Final = 1
+"""Raise this number when other faces would be found in the same frame."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,13 @@ def plan_takes(clips: pd.DataFrame, *, frame_step: int, crop: Crop) -> list[Take
         The clip marked `face` is each take's first candidate, its other clips with a video track follow.
     """
     versions = [version("av"), version("opencv-python-headless")]
+    how = (frame_step, crop, _DECODING, versions, *((_FINDING, FACE_MARGIN) if crop is Crop.FACE else ()))
     usable = clips[clips["has_video"].astype(bool)]
     usable = usable[usable["take"].isin(usable.loc[usable["face"].astype(bool), "take"])]
     usable = usable.assign(later=~usable["face"].astype(bool)).sort_values(["take", "later", "modality", "path"])
     plans = []
     for take, group in usable.groupby("take", sort=True):
-        keys = [fingerprint(sha256, frame_step, crop, _DECODING, versions) for sha256 in group["sha256"]]
+        keys = [fingerprint(sha256, *how) for sha256 in group["sha256"]]
         paths = [str(path) for path in group["path"]]
         plans.append(TakePlan(str(take), tuple(map(Candidate, paths, keys))))
     return plans

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ravdess_mm.config import Crop
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import hash_file
 from ravdess_mm.video.decode import iter_frames
@@ -52,7 +51,8 @@ def test_store_holds_the_decoded_frames(clips: pd.DataFrame, tmp_path: Path) -> 
     assert list(built.rejected.columns) == ["path", "reason", "stage"]
     assert store.frames.shape[1:] == (256, 256)
     assert not store.frames.flags.writeable
-    assert list(store.index.columns) == ["take", "actor", "emotion", "frame_number", "time_s"]
+    assert list(store.index.columns) == ["take", "actor", "emotion", "frame_number", "time_s", "face"]
+    assert set(store.index["face"]) == {""}
     assert store.index["take"].tolist() == [take for take in TAKES for _ in range(3)]
     assert store.index["frame_number"].tolist() == [0, 10, 20] * 4
     assert store.index.loc[3, ["actor", "emotion"]].tolist() == [2, "happy"]
@@ -168,5 +168,3 @@ def test_damaged_store_is_refused_and_built_anew(clips: pd.DataFrame, tmp_path: 
 def test_wrong_options_are_refused(clips: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="frame_step is 0; allowed: 1 or more"):
         build_frame_store(clips, tmp_path / "s", frame_step=0)
-    with pytest.raises(InputError, match="CROP=face is not available; allowed: none"):
-        build_frame_store(clips, tmp_path / "s", frame_step=10, crop=Crop.FACE)
