@@ -16,6 +16,7 @@ PROTOCOL ?=        ## holdout, luna5, emobox6 or loso: how actors are split (non
 TEST_ACTORS ?=     ## test actors of a holdout, such as 21-24 or 1,17-20 (none: 21-24)
 FEATURES ?=        ## audio features: mfcc-delta-rms or extended
 ADAPT ?=           ## none, or speaker: standardise with each actor's own unlabelled clips
+NOISE_TAKES ?=     ## test takes an actor that make noise measures (none: 20; all: 60)
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
@@ -27,7 +28,7 @@ SEED ?=            ## seed of everything random (none: 20)
 CONFIG ?=          ## a TOML file with any setting of ravdess_mm/config.py
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
-VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT CHANNEL FRAME_STEP CROP NET RULE JOBS BACKEND SEED CONFIG
+VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT NOISE_TAKES CHANNEL FRAME_STEP CROP NET RULE JOBS BACKEND SEED CONFIG
 KNOWN := $(VARIABLES) ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.
@@ -40,7 +41,7 @@ quoted = '$(subst ','\'',$(strip $(1)))'
 SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call quoted,$($(name)))))
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
-.PHONY: all features audio-models video-cnn video-action-units fuse report test lint help setup clean
+.PHONY: all features audio-models video-cnn video-action-units fuse report noise test lint help setup clean
 
 all: report ## everything, from clips to the report
 
@@ -61,6 +62,9 @@ fuse: audio-models video-cnn video-action-units ## voice and face fused, metrics
 
 report: fuse ## the HTML report; prints its path last
 	@$(STAGE) pipelines.report $(SETTINGS) $(ARGS)
+
+noise: audio-models ## voice models in white noise and babble at 20, 10, 5, 0 dB; shown by the next make report
+	@$(STAGE) pipelines.noise $(SETTINGS) $(ARGS)
 
 test: $(VENV)/.ready-test ## all tests
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

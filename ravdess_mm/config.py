@@ -146,6 +146,7 @@ class Settings(_Section):
     test_actors: tuple[int, ...] | None = Field(None, description="test actors of a holdout, such as 1,17-20")
     features: FeatureSet = Field(FeatureSet.MFCC_DELTA_RMS, description="audio features: mfcc-delta-rms or extended")
     adapt: Adaptation = Field(Adaptation.NONE, description="standardise by the training set (none) or per speaker")
+    noise_takes: int = Field(20, ge=1, description="test takes an actor that `make noise` measures, 60 for all")
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
@@ -214,6 +215,7 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
     "TEST_ACTORS": "test_actors",
     "FEATURES": "features",
     "ADAPT": "adapt",
+    "NOISE_TAKES": "noise_takes",
     "CHANNEL": "channel",
     "FRAME_STEP": "frame_step",
     "CROP": "crop",

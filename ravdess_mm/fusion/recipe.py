@@ -64,26 +64,36 @@ class Recipe:
         return np.asarray(combiner(logs)[0])
 
 
-def read_recipe(path: str | Path) -> Recipe:
-    """Read the first fold of a ``recipe.json``: the only one of a holdout.
+def read_recipe(path: str | Path, *, fold: int | None = None) -> Recipe:
+    """Read one fold of a ``recipe.json``.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where it is.
+    fold : int, optional
+        Number of the fold; None for the first, which is the only one of a holdout.
 
     Raises
     ------
     BundleError
-        If the file is no recipe of this schema.
+        If the file is no recipe of this schema, or has no such fold.
     InputError
         If there is no such file.
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or not content.get("folds"):
         raise BundleError(f"{path}: not a fusion recipe of schema {SCHEMA!r}")
-    fold = content["folds"][0]
+    found = next((one for one in content["folds"] if fold is None or one["fold"] == fold), None)
+    if found is None:
+        known = ", ".join(str(one["fold"]) for one in content["folds"])
+        raise BundleError(f"{path}: no fold {fold}; it has {known}")
     rule = Rule(content["rule"])
     return Recipe(
-        fold=int(fold["fold"]),
-        models=dict(fold["models"]),
-        temperatures={branch: float(value) for branch, value in fold["temperatures"].items()},
-        combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in fold["lessons"]},
+        fold=int(found["fold"]),
+        models=dict(found["models"]),
+        temperatures={branch: float(value) for branch, value in found["temperatures"].items()},
+        combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in found["lessons"]},
     )
 
 

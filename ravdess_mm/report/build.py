@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ravdess_mm._version import __version__
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.report import figures, fused, material, results, words
+from ravdess_mm.report import figures, fused, material, noise, results, words
 from ravdess_mm.report.explorer import actors_of, explorer_data
 from ravdess_mm.report.feature_map import make_feature_map
 from ravdess_mm.report.gather import RunFiles, gather_run
@@ -30,6 +30,7 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
     ("actors", "Actor by actor"),
     ("slices", "Whom it serves badly"),
     ("calibration", "How sure, how often right"),
+    ("noise", "In noise"),
     ("takes", "Take by take"),
     ("frames", "Single frames"),
     ("split", "The split"),
@@ -44,6 +45,9 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
 
 NEED_PREDICTIONS: Final = frozenset({"fusion", "confusion", "actors", "slices", "calibration", "takes"})
 """Sections that are left out where no model has predicted anything."""
+
+MEASURED: Final = frozenset({"noise"})
+"""Sections of a stage of their own, that are there only where somebody ran it."""
 
 
 def write_report(run_dir: Path, report_path: Path) -> Path:
@@ -141,10 +145,16 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
     explorer = explorer_data(run, headline.shown)
     split_actors, split = material.split_rows(run.splits)
     feature_map = make_feature_map(run.features) if run.features is not None else None
+    measured = {"noise": noise.noise_section(run)}
     messages = [str(message) for message in run.record.get("messages") or ()]
     return {
         "files": run,
-        "contents": [entry for entry in CONTENTS if leaders or entry[0] not in NEED_PREDICTIONS],
+        "contents": [
+            entry
+            for entry in CONTENTS
+            if (leaders or entry[0] not in NEED_PREDICTIONS) and (entry[0] not in MEASURED or measured[entry[0]])
+        ],
+        **measured,
         "headline": headline,
         "level": main.get("level", 0.95),
         "adapted": run.settings.get("adapt") == "speaker",

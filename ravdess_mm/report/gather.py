@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,6 +13,7 @@ import pandas as pd
 from ravdess_mm.config import Settings
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation import evaluate_many
+from ravdess_mm.measured import read_measured
 from ravdess_mm.predictions import PROBABILITIES, read_predictions, rows_for_test
 from ravdess_mm.report.words import branch_of
 from ravdess_mm.store import read_json, read_table
@@ -24,9 +25,14 @@ Part = TypeVar("Part")
 
 METRICS_SCHEMA: Final = "metrics/1"
 RECIPE_SCHEMA: Final = "fusion/1"
+NOISE_SCHEMA: Final = "noise/1"
 _CATALOG_COLUMNS: Final = ("take", "modality", "channel", "emotion", "actor", "sex", "voice", "face")
 _REJECTED_COLUMNS: Final = ("path", "reason", "stage")
 _FRAME_COLUMNS: Final = ("take", "frame_number", "role", "top1", "top2", *PROBABILITIES)
+_NOISE_COLUMNS: Final = (
+    *("noise", "snr_db", "n_takes", "n_actors"),
+    *("accuracy", "accuracy_low", "accuracy_high", "uar", "uar_low", "uar_high"),
+)
 _BRANCH_ORDER: Final = ("both", "voice", "face", "other")
 
 
@@ -75,6 +81,8 @@ class RunFiles:
         In the order of their numbers.
     left_out : tuple of str
         What is missing in this report, and why.
+    noise : pandas.DataFrame or None
+        ``noise.parquet``; None where nobody ran `make noise`, which is no omission.
     """
 
     name: str
@@ -92,6 +100,7 @@ class RunFiles:
     recipe: Mapping[str, Any]
     splits: tuple[Split, ...]
     left_out: tuple[str, ...]
+    noise: pd.DataFrame | None = None
 
     @cached_property
     def tested(self) -> dict[str, pd.DataFrame]:
@@ -203,6 +212,7 @@ def gather_run(run_dir: str | Path) -> RunFiles:
         frames=frames,
         recipe=_read_recipe(reader),
         splits=_splits_of(record, tables),
+        noise=_read_measured(reader, "noise", schema=NOISE_SCHEMA, columns=_NOISE_COLUMNS),
         left_out=tuple(reader.left_out),
     )
 
@@ -263,6 +273,15 @@ def _read_recipe(reader: _Reader) -> Mapping[str, Any]:
         return {}
     recipe = reader.read(path, "what fusion learned is left out", _read_object) or {}
     return recipe if recipe.get("schema") == RECIPE_SCHEMA else {}
+
+
+def _read_measured(reader: _Reader, stage: str, *, schema: str, columns: tuple[str, ...]) -> pd.DataFrame | None:
+    """Return the table of a stage that a run may have or not, such as ``noise.parquet``."""
+    path = f"{stage}.parquet"
+    if not (reader.root / path).is_file():
+        return None
+    read = partial(read_measured, schema=schema, columns=columns, models_dir=reader.root / "models", stage=stage)
+    return reader.read(path, "its section is left out", read)
 
 
 def _by_model_and_fold(reader: _Reader, name: str) -> dict[str, dict[str, pd.DataFrame]]:

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from ravdess_mm.audio import table as table_module
+from ravdess_mm.audio.cache import Outcome
 from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.audio.table import FeatureTable, build_feature_table
 from ravdess_mm.config import FeatureSet
@@ -95,7 +96,7 @@ def test_killed_run_keeps_its_parts(clips: pd.DataFrame, tmp_path: Path, monkeyp
     work = table_module._work_on_clip
     worked: list[str] = []
 
-    def killed_at_the_fifth(clip: table_module._Clip, *, feature_set: FeatureSet) -> table_module._Outcome:
+    def killed_at_the_fifth(clip: table_module._Clip, *, feature_set: FeatureSet) -> tuple[Outcome]:
         if len(worked) == 4:
             raise KeyboardInterrupt
         worked.append(clip.name)

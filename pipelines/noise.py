@@ -1,0 +1,101 @@
+"""From trained voice models to how they do in noise: white noise and babble, 20 to 0 dB."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import pandas as pd
+
+from ravdess_mm.audio.changed import SOURCES, Voice, usable_voices
+from ravdess_mm.audio.table import FEATURES_SCHEMA
+from ravdess_mm.config import Settings
+from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
+from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.entry import stage_main
+from ravdess_mm.errors import InputError
+from ravdess_mm.measured import fingerprint_of_model
+from ravdess_mm.progress import track
+from ravdess_mm.runs import RunFolder
+from ravdess_mm.store import read_table, write_table
+
+logger = logging.getLogger("ravdess_mm.pipelines.noise")
+
+
+def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
+    """Make noisy test takes, let every voice model answer, and score the answers."""
+    from ravdess_mm import robustness
+
+    settings = run.settings
+    table_path, answers_path = run.root / "noise.parquet", run.root / "noise" / "predictions.parquet"
+    trained = {name: fingerprint_of_model(run.models_dir, name) for name in names}
+
+    def work() -> None:
+        catalog = read_table(run.catalog_path, schema=CATALOG_SCHEMA)
+        voices: tuple[Voice, ...] = usable_voices(catalog, features["take"])
+        tables = robustness.noisy_features(
+            voices,
+            folds,
+            most_per_actor=settings.noise_takes,
+            feature_set=settings.features,
+            cache_dir=run.root / "cache" / "noise",
+            seed=settings.seed,
+            jobs=settings.jobs,
+            backend=settings.backend,
+        )
+        heard = next(iter(tables.values()))["take"]
+        if heard.empty:
+            raise InputError("no test take could be heard in noise; the reasons are above")
+        clean = features[features["take"].isin(heard)].sort_values("take").reset_index(drop=True)
+        conditions = {robustness.CONDITIONS[0]: clean, **tables}
+        answers = pd.concat(
+            [
+                robustness.answer_in_noise(run.models_dir, name, folds, conditions)
+                for name in track(names, "models in noise", unit="model")
+            ],
+            ignore_index=True,
+        )
+        scores = robustness.score_in_noise(answers, trained, seed=settings.seed, draws=settings.bootstrap_draws)
+        write_table(answers_path, answers, schema=robustness.ANSWERS_SCHEMA)
+        write_table(table_path, scores, schema=robustness.NOISE_SCHEMA)
+
+    run.refresh(
+        "noise",
+        work=work,
+        inputs={
+            "models": trained,
+            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
+            "takes": settings.noise_takes,
+            "seed": settings.seed,
+            "draws": settings.bootstrap_draws,
+        },
+        files=[run.features_path, run.catalog_path],
+        outputs=[table_path, answers_path],
+        source=[*SOURCES, "audio/features.py", "classifiers", "fusion/recipe.py", "evaluation", "robustness.py"],
+        libraries=["scikit-learn", "xgboost", "keras", "tensorflow"],
+    )
+
+
+def noise(settings: Settings) -> None:
+    """Measure the voice models of a run in white noise and babble; needs the run's audio models."""
+    run = RunFolder(settings)
+    run.need(run.catalog_path, stage="features")
+    names = [path.stem for path in sorted(run.predictions_dir.glob("audio-*.parquet"))]
+    if not names or not run.features_path.is_file():
+        run.skip("noise", "the run has no voice models", run.root / "noise.parquet")
+        return
+    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
+    features = read_table(run.features_path, schema=FEATURES_SCHEMA)
+    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
+    try:
+        own_folds = restrict_folds(folds, features["actor"])
+    except InputError as reason:
+        run.skip("noise", str(reason), run.root / "noise.parquet")
+        return
+    measure(run, names, features, own_folds)
+    run.update_record()
+    logger.info("noise: %s; `make report` shows it", run.root / "noise.parquet")
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main(noise))

@@ -1,0 +1,235 @@
+"""Clips that were changed in a known way (noise, loudness, speed), and their features: parallel, cached, resumable.
+
+What a changed clip sounds like follows from its take, the kind of noise and a seed alone: not from the number of
+processes, the order of files or what else is in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ravdess_mm.audio.cache import Outcome, VectorCache
+from ravdess_mm.audio.decode import Samples, decode_audio, resample
+from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
+from ravdess_mm.audio.noise import N_VOICES, Noise, active_part, add_noise, babble, white_noise
+from ravdess_mm.config import Backend, FeatureSet
+from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.store import fingerprint
+
+SOURCES: Final[tuple[str, ...]] = ("audio/analysis.py", "audio/pitch.py", "audio/noise.py", "audio/changed.py")
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One usable clip.
+
+    Attributes
+    ----------
+    take, path, sha256 : str
+    actor : int
+    emotion : str
+    """
+
+    take: str
+    path: str
+    sha256: str
+    actor: int
+    emotion: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to a clip, in this order: speed, noise, gain.
+
+    Attributes
+    ----------
+    noise : Noise or None
+        What is added.
+    snr_db : float
+        How loud, as in `ravdess_mm.audio.noise`; without noise it means nothing.
+    seed : int
+        Of the noise. The same noise is used at every ratio, so that only its loudness differs.
+    others : tuple of Voice
+        Who is heard in a babble.
+    gain_db : float
+        Added to the level.
+    speed : float
+        Above 1 faster and higher, as a tape that runs fast: Ko T et al. (2015), Audio augmentation for speech
+        recognition, Interspeech.
+    """
+
+    noise: Noise | None = None
+    snr_db: float = 0.0
+    seed: int = 0
+    others: tuple[Voice, ...] = ()
+    gain_db: float = 0.0
+    speed: float = 1.0
+
+    def key(self, voice: Voice) -> str:
+        """Return the fingerprint of the changed clip."""
+        heard = [other.sha256 for other in self.others]
+        return fingerprint(voice.sha256, self.noise, self.snr_db, self.seed, heard, self.gain_db, self.speed)
+
+
+def usable_voices(clips: pd.DataFrame, takes: Collection[str]) -> tuple[Voice, ...]:
+    """Return the clip with ``voice`` of each take, sorted by take.
+
+    Parameters
+    ----------
+    clips : pandas.DataFrame
+        The catalog's clips.
+    takes : collection of str
+        The takes that have features; others are left out.
+    """
+    chosen = clips[clips["voice"] & clips["take"].isin(list(takes))].sort_values("take", kind="stable")
+    columns = [chosen[name] for name in ("take", "path", "sha256", "actor", "emotion")]
+    return tuple(
+        Voice(str(take), str(path), str(sha256), int(actor), str(emotion))
+        for take, path, sha256, actor, emotion in zip(*columns, strict=True)
+    )
+
+
+def seed_of(seed: int, *parts: object) -> int:
+    """Return a seed that depends on a run's seed and on what is drawn, such as a take and a kind of noise."""
+    return int(fingerprint(seed, *parts)[:12], 16)
+
+
+def choose_others(
+    voice: Voice, pool: Sequence[Voice], *, seed: int, n_voices: int = N_VOICES, strict: bool = True
+) -> tuple[Voice, ...]:
+    """Choose who is heard behind a voice: never its own actor, every other actor of the pool equally often.
+
+    Parameters
+    ----------
+    voice : Voice
+        Who is to be understood.
+    pool : sequence of Voice
+        Who may be heard; clips of the voice's own actor are passed over.
+    seed : int
+        Of the draw.
+    n_voices : int
+        Clips to choose; with fewer other actors, some are heard more than once, in different clips where there are.
+    strict : bool
+        Whether it is an error when the pool holds nobody else; otherwise nobody is returned.
+
+    Raises
+    ------
+    InputError
+        If the pool holds no other actor.
+    """
+    by_actor: dict[int, list[Voice]] = {}
+    for other in sorted(pool, key=lambda one: one.take):
+        if other.actor != voice.actor:
+            by_actor.setdefault(other.actor, []).append(other)
+    if not by_actor:
+        if strict:
+            raise InputError(f"a babble behind {voice.take} needs clips of another actor; there are none")
+        return ()
+    random = np.random.default_rng(seed)
+    actors = [int(actor) for actor in random.permutation(sorted(by_actor))]
+    queues = {actor: [by_actor[actor][place] for place in random.permutation(len(by_actor[actor]))] for actor in actors}
+    chosen = []
+    for place in range(n_voices):
+        round_number, turn = divmod(place, len(actors))
+        queue = queues[actors[turn]]
+        chosen.append(queue[round_number % len(queue)])
+    return tuple(chosen)
+
+
+def changed_features(
+    wanted: Mapping[Voice, Sequence[Change]],
+    *,
+    feature_set: FeatureSet,
+    cache_dir: str | Path,
+    description: str,
+    jobs: int = -1,
+    backend: Backend = Backend.LOKY,
+) -> tuple[list[pd.DataFrame], dict[str, str]]:
+    """Return the features of changed clips.
+
+    Parameters
+    ----------
+    wanted : mapping of Voice to sequence of Change
+        As many changes of each clip.
+    feature_set : FeatureSet
+    cache_dir : str or Path
+        Folder of the cache; made if it is missing.
+    description : str
+        Of the progress bar.
+    jobs, backend : int, Backend
+        The result does not depend on them.
+
+    Returns
+    -------
+    tables : list of pandas.DataFrame
+        One table a place in the sequences of changes: columns ``take``, ``actor``, ``emotion`` and the features, one
+        row a take, sorted by take. A clip of which any change failed is in none of them.
+    failed : dict of str to str
+        Take to reason.
+    """
+    names = feature_names(feature_set)
+    cache = VectorCache(Path(cache_dir), feature_set, sources=SOURCES)
+    keys = {voice: tuple(change.key(voice) for change in changes) for voice, changes in wanted.items()}
+    cache.compute(
+        partial(_work_on_clip, feature_set=feature_set),
+        {keys[voice]: (voice, tuple(changes)) for voice, changes in wanted.items()},
+        description=description,
+        jobs=jobs,
+        backend=backend,
+    )
+    cache.merge_parts()
+    failed = {voice.take: cache[key].reason for voice, own in keys.items() for key in own if cache[key].vector is None}
+    left = sorted((voice for voice in wanted if voice.take not in failed), key=lambda voice: voice.take)
+    facts = pd.DataFrame([(voice.take, voice.actor, voice.emotion) for voice in left])
+    facts = facts.reindex(columns=range(3)).set_axis(["take", "actor", "emotion"], axis=1)
+    tables = []
+    for place in range(max((len(changes) for changes in wanted.values()), default=0)):
+        values = np.array([cache[keys[voice][place]].vector for voice in left]).reshape(len(left), len(names))
+        tables.append(pd.concat([facts, pd.DataFrame(values, columns=list(names))], axis=1))
+    return tables, failed
+
+
+def change_clip(y: Samples, change: Change, others: Sequence[Samples]) -> Samples:
+    """Apply a change to samples [shape=(n,)] at 22 050 Hz.
+
+    Parameters
+    ----------
+    others : sequence of numpy.ndarray
+        The decoded clips of ``change.others``, in their order.
+    """
+    if change.speed != 1.0:
+        y = resample(y, round(ANALYSIS_SR * change.speed), ANALYSIS_SR)
+    if change.noise is not None:
+        random = np.random.default_rng(change.seed)
+        n = len(y)
+        noise = babble(others, n, random) if change.noise is Noise.BABBLE else white_noise(n, random)
+        y = add_noise(y, noise, snr_db=change.snr_db, active=active_part(y))
+    return y if change.gain_db == 0 else (y * np.float32(10 ** (change.gain_db / 20))).astype(np.float32)
+
+
+def _work_on_clip(item: tuple[Voice, tuple[Change, ...]], *, feature_set: FeatureSet) -> list[Outcome]:
+    voice, changes = item
+    decoded: dict[str, Samples] = {}
+
+    def samples_of(path: str) -> Samples:
+        if path not in decoded:
+            decoded[path] = decode_audio(path, sr=ANALYSIS_SR)[0]
+        return decoded[path]
+
+    outcomes = []
+    for change in changes:
+        try:
+            others = [samples_of(other.path) for other in change.others]
+            changed = change_clip(samples_of(voice.path), change, others)
+            outcomes.append(Outcome(extract_features(changed, ANALYSIS_SR, feature_set=feature_set)))
+        except MediaError as error:
+            # not kept: it may lie in another file than the one the key names first, and that file may come back
+            outcomes.append(Outcome(None, str(error), lasting=False))
+    return outcomes

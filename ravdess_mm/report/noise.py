@@ -1,0 +1,130 @@
+"""The section on noise: how the voice models do while it gets louder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from ravdess_mm.evaluation import Estimate
+from ravdess_mm.predictions import ADAPTED, AUGMENTED
+from ravdess_mm.report import figures
+from ravdess_mm.report.gather import RunFiles
+from ravdess_mm.report.words import model_label, percent
+
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class NoiseRow:
+    """One model: accuracy and UAR in every condition, in the order of the columns; None where it was not measured."""
+
+    label: str
+    accuracy: tuple[Estimate | None, ...]
+    uar: tuple[Estimate | None, ...]
+
+
+@dataclass(frozen=True)
+class NoiseGroup:
+    """Models whose figures may stand in one table: the plain ones, or the speaker-adapted ones."""
+
+    title: str
+    adapted: bool
+    rows: tuple[NoiseRow, ...]
+    panels: tuple[tuple[str, Markup], ...]
+
+
+@dataclass(frozen=True)
+class NoiseSection:
+    """What the section shows.
+
+    Attributes
+    ----------
+    n_takes, n_actors : int
+        Takes that were measured, and of how many actors.
+    columns : tuple of (str, str)
+        Kind of noise and words for its loudness: ``("babble", "10 dB")``.
+    kinds : tuple of (str, int)
+        Kinds of noise and how many columns each has.
+    groups : tuple of NoiseGroup
+    augmented : bool
+        Whether there are models that were trained on noisy copies.
+    """
+
+    n_takes: int
+    n_actors: int
+    columns: tuple[tuple[str, str], ...]
+    kinds: tuple[tuple[str, int], ...]
+    groups: tuple[NoiseGroup, ...]
+    augmented: bool
+
+
+def noise_section(files: RunFiles) -> NoiseSection | None:
+    """Return the section, or None where robustness was not measured."""
+    table = files.noise
+    if table is None or table.empty:
+        return None
+    conditions = list(table[["noise", "snr_db"]].drop_duplicates().itertuples(index=False, name=None))
+    names = [str(name) for name in table["model"].drop_duplicates()]
+    groups = []
+    for adapted, title in ((False, "Voice models in noise"), (True, "Speaker-adapted voice models in noise")):
+        own = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
+        if own:
+            rows = tuple(_row(table[table["model"] == name], name, conditions) for name in own)
+            groups.append(NoiseGroup(title, adapted, rows, tuple(_panels(table, own))))
+    kinds = [str(noise) for noise, _ in conditions]
+    return NoiseSection(
+        n_takes=int(table["n_takes"].max()),
+        n_actors=int(table["n_actors"].max()),
+        columns=tuple((str(noise), _loudness(snr_db)) for noise, snr_db in conditions),
+        kinds=tuple((kind, kinds.count(kind)) for kind in dict.fromkeys(kinds)),
+        groups=tuple(groups),
+        augmented=any(AUGMENTED in name for name in names),
+    )
+
+
+def _loudness(snr_db: float) -> str:
+    return f"{snr_db:.0f} dB" if np.isfinite(snr_db) else "no noise"
+
+
+def _row(own: pd.DataFrame, name: str, conditions: list[tuple[str, float]]) -> NoiseRow:
+    found = {(str(row["noise"]), float(row["snr_db"])): row for row in own.to_dict("records")}
+    figures_of = {
+        measure: tuple(_estimate(found[condition], measure) if condition in found else None for condition in conditions)
+        for measure in ("accuracy", "uar")
+    }
+    return NoiseRow(model_label(name), figures_of["accuracy"], figures_of["uar"])
+
+
+def _estimate(row: Mapping[Any, Any], measure: str) -> Estimate:
+    low, high = (row[f"{measure}_{end}"] for end in ("low", "high"))
+    known = np.isfinite(low) and np.isfinite(high)
+    return Estimate(float(row[measure]), float(low) if known else None, float(high) if known else None)
+
+
+def _panels(table: pd.DataFrame, names: list[str]) -> list[tuple[str, Markup]]:
+    """Return a panel a kind of model; the one trained on noisy copies is drawn into that of its plain twin."""
+    twins: dict[str, list[str]] = {}
+    for name in names:
+        twins.setdefault(name.replace(AUGMENTED, ""), []).append(name)
+    panels = []
+    for base, own in twins.items():
+        lines, said = [], []
+        for name in sorted(own, key=lambda one: AUGMENTED in one):
+            rows = table[table["model"] == name]
+            clean = rows[rows["noise"] == CLEAN]
+            for noise in rows.loc[rows["noise"] != CLEAN, "noise"].drop_duplicates():
+                line = pd.concat([clean, rows[rows["noise"] == noise].sort_values("snr_db", ascending=False)])
+                lines.append((str(noise), AUGMENTED in name, line))
+                last = line.iloc[-1]
+                trained = ", trained on noisy copies too" if AUGMENTED in name else ""
+                said.append(
+                    f"{noise} noise{trained}: {percent(line['accuracy'].iloc[0])} to {percent(last['accuracy'])}"
+                )
+        label = f"{model_label(base)}, accuracy from no noise to {_loudness(table['snr_db'].min())}: {'; '.join(said)}"
+        panels.append((model_label(base), figures.noise_panel(lines, label=label)))
+    return panels

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ravdess_mm.measured import fingerprint_of_model
+from ravdess_mm.report.build import render_report
+from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.noise import noise_section
+from ravdess_mm.store import write_json
+
+
+@pytest.fixture(scope="module")
+def files(lean_run: Path) -> RunFiles:
+    return gather_run(lean_run)
+
+
+def test_plain_and_adapted_models_stand_apart_with_every_condition(files: RunFiles) -> None:
+    section = noise_section(files)
+    assert section is not None
+    assert (section.n_takes, section.n_actors, section.augmented) == (48, 3, True)
+    assert section.kinds == (("clean", 1), ("white", 4), ("babble", 4))
+    assert [text for _, text in section.columns[:3]] == ["no noise", "20 dB", "10 dB"]
+    plain, adapted = section.groups
+    assert [row.label for row in plain.rows] == ["Voice · dense network", "Voice · network augmented"]
+    assert [row.label for row in adapted.rows] == ["Voice · network adapted"]
+    assert files.noise is not None
+    own = files.noise[files.noise["model"] == "audio-network"]
+    assert [figure.value for figure in plain.rows[0].accuracy if figure] == own["accuracy"].tolist()
+    assert [figure.low for figure in plain.rows[0].uar if figure] == own["uar_low"].tolist()
+    # the twin that was trained on noisy copies is drawn into the same panel, dashed
+    ((label, panel),) = plain.panels
+    assert label == "Voice · dense network"
+    assert len(re.findall(r"<polyline[^>]*augmented", panel)) == 2
+    assert panel.count("<polyline") == 4
+    assert panel.count("<polygon") == 2
+
+
+def test_without_the_stage_there_is_no_section_and_no_complaint(files: RunFiles) -> None:
+    without = replace(files, noise=None)
+    assert noise_section(without) is None
+    page = render_report(without)
+    assert 'href="#noise"' not in page
+    assert '<h2 id="noise">' not in page
+    assert "noise.parquet" not in page
+
+
+def test_figures_of_other_models_are_left_out_with_a_reason(copy_of: Callable[[Path], Path], lean_run: Path) -> None:
+    run_dir = copy_of(lean_run)
+    before = fingerprint_of_model(run_dir / "models", "audio-network")
+    write_json(run_dir / "models" / "audio-network" / "holdout" / "bundle.json", {"new": True})
+    assert fingerprint_of_model(run_dir / "models", "audio-network") != before
+    files = gather_run(run_dir)
+    assert files.noise is None
+    (said,) = [text for text in files.left_out if "noise.parquet" in text]
+    assert "audio-network has been trained anew since; run `make noise` again" in said
