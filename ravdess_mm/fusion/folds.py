@@ -51,12 +51,15 @@ class FoldRecipe:
         Branch to the temperature of its probabilities; 1 leaves them as they are.
     lessons : tuple of Lesson
         One for each combination of two branches or more that occurs.
+    unchecked : tuple of str
+        Branches that no out-of-fold row speaks for, while one speaks for another: see :func:`fuse_fold`.
     """
 
     fold: int
     models: dict[str, str]
     temperatures: dict[str, float]
     lessons: tuple[Lesson, ...]
+    unchecked: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as what JSON knows."""
@@ -73,6 +76,7 @@ class FoldRecipe:
                 }
                 for lesson in self.lessons
             ],
+            "unchecked": list(self.unchecked),
         }
 
 
@@ -121,43 +125,58 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
         How branches are combined.
     calibrate : bool
         Whether each branch is first brought to its temperature.
+
+    Notes
+    -----
+    A branch without any out-of-fold row is *unchecked*: it may be worse than chance, and how sure it says it is means
+    nothing. Every rule here takes a probability at its word, the product most of all, so such a branch is not heard
+    where a checked one answers: its weight is what is known of its worth, nothing. It answers where it is alone. Where
+    no branch is checked, none is known to be better, and all are heard.
     """
     speakers = _Speakers(scored, taught=taught, fold=fold)
-    messages = list(speakers.messages)
-    temperatures = dict.fromkeys(speakers.models, 1.0)
-    if calibrate:
-        for branch in temperatures:
-            evidence = speakers.evidence((branch,))
-            if len(evidence):
-                temperatures[branch] = fit_temperature(evidence.log_probabilities[:, 0], evidence.labels)
-            else:
-                messages.append(f"{branch}: no out-of-fold rows, so it is not calibrated")
+    alone = {branch: speakers.evidence((branch,)) for branch in speakers.models}
+    unchecked = tuple(branch for branch, evidence in alone.items() if not len(evidence))
+    messages = [*speakers.messages, *_unchecked_messages(unchecked, tuple(alone))]
+    if len(unchecked) == len(alone):
+        unchecked = ()
+    temperatures = {
+        branch: fit_temperature(evidence.log_probabilities[:, 0], evidence.labels)
+        if calibrate and len(evidence)
+        else 1.0
+        for branch, evidence in alone.items()
+    }
     rows, values = join_by_take({branch: scored[branch][model] for branch, model in speakers.models.items()})
     values = at_temperatures(values, list(temperatures.values()))
     answers = np.empty((len(rows), values.shape[2]))
     sources = np.empty(len(rows), dtype=object)
-    lessons = []
+    lessons: dict[tuple[str, ...], Lesson] = {}
     present = ~np.isnan(values).any(axis=2)
-    for pattern in np.unique(present, axis=0)[::-1]:
-        own = (present == pattern).all(axis=1)
+    checked = np.array([branch not in unchecked for branch in speakers.models])
+    heard = np.where((present & checked).any(axis=1, keepdims=True), present & checked, present)
+    for pattern in np.unique(heard, axis=0)[::-1]:
+        own = (heard == pattern).all(axis=1)
         names = tuple(branch for branch, there in zip(speakers.models, pattern, strict=True) if there)
         sources[own] = "+".join(names)
         if len(names) == 1:
             answers[own] = np.exp(values[own][:, pattern][:, 0])
             continue
         evidence = speakers.evidence(names).calibrated([temperatures[name] for name in names])
-        lesson = _learn(rule, evidence)
-        answers[own] = lesson.combiner(values[own][:, pattern])
-        lessons.append(lesson)
-        if rule in LEARNED_RULES and lesson.n_takes == 0:
+        lessons[names] = _learn(rule, evidence)
+        answers[own] = lessons[names].combiner(values[own][:, pattern])
+        if rule in LEARNED_RULES and lessons[names].n_takes == 0:
             messages.append(f"{'+'.join(names)}: no out-of-fold take in common, so all have equal weight")
     return FusedFold(
         takes=tuple(rows["take"]),
         probabilities=answers,
         sources=tuple(str(source) for source in sources),
-        recipe=FoldRecipe(fold, speakers.models, temperatures, tuple(lessons)),
+        recipe=FoldRecipe(fold, speakers.models, temperatures, tuple(lessons.values()), unchecked),
         messages=tuple(messages),
     )
+
+
+def _unchecked_messages(unchecked: tuple[str, ...], branches: tuple[str, ...]) -> list[str]:
+    heard = ", and it is not heard where another branch answers" if len(unchecked) < len(branches) else ""
+    return [f"{branch}: no out-of-fold rows, so it is not calibrated{heard}" for branch in unchecked]
 
 
 class _Speakers:

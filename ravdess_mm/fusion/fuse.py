@@ -81,8 +81,9 @@ def fuse(tables: Mapping[str, Branch], *, rule: Rule | str, seed: int, calibrate
     -----
     Whatever is learned (model, temperatures, weights, coefficients) comes from :class:`Evidence`: out-of-fold rows for
     a holdout and, with folds, out-of-fold rows of the fold or else test rows of the other folds; never from an actor it
-    is applied to. A branch that has none is not calibrated, and a combination that has none gets equal weights, each
-    with a message.
+    is applied to. A branch that has none, while another has, is not calibrated and is heard only where it is alone
+    (:func:`ravdess_mm.fusion.folds.fuse_fold` says why); a combination that has none gets equal weights, each with a
+    message.
 
     Raises
     ------

@@ -34,12 +34,15 @@ class Recipe:
         Branch to the temperature of its probabilities.
     combiners : dict of tuple of str to Combiner
         How the probabilities of those branches become one.
+    unchecked : tuple of str
+        Branches that are heard only where no other answers, since no out-of-fold row speaks for them.
     """
 
     fold: int
     models: dict[str, str]
     temperatures: dict[str, float]
     combiners: dict[tuple[str, ...], Combiner]
+    unchecked: tuple[str, ...] = ()
 
     def apply(self, answers: Mapping[str, Floats]) -> Floats:
         """Fuse the probabilities of one clip.
@@ -55,7 +58,8 @@ class Recipe:
             Sums to 1. Of one branch alone, its calibrated probabilities; of branches that the run never saw
             together, their mean.
         """
-        names = tuple(branch for branch in self.models if branch in answers)
+        there = tuple(branch for branch in self.models if branch in answers)
+        names = tuple(branch for branch in there if branch not in self.unchecked) or there
         logs = np.log(np.maximum(np.stack([answers[branch] for branch in names]), FLOOR))[np.newaxis]
         logs = at_temperatures(logs, [self.temperatures[branch] for branch in names])
         if len(names) == 1:
@@ -94,6 +98,7 @@ def read_recipe(path: str | Path, *, fold: int | None = None) -> Recipe:
         models=dict(found["models"]),
         temperatures={branch: float(value) for branch, value in found["temperatures"].items()},
         combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in found["lessons"]},
+        unchecked=tuple(found.get("unchecked", ())),
     )
 
 

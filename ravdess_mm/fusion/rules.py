@@ -76,7 +76,9 @@ class Stacking:
     def __call__(self, log_probabilities: Floats) -> Floats:
         """Combine log-probabilities [shape=(n, m, 8)]."""
         inputs = log_probabilities.reshape(len(log_probabilities), -1)
-        return _softmax(inputs @ np.array(self.coefficients) + np.array(self.intercepts))
+        # not a matrix product: its last digits depend on how many takes are in the batch, on some processors
+        scores = np.einsum("nf,fk->nk", inputs, np.array(self.coefficients))
+        return _softmax(scores + np.array(self.intercepts))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was learned."""

@@ -198,22 +198,51 @@ def test_three_branches_learn_each_combination_that_occurs(simulate: Simulate) -
     assert found.table.set_index("take").query("actor == 9")["sources"].unique().tolist() == ["a+b"]
 
 
-def test_branch_without_out_of_fold_rows_falls_back_and_says_so(
-    holdout: dict[str, pd.DataFrame], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("rule", list(Rule))
+def test_branch_nobody_has_checked_is_heard_only_alone(
+    holdout: dict[str, pd.DataFrame], simulate: Simulate, rule: Rule, caplog: pytest.LogCaptureFixture
 ) -> None:
-    blind = {**holdout, "face": rows_for_test(holdout["face"])}
+    # worse than chance and very sure: the product would believe it
+    bad = simulate([9, 10], seed=8, skill=-2, sharpness=8, repetitions=(1,))
+    unheard = bad["take"].tolist()[:3]
+    voice = holdout["voice"][~holdout["voice"]["take"].isin(unheard)]
     with caplog.at_level(logging.WARNING, logger="ravdess_mm"):
-        found = fuse(blind, rule="weighted", seed=0)
-    assert found.messages == (
-        "face: no out-of-fold rows, so it is not calibrated",
-        "face+voice: no out-of-fold take in common, so all have equal weight",
+        found = fuse({"voice": voice, "face": bad}, rule=rule, seed=0)
+    assert found.messages[0] == (
+        "face: no out-of-fold rows, so it is not calibrated, and it is not heard where another branch answers"
     )
     assert [record.getMessage() for record in caplog.records] == list(found.messages)
-    recipe = found.recipes[0]
+    (recipe,) = found.recipes
+    assert recipe.unchecked == ("face",)
     assert recipe.temperatures["face"] == 1
     assert recipe.temperatures["voice"] != 1
+    test = rows_for_test(found.table).set_index("take")
+    assert test["sources"].value_counts().to_dict() == {"voice": len(test) - 3, "face": 3}
+    alone = rows_for_test(fuse({"voice": voice}, rule=rule, seed=0).table).set_index("take")
+    np.testing.assert_array_equal(probabilities_of(test.loc[alone.index]), probabilities_of(alone))
+    np.testing.assert_allclose(probabilities_of(test.loc[unheard]), probabilities_of(bad)[:3], atol=1e-4)
+
+
+def test_where_no_branch_is_checked_all_are_heard(holdout: dict[str, pd.DataFrame]) -> None:
+    found = fuse({name: rows_for_test(table) for name, table in holdout.items()}, rule="weighted", seed=0)
+    assert found.messages == (
+        "face: no out-of-fold rows, so it is not calibrated",
+        "voice: no out-of-fold rows, so it is not calibrated",
+        "face+voice: no out-of-fold take in common, so all have equal weight",
+    )
+    (recipe,) = found.recipes
+    assert recipe.unchecked == ()
     assert recipe.lessons[0].combiner.to_dict() == {"weights": [0.5, 0.5]}
     assert set(found.table["role"]) == {"test"}
+
+
+def test_unchecked_branch_leaves_the_lesson_of_the_others_as_it_is(simulate: Simulate) -> None:
+    tables = {name: _holdout(simulate, seed=seed) for seed, name in enumerate(("a", "b"))}
+    found = fuse({**tables, "c": simulate([9], seed=7, repetitions=(1,))}, rule="stacking", seed=0)
+    two = fuse(tables, rule="stacking", seed=0)
+    assert found.recipes[0].lessons == two.recipes[0].lessons
+    pd.testing.assert_frame_equal(rows_for_test(found.table), rows_for_test(two.table))
+    assert [lesson.sources for lesson in found.recipes[0].lessons] == [("a", "b")]
 
 
 def test_messages_name_the_folds_they_hold_for(simulate: Simulate) -> None:
@@ -221,8 +250,9 @@ def test_messages_name_the_folds_they_hold_for(simulate: Simulate) -> None:
     voice = simulate([1, 2], seed=1, fold={1: 0, 2: 1})
     face = simulate([2], seed=2, fold=1)
     found = fuse({"voice": voice, "face": face}, rule="product", seed=0)
-    assert "face: no out-of-fold rows, so it is not calibrated (fold 1)" in found.messages
-    assert "32 of 64 test takes rest on voice alone" in found.messages
+    said = "face: no out-of-fold rows, so it is not calibrated, and it is not heard where another branch answers (fold 1)"
+    assert said in found.messages
+    assert "64 of 64 test takes rest on voice alone" in found.messages
 
 
 def test_models_of_a_branch_are_chosen_without_the_scored_fold(simulate: Simulate) -> None:

@@ -42,6 +42,15 @@ def test_recipe_on_disk_repeats_the_fusion(
         np.testing.assert_allclose(answer, probabilities_of(fused)[place], rtol=1e-12)
 
 
+def test_recipe_keeps_who_is_heard_only_alone(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    blind = {**tables, "video": rows_for_test(tables["video"])}
+    write_json(tmp_path / "recipe.json", fuse(blind, rule="product", seed=0).to_dict())
+    recipe = read_recipe(tmp_path / "recipe.json")
+    voice, face = (probabilities_of(rows_for_test(tables[name]))[0] for name in ("audio", "video"))
+    np.testing.assert_array_equal(recipe.apply({"audio": voice, "video": face}), recipe.apply({"audio": voice}))
+    np.testing.assert_allclose(recipe.apply({"video": face}), face, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
