@@ -42,6 +42,7 @@ SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call q
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
 .PHONY: all features audio-models video-cnn video-action-units fuse report noise test lint help setup clean
+.PHONY: early-fusion evaluate leak-demo
 
 all: report ## everything, from clips to the report
 
@@ -57,8 +58,17 @@ video-cnn: features ## the convolutional network on the frames
 video-action-units: features ## classifiers on the action units of .csv files among DATA; nothing without any
 	@$(STAGE) pipelines.video_action_units $(SETTINGS) $(ARGS)
 
-fuse: audio-models video-cnn video-action-units ## voice and face fused, metrics of all models
+early-fusion: audio-models video-action-units ## one model on the features of voice and face together
+	@$(STAGE) pipelines.early_fusion $(SETTINGS) $(ARGS)
+
+fuse: audio-models video-cnn video-action-units early-fusion ## voice and face fused, metrics of all models
 	@$(STAGE) pipelines.fuse $(SETTINGS) $(ARGS)
+
+evaluate: $(READY) ## all models under PROTOCOL (several: luna5,loso; or all), and a table of their figures
+	@$(STAGE) pipelines.evaluate $(SETTINGS) $(ARGS)
+
+leak-demo: features ## what a split that ignores actors would claim: a demonstration, shown in the report
+	@$(STAGE) pipelines.leak_demo $(SETTINGS) $(ARGS)
 
 report: fuse ## the HTML report; prints its path last
 	@$(STAGE) pipelines.report $(SETTINGS) $(ARGS)

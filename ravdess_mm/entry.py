@@ -5,22 +5,30 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ravdess_mm.config import MAKE_VARIABLES, Settings, load_settings
 from ravdess_mm.errors import RavdessError
 from ravdess_mm.progress import set_up_logging
 
 
-def stage_main(stage: Callable[[Settings], None], arguments: Sequence[str] | None = None) -> int:
+def stage_main(
+    stage: Callable[[Any], None],
+    arguments: Sequence[str] | None = None,
+    *,
+    load: Callable[[Sequence[str]], Any] = load_settings,
+) -> int:
     """Run one pipeline stage from the command line: settings in, exit status out.
 
     Parameters
     ----------
     stage : callable
-        Takes the settings of the run.
+        Takes what `load` returns: the settings of the run.
     arguments : sequence of str, optional
         ``NAME=value`` as for make; ``--debug`` shows tracebacks, ``--help`` the stage's own words. Default:
         ``sys.argv``.
+    load : callable
+        Makes the stage's settings of the ``NAME=value`` words.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
@@ -29,10 +37,10 @@ def stage_main(stage: Callable[[Settings], None], arguments: Sequence[str] | Non
     if "--help" in words or "-h" in words:
         sys.stdout.write(_stage_help(stage))
         return 0
-    return guarded(lambda: stage(load_settings(words)), debug=debug)
+    return guarded(lambda: stage(load(words)), debug=debug)
 
 
-def _stage_help(stage: Callable[[Settings], None]) -> str:
+def _stage_help(stage: Callable[[Any], None]) -> str:
     names = "\n".join(
         f"  {variable:<13} {Settings.model_fields[field].description or field.replace('_', ' ')}"
         for variable, field in MAKE_VARIABLES.items()

@@ -27,19 +27,43 @@ def metrics_tables(results: Mapping[str, Any]) -> Iterator[Table]:
     results : mapping
         What :func:`ravdess_mm.evaluation.evaluate_many` returns.
     """
-    share = f"{100 * results['level']:.0f} %"
-    overview = Table(
-        title=f"per cent, with {share} interval over actors ({results['draws']} draws)", title_justify="left"
-    )
-    for name in ("model", "accuracy", "UAR", "macro F1", "takes", "actors"):
-        overview.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
-    for name, model in results["models"].items():
-        figures = [interval_text(model[key]) for key in ("accuracy", "uar", "macro_f1")]
-        overview.add_row(name, *figures, str(model["n_takes"]), str(len(model["actors"])))
-    yield overview
+    yield overview_table(results)
     for name, model in results["models"].items():
         yield _confusion_table(name, model, results["emotions"])
         yield _actors_table(name, model)
+
+
+def overview_table(results: Mapping[str, Any], *, title: str = "") -> Table:
+    """Return one row a model, the most accurate first under a `title`, else in the order of `results`."""
+    share = f"{100 * results['level']:.0f} %"
+    said = f"per cent, with {share} interval over actors ({results['draws']} draws)"
+    overview = Table(title=f"{title}: {said}" if title else said, title_justify="left")
+    for name in ("model", "accuracy", "UAR", "macro F1", "takes", "actors"):
+        overview.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+    models = list(results["models"].items())
+    if title:
+        models.sort(key=lambda item: (-item[1]["accuracy"]["value"], item[0]))
+    for name, model in models:
+        figures = [interval_text(model[key]) for key in ("accuracy", "uar", "macro_f1")]
+        overview.add_row(name, *figures, str(model["n_takes"]), str(len(model["actors"])))
+    return overview
+
+
+def side_by_side_table(results: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return accuracies of models (rows) under protocols (columns).
+
+    Parameters
+    ----------
+    results : mapping of str to mapping
+        Protocol to the content of its ``metrics.json``.
+    """
+    table = Table(title="accuracy in per cent, by protocol, with intervals over actors", title_justify="left")
+    for name in ("model", *results):
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+    for name in sorted({name for one in results.values() for name in one["models"]}):
+        models = [one["models"].get(name) for one in results.values()]
+        table.add_row(name, *("-" if model is None else interval_text(model["accuracy"]) for model in models))
+    return table
 
 
 def _confusion_table(name: str, model: Mapping[str, Any], emotions: Sequence[str]) -> Table:
@@ -58,6 +82,29 @@ def _actors_table(name: str, model: Mapping[str, Any]) -> Table:
     for actor in model["actor_accuracy"]:
         table.add_column(str(actor), justify="right")
     table.add_row(*(f"{100 * value:.1f}" for value in model["actor_accuracy"].values()))
+    return table
+
+
+def leak_table(figures: Mapping[str, Any]) -> Table:
+    """Return what each split of the leak demonstration claims; `figures` is the content of ``leak-demo.json``."""
+    what = "synthetic sample, " if figures["synthetic"] else ""
+    table = Table(
+        title=(
+            f"a demonstration, not a result ({what}{figures['model']} with fixed parameters, "
+            f"{figures['feature_set']}, {figures['n_folds']} folds; accuracy in per cent)"
+        ),
+        title_justify="left",
+    )
+    for name in ("split", "what the model knows", "claims", "too much, in points", "takes"):
+        table.add_column(name, justify="left" if name in ("split", "what the model knows") else "right")
+    inflation = {one["first"]: one["difference"] for one in figures["comparisons"]}
+    for name, words in figures["words"].items():
+        model = figures["metrics"]["models"].get(name)
+        if model is None:
+            table.add_row(name, words, "not measured: no take has two clips with sound", "", "")
+            continue
+        more = interval_text(inflation[name]) if name in inflation else "-"
+        table.add_row(name, words, interval_text(model["accuracy"]), more, str(model["n_takes"]))
     return table
 
 

@@ -99,7 +99,13 @@ def _fusion(files: RunFiles) -> str:
     rule = str(files.settings.get("rule", ""))
     said = RULES.get(rule)
     text = f"The fused answer is {said}." if said else "The fused answer combines the branches’ probabilities."
-    return f"{text} A take with one branch missing is answered by the other and marked."
+    text += " A take with one branch missing is answered by the other and marked."
+    if "early-fusion" in files.tables:
+        text += (
+            " Beside it stands early fusion: one logistic regression on the features of voice and face in one row, "
+            "for the takes that have both."
+        )
+    return text
 
 
 def _learned(files: RunFiles) -> str:

@@ -76,7 +76,8 @@ def test_the_whole_path_and_nothing_twice(project: Project, corpus: Path) -> Non
     assert done(changed) == {"fused", "metrics"}
     assert project.hashes("tiny")["predictions/audio-svc.parquet"] == hashes["predictions/audio-svc.parquet"]
     changed = project.make("report", **variables, FRAME_STEP=30)
-    assert done(changed) == {"video-frames", "video-cnn", "fused", "metrics"}
+    early = {"early-features", "early-fusion"}
+    assert done(changed) == {"video-frames", "video-cnn", *early, "fused", "metrics"}
 
     # a bad file costs only itself, a new file only its own work
     shutil.copytree(corpus, project.folder / "more")
@@ -167,5 +168,17 @@ def test_bad_input_is_one_line_and_status_2(project: Project, corpus: Path) -> N
 
 def test_make_help_lists_every_target_and_variable(project: Project) -> None:
     shown = project.make("help").stdout
-    for word in ("features", "audio-models", "video-cnn", "fuse", "report", "test", "DATA", "TEST_ACTORS", "RULE"):
+    for word in (
+        "features",
+        "audio-models",
+        "video-cnn",
+        "fuse",
+        "evaluate",
+        "leak-demo",
+        "report",
+        "test",
+        "DATA",
+        "TEST_ACTORS",
+        "RULE",
+    ):
         assert f"\n  {word} " in shown, word

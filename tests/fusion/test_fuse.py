@@ -250,7 +250,9 @@ def test_messages_name_the_folds_they_hold_for(simulate: Simulate) -> None:
     voice = simulate([1, 2], seed=1, fold={1: 0, 2: 1})
     face = simulate([2], seed=2, fold=1)
     found = fuse({"voice": voice, "face": face}, rule="product", seed=0)
-    said = "face: no out-of-fold rows, so it is not calibrated, and it is not heard where another branch answers (fold 1)"
+    said = (
+        "face: no out-of-fold rows, so it is not calibrated, and it is not heard where another branch answers (fold 1)"
+    )
     assert said in found.messages
     assert "64 of 64 test takes rest on voice alone" in found.messages
 

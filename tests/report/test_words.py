@@ -59,6 +59,7 @@ def test_seconds(duration_s: float, said: str) -> None:
         ("audio-random-forest", "voice", "Voice · random forest"),
         ("audio-svc", "voice", "Voice · SVC"),
         ("video-action-units", "face", "Face · action units"),
+        ("early-fusion", "both", "Early fusion"),
         ("wav2vec-large", "other", "wav2vec large"),
     ],
 )
