@@ -208,6 +208,54 @@ def predict(
 
 
 @app.command()
+def explain(
+    clip: Annotated[Path, typer.Argument(help="A clip of any name, with a picture.", metavar="CLIP")],
+    run: Annotated[Path, typer.Option("--run", help="Folder of a finished run whose models answer.")] = Path(
+        "artifacts/sample"
+    ),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page; by default <name of the clip>-explained.html here.")
+    ] = None,
+    emotion: Annotated[
+        str | None,
+        typer.Option(help="Show what speaks for this emotion; by default for each frame's most probable one."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="grad-cam, or hires-cam: truer to places in a network that flattens its last map, as seed."),
+    ] = "grad-cam",
+    frames: Annotated[int, typer.Option(help="Most frames to show.", min=1, max=60)] = 12,
+    as_json: Json = False,
+) -> None:
+    """Show why: the clip's frames, colour over the part of the face that spoke, every emotion over time.
+
+    Writes one HTML page that opens anywhere, with what the voice, the face and both together answer.
+
+    Example: ravdess-mm explain holiday.mp4 --run artifacts/mine -o holiday.html
+    """
+
+    def action() -> None:
+        from ravdess_mm.errors import MediaError
+        from ravdess_mm.explain import explain_clip, write_explanation
+        from ravdess_mm.predict import Predictor
+
+        if method not in ("grad-cam", "hires-cam"):
+            raise InputError(f"method {method!r}; allowed: grad-cam, hires-cam")
+        predictor = Predictor.from_run(run)
+        try:
+            explanation = explain_clip(predictor, clip, method=method, about=emotion, n_frames=frames)
+        except MediaError as error:
+            raise MediaError(f"{clip}: {error}") from error
+        page = write_explanation(explanation, output or Path(f"{clip.stem}-explained.html"))
+        if as_json:
+            _print_json({**explanation.to_dict(), "page": page})
+        else:
+            typer.echo(page)
+
+    _run(action)
+
+
+@app.command()
 def info(
     bundle: Annotated[
         Path, typer.Argument(help="Folder of a model, such as artifacts/<run>/models/audio-svc/holdout.")

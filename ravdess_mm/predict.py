@@ -39,6 +39,28 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Look:
+    """The sampled frames of a clip, and what the network of the face says about each.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The network.
+    times_s : tuple of float
+        From the start of the clip.
+    images : numpy.ndarray [shape=(n, height, width), dtype=uint8]
+        The frames as the network takes them, gray.
+    probabilities : numpy.ndarray [shape=(n, 8)]
+        In the order of `EMOTIONS`.
+    """
+
+    model: Any
+    times_s: tuple[float, ...]
+    images: npt.NDArray[np.uint8]
+    probabilities: Floats
+
+
+@dataclass(frozen=True)
 class Prediction:
     """The answer for one clip.
 
@@ -192,15 +214,29 @@ class Predictor:
             answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis])[0])
         return ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
 
-    def _see(self, path: Path) -> tuple[Floats, tuple[Moment, ...]]:
+    def look(self, path: str | Path) -> Look:
+        """Return the frames of a clip with the network's answer to each.
+
+        Raises
+        ------
+        MediaError
+            If the clip has no frames that can be used.
+        """
         from ravdess_mm.config import Crop
         from ravdess_mm.video.sampling import frames_with_picture
 
         card = self._face.card
         frames = frames_with_picture(path, frame_step=int(card["frame_step"]), crop=Crop(card["crop"]))
-        values = self._face.predict_frames(np.stack([image for _, image in frames]))
-        moments = tuple(Moment(frame.time_s, _top_two(row)) for (frame, _), row in zip(frames, values, strict=True))
-        return np.asarray(values.mean(axis=0)), moments
+        images = np.stack([image for _, image in frames])
+        times_s = tuple(frame.time_s for frame, _ in frames)
+        return Look(self._face.model, times_s, images, self._face.predict_frames(images))
+
+    def _see(self, path: Path) -> tuple[Floats, tuple[Moment, ...]]:
+        seen = self.look(path)
+        moments = tuple(
+            Moment(time_s, _top_two(row)) for time_s, row in zip(seen.times_s, seen.probabilities, strict=True)
+        )
+        return np.asarray(seen.probabilities.mean(axis=0)), moments
 
 
 def find_clips(paths: Iterable[str | Path]) -> Iterator[Path]:

@@ -136,7 +136,7 @@ def evenly(n: int, wanted: int) -> list[int]:
 
 
 def data_uri(image: npt.NDArray[np.uint8], *, size_px: int, quality: int = 68) -> str:
-    """Return a gray picture [shape=(height, width)] as WebP in a ``data:`` address.
+    """Return a picture [shape=(height, width), or (height, width, 3) in RGB] as WebP in a ``data:`` address.
 
     Parameters
     ----------
@@ -150,6 +150,8 @@ def data_uri(image: npt.NDArray[np.uint8], *, size_px: int, quality: int = 68) -
     import cv2
 
     small = cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    if small.ndim == 3:
+        small = small[..., ::-1]  # OpenCV's order of colours
     done, encoded = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, quality])
     if not done:
         raise RuntimeError("OpenCV could not encode a picture as WebP")
