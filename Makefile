@@ -26,15 +26,16 @@ JOBS ?=            ## processes (none: one a core)
 BACKEND ?=         ## loky or dask: what spreads the work
 SEED ?=            ## seed of everything random (none: 20)
 CONFIG ?=          ## a TOML file with any setting of ravdess_mm/config.py
+RUNS ?=            ## runs of `make compare`, separated by spaces; the first is what the others are set against
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
 VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT NOISE_TAKES CHANNEL FRAME_STEP CROP NET RULE JOBS BACKEND SEED CONFIG
-KNOWN := $(VARIABLES) ARGS PYTHON MAKEFLAGS SHELL
+KNOWN := $(VARIABLES) RUNS ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.
 UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(filter-out $(KNOWN),$(name))))
 ifneq ($(strip $(UNKNOWN)),)
-$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) ARGS)
+$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) RUNS ARGS)
 endif
 
 quoted = '$(subst ','\'',$(strip $(1)))'
@@ -42,7 +43,7 @@ SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call q
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
 .PHONY: all features audio-models video-cnn video-action-units fuse report noise test lint help setup clean
-.PHONY: early-fusion evaluate leak-demo
+.PHONY: early-fusion evaluate compare leak-demo
 
 all: report ## everything, from clips to the report
 
@@ -66,6 +67,9 @@ fuse: audio-models video-cnn video-action-units early-fusion ## voice and face f
 
 evaluate: $(READY) ## all models under PROTOCOL (several: luna5,loso; or all), and a table of their figures
 	@$(STAGE) pipelines.evaluate $(SETTINGS) $(ARGS)
+
+compare: $(READY) ## runs side by side with paired tests: make compare RUNS="a b"
+	@$(STAGE) pipelines.compare RUNS=$(call quoted,$(RUNS)) $(if $(CONFIG),CONFIG=$(call quoted,$(CONFIG))) $(if $(SEED),SEED=$(SEED)) $(ARGS)
 
 leak-demo: features ## what a split that ignores actors would claim: a demonstration, shown in the report
 	@$(STAGE) pipelines.leak_demo $(SETTINGS) $(ARGS)

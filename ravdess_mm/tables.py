@@ -85,6 +85,29 @@ def _actors_table(name: str, model: Mapping[str, Any]) -> Table:
     return table
 
 
+def comparison_table(found: Mapping[str, Any]) -> Table:
+    """Return one row a model of each run, against the first run; `found` is what a ``RunComparison`` becomes."""
+    table = Table(
+        title=f"against {found['first']}, on common takes: accuracy in per cent, difference in points, p-values",
+        title_justify="left",
+    )
+    columns = ("run", "model", "run's", "first's", "difference", "takes", "actors", "Wilcoxon", "Holm")
+    for name in (*columns, "permutation", "McNemar"):
+        table.add_column(name, justify="left" if name in ("run", "model") else "right")
+    for pair in found["pairs"]:
+        table.add_row(
+            pair["run"],
+            pair["model"],
+            f"{100 * pair['accuracy_first']:.1f}",
+            f"{100 * pair['accuracy_second']:.1f}",
+            interval_text(pair["difference"]),
+            f"{pair['n_takes']} of {pair['n_takes_run']}, {pair['n_takes_first']}",
+            str(pair["n_actors"]),
+            *(f"{pair[name]:.2g}" for name in ("wilcoxon_p", "holm_p", "permutation_p", "mcnemar_p")),
+        )
+    return table
+
+
 def leak_table(figures: Mapping[str, Any]) -> Table:
     """Return what each split of the leak demonstration claims; `figures` is the content of ``leak-demo.json``."""
     what = "synthetic sample, " if figures["synthetic"] else ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from ravdess_mm.evaluation.intervals import (
 )
 from ravdess_mm.evaluation.metrics import scored_rows
 from ravdess_mm.predictions import labels_of, probabilities_of
+
+ALL_FLIPS: Final = 2**14
+"""Up to so many flips of signs, all are taken."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Comparison:
         Two-sided signed-rank test over per-actor accuracies: the primary test.
     holm_p : float or None
         `wilcoxon_p` corrected for the family of comparisons (Holm); None outside of a family.
+    permutation_p : float
+        Two-sided paired permutation test of the difference, actors the unit: see `sign_flip_p`.
     only_first_right, only_second_right : int
         Takes that one model has right and the other wrong.
     mcnemar_p : float
@@ -58,6 +63,7 @@ class Comparison:
     difference: Estimate
     wilcoxon_p: float
     holm_p: float | None
+    permutation_p: float
     only_first_right: int
     only_second_right: int
     mcnemar_p: float
@@ -118,6 +124,7 @@ def compare(
         difference=mean_estimate(differences, counts, draws=draws, seed=seed, level=level),
         wilcoxon_p=_wilcoxon(differences / counts),
         holm_p=None,
+        permutation_p=sign_flip_p(differences, draws=draws, seed=seed),
         only_first_right=only_first,
         only_second_right=only_second,
         mcnemar_p=_mcnemar(only_first, only_second),
@@ -163,12 +170,48 @@ def compare_all(
         for name, table in tables.items()
         if name != against
     ]
+    return correct_family(family)
+
+
+def correct_family(family: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Return comparisons with `holm_p`: their Wilcoxon p-values corrected for how many there are (Holm 1979)."""
     if not family:
         return ()
     from statsmodels.stats.multitest import multipletests
 
     corrected = multipletests([comparison.wilcoxon_p for comparison in family], method="holm")[1]
     return tuple(replace(comparison, holm_p=float(p)) for comparison, p in zip(family, corrected, strict=True))
+
+
+def sign_flip_p(differences: npt.NDArray[np.float64], *, draws: int, seed: int) -> float:
+    """Test paired differences by flipping their signs: if two models are equally good, either order is as likely.
+
+    Parameters
+    ----------
+    differences : ndarray [shape=(n_actors,)]
+        First minus second, summed over the takes of each actor.
+    draws : int
+        Random flips; all ``2 ** n_actors`` are taken instead where they are no more than these, or `ALL_FLIPS`.
+    seed : int
+        Of the flips.
+
+    Returns
+    -------
+    float
+        Two-sided share of flips whose sum is as far from zero as the one observed; the observation counted in.
+
+    References
+    ----------
+    Pitman EJG (1937), Supplement to the Journal of the Royal Statistical Society 4(1): 119-130.
+    """
+    n_actors = len(differences)
+    observed = abs(differences.sum()) - 1e-9
+    if 2**n_actors <= max(draws, ALL_FLIPS):
+        places = np.arange(2**n_actors)[:, None] >> np.arange(n_actors)
+        return float((np.abs((1 - 2 * (places & 1)) @ differences) >= observed).mean())
+    signs = np.random.default_rng(seed).choice([-1, 1], size=(draws, n_actors))
+    extreme = int((np.abs(signs @ differences) >= observed).sum())
+    return (1 + extreme) / (1 + draws)
 
 
 @dataclass(frozen=True)

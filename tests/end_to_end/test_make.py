@@ -174,6 +174,7 @@ def test_make_help_lists_every_target_and_variable(project: Project) -> None:
         "video-cnn",
         "fuse",
         "evaluate",
+        "compare",
         "leak-demo",
         "report",
         "test",
