@@ -20,7 +20,8 @@ NOISE_TAKES ?=     ## test takes an actor that make noise measures (none: 20; al
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
-NET ?=             ## network of the video branch: seed
+NET ?=             ## network of the video branch: seed, compact, vgg19 or resnet18 (the last three want CROP=face)
+FINE_TUNE ?=       ## start the video network from a trained face network: none, face-compact, or its folder
 RULE ?=            ## mean, product, weighted or stacking: how voice and face are fused (none: product)
 JOBS ?=            ## processes (none: one a core)
 BACKEND ?=         ## loky or dask: what spreads the work
@@ -29,7 +30,7 @@ CONFIG ?=          ## a TOML file with any setting of ravdess_mm/config.py
 RUNS ?=            ## runs of `make compare`, separated by spaces; the first is what the others are set against
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
-VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT NOISE_TAKES CHANNEL FRAME_STEP CROP NET RULE JOBS BACKEND SEED CONFIG
+VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT NOISE_TAKES CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
 KNOWN := $(VARIABLES) RUNS ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
@@ -11,8 +12,9 @@ from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import read_predictions, rows_out_of_fold, write_predictions
 from ravdess_mm.runs import RunFolder
-from ravdess_mm.store import read_table, write_table
+from ravdess_mm.store import hash_file, read_table, write_table
 from ravdess_mm.video.frames import FrameStore
+from ravdess_mm.video.pretrained import need_pretrained
 
 NAME = "video-cnn"
 
@@ -20,6 +22,7 @@ NAME = "video-cnn"
 def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
     """Train the network on every fold and predict the takes nobody trained on."""
     settings = run.settings
+    start_from = None if settings.fine_tune == "none" else need_pretrained(settings.fine_tune)
     frame_predictions_path = run.models_dir / NAME / "frames.parquet"
 
     def work() -> None:
@@ -32,6 +35,7 @@ def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
             settings=settings.cnn,
             seed=settings.seed,
             folder=run.models_dir / NAME,
+            start_from=start_from,
         )
         write_table(frame_predictions_path, trained.frame_predictions, schema=FRAME_PREDICTIONS_SCHEMA)
         write_predictions(run.predictions_path(NAME), trained.predictions)
@@ -44,6 +48,7 @@ def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
             "cnn": settings.cnn.model_dump(),
             "net": settings.net,
             "seed": settings.seed,
+            "start_from": None if start_from is None else hash_file(start_from / CARD_NAME),
         },
         files=[run.frames_card_path],
         outputs=[run.predictions_path(NAME), frame_predictions_path],

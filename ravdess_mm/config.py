@@ -68,6 +68,9 @@ class Net(StrEnum):
     """A named network of the video branch."""
 
     SEED = "seed"
+    COMPACT = "compact"
+    VGG19 = "vgg19"
+    RESNET18 = "resnet18"
 
 
 class Rule(StrEnum):
@@ -121,6 +124,7 @@ class CnnSettings(_Section):
     patience: int = Field(12, ge=1, description="epochs without a better validation loss before training stops")
     validation_share: float = Field(0.2, gt=0, lt=1, description="share of training actors held for validation")
     augment: bool = True
+    ten_crop: bool = Field(False, description="answer with the mean over ten crops of a frame instead of the whole")
 
 
 class Settings(_Section):
@@ -150,7 +154,10 @@ class Settings(_Section):
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
-    net: Net = Field(Net.SEED, description="network of the video branch: seed")
+    net: Net = Field(Net.SEED, description="network of the video branch: seed, compact, vgg19 or resnet18")
+    fine_tune: str = Field(
+        "none", description="start the video network from a trained face network: none, face-compact or a folder"
+    )
     rule: Rule = Field(Rule.PRODUCT, description="how branches are fused: mean, product, weighted or stacking")
     jobs: int = Field(-1, description="processes; -1 for one a core")
     backend: Backend = Field(Backend.LOKY, description="what spreads the work: loky or dask")
@@ -220,6 +227,7 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
     "FRAME_STEP": "frame_step",
     "CROP": "crop",
     "NET": "net",
+    "FINE_TUNE": "fine_tune",
     "RULE": "rule",
     "JOBS": "jobs",
     "BACKEND": "backend",

@@ -15,7 +15,9 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 
 FACE_SIZE_PX: Final = 44
-"""Width and height the networks were designed for: a crop of a 48x48 face. Larger input is shrunk to it."""
+"""Width and height the networks were designed for: a crop of a 48x48 face."""
+WHOLE_FACE_PX: Final = 48
+"""Larger input is shrunk to this size first, and its centre is taken: what a crop of a still face shows."""
 FACE_SHAPE: Final = (FACE_SIZE_PX, FACE_SIZE_PX, 1)
 EMBEDDING: Final = "embedding"
 LOGITS: Final = "logits"
@@ -119,7 +121,9 @@ def _standardised(input_shape: InputShape) -> tuple[Any, Any]:
     inputs = keras.Input(input_shape, name="faces")
     x = inputs
     if (height, width) != (FACE_SIZE_PX, FACE_SIZE_PX):
-        x = keras.layers.Resizing(FACE_SIZE_PX, FACE_SIZE_PX, antialias=True, dtype="float32", name="shrink")(x)
+        if (height, width) != (WHOLE_FACE_PX, WHOLE_FACE_PX):
+            x = keras.layers.Resizing(WHOLE_FACE_PX, WHOLE_FACE_PX, antialias=True, dtype="float32", name="shrink")(x)
+        x = keras.layers.CenterCrop(FACE_SIZE_PX, FACE_SIZE_PX, dtype="float32", name="centre")(x)
     # the deviation of a blank image is 0; the epsilon turns such an image into zeros
     standardise = keras.layers.LayerNormalization(
         axis=(1, 2, 3), epsilon=1.0, center=False, scale=False, dtype="float32", name="standardise"

@@ -15,11 +15,15 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import PROBABILITIES
 from ravdess_mm.video.calibration import Probabilities, soften
+from ravdess_mm.video.crops import ten_crops
 from ravdess_mm.video.frames import FrameStore
 
 FRAME_PREDICTIONS_SCHEMA: Final = "frame-predictions/1"
 KIND: Final = "video-cnn"
 NETWORK_PART: Final = "network.keras"
+
+CROP_SHARE: Final = 44 / 48
+"""Side of a crop as a share of the frame's, where answers are the mean over ten: that of the still faces."""
 
 _BATCH: Final = 64
 
@@ -44,7 +48,8 @@ class TrainedNetwork:
 
     def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Probabilities:
         """Return calibrated probabilities [shape=(n, 8)], in the order of `EMOTIONS`; see `predict_frames`."""
-        return predict_frames(self.model, frames, temperature=self.temperature)
+        ten_crop = bool(self.card.get("settings", {}).get("ten_crop", False))
+        return predict_frames(self.model, frames, temperature=self.temperature, ten_crop=ten_crop)
 
 
 def load_network(folder: str | Path) -> TrainedNetwork:
@@ -68,7 +73,9 @@ def load_network(folder: str | Path) -> TrainedNetwork:
     return TrainedNetwork(bundle.load_network(NETWORK_PART), float(bundle.card["temperature"]), bundle.card)
 
 
-def predict_frames(model: Any, frames: npt.NDArray[np.uint8], *, temperature: float = 1.0) -> Probabilities:
+def predict_frames(
+    model: Any, frames: npt.NDArray[np.uint8], *, temperature: float = 1.0, ten_crop: bool = False
+) -> Probabilities:
     """Return the probabilities of frames.
 
     Parameters
@@ -79,6 +86,8 @@ def predict_frames(model: Any, frames: npt.NDArray[np.uint8], *, temperature: fl
         Gray, 0-255, prepared as the frames the model was trained on.
     temperature : float
         Divides the logits; 1 changes nothing.
+    ten_crop : bool
+        Whether to answer with the mean over ten crops of each frame, `CROP_SHARE` of its side, scaled back.
 
     Returns
     -------
@@ -95,15 +104,30 @@ def predict_frames(model: Any, frames: npt.NDArray[np.uint8], *, temperature: fl
         raise InputError(f"frames are {frames.dtype} {frames.shape}; expected uint8 (n, {expected[0]}, {expected[1]})")
     parts = [np.empty((0, model.output_shape[-1]))]
     for start in range(0, len(frames), _BATCH):
-        parts.append(np.asarray(model.predict_on_batch(frames[start : start + _BATCH, ..., None])))
+        batch = frames[start : start + _BATCH]
+        parts.append(_predict_crops(model, batch) if ten_crop else np.asarray(model.predict_on_batch(batch[..., None])))
     return soften(np.concatenate(parts), temperature)
 
 
-def predict_rows(model: Any, store: FrameStore, rows: npt.NDArray[np.int64]) -> Probabilities:
+def _predict_crops(model: Any, frames: npt.NDArray[np.uint8]) -> Probabilities:
+    import cv2
+
+    size = (frames.shape[2], frames.shape[1])
+    crops = ten_crops(frames, max(1, round(CROP_SHARE * min(size))))
+    answers = [
+        np.asarray(model.predict_on_batch(np.stack([cv2.resize(crop, size) for crop in some])[..., None])).mean(axis=0)
+        for some in crops
+    ]
+    return np.stack(answers)
+
+
+def predict_rows(
+    model: Any, store: FrameStore, rows: npt.NDArray[np.int64], *, ten_crop: bool = False
+) -> Probabilities:
     """Return the probabilities [shape=(len(rows), 8)] of frames of a store, read a few at a time."""
     parts = [np.empty((0, len(EMOTIONS)))]
     for start in range(0, len(rows), _BATCH):
-        parts.append(predict_frames(model, store.read(rows[start : start + _BATCH])))
+        parts.append(predict_frames(model, store.read(rows[start : start + _BATCH]), ten_crop=ten_crop))
     return np.concatenate(parts)
 
 

@@ -1,7 +1,7 @@
 """The networks of the video branch: functions from shapes to a Keras model.
 
-All take frames as they are stored (uint8, 0-255) and scale them inside, so that a saved network needs nothing beside
-it. Layers carry fixed names, so that equal networks are saved as equal bytes.
+All take frames as they are stored (0-255, 256x256) and shrink and scale them inside, so that a saved network needs
+nothing beside it. Layers carry fixed names, so that equal networks are saved as equal bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ravdess_mm.config import Net
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
+from ravdess_mm.video.face_networks import compact, resnet18, vgg19
 from ravdess_mm.video.sampling import FRAME_SIZE_PX
 
 InputShape = tuple[int, int, int]
@@ -69,8 +70,13 @@ def seed_network(input_shape: InputShape = FRAME_SHAPE, n_classes: int = len(EMO
     return keras.Sequential(stack, name="seed")
 
 
-NETWORKS: Final[Mapping[Net, Network]] = {Net.SEED: seed_network}
-"""Every network by its name."""
+NETWORKS: Final[Mapping[Net, Network]] = {
+    Net.SEED: seed_network,
+    Net.COMPACT: compact,
+    Net.VGG19: vgg19,
+    Net.RESNET18: resnet18,
+}
+"""Every network by its name; all but the first are for frames that a face fills (``CROP=face``)."""
 
 
 def build_network(net: Net, *, input_shape: InputShape = FRAME_SHAPE, n_classes: int = len(EMOTIONS)) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.bundle import network_part, read_bundle, write_bundle
+from ravdess_mm.bundle import CARD_NAME, network_part, read_bundle, write_bundle
 from ravdess_mm.config import CnnSettings, Net
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold, format_actors, restrict_folds
@@ -25,9 +25,10 @@ from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import SCHEMA, prediction_table, sort_predictions
 from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
 from ravdess_mm.runs import library_versions
-from ravdess_mm.store import fingerprint, read_table, source_fingerprint, write_table
+from ravdess_mm.store import fingerprint, hash_file, read_table, source_fingerprint, write_table
 from ravdess_mm.video.calibration import fit_temperature, mean_by_take, soften
 from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState
+from ravdess_mm.video.fine_tuning import fine_tuned_network
 from ravdess_mm.video.frames import FrameStore
 from ravdess_mm.video.inference import (
     FRAME_PREDICTIONS_SCHEMA,
@@ -63,7 +64,19 @@ WATCHED_FRAMES: Final = 400
 
 _SOURCE: Final = tuple(
     f"video/{name}.py"
-    for name in ("augmentation", "calibration", "callbacks", "inference", "networks", "sides", "stream", "training")
+    for name in (
+        "augmentation",
+        "calibration",
+        "callbacks",
+        "crops",
+        "face_networks",
+        "fine_tuning",
+        "inference",
+        "networks",
+        "sides",
+        "stream",
+        "training",
+    )
 )
 
 
@@ -94,6 +107,7 @@ def run_network(
     settings: CnnSettings,
     seed: int,
     folder: str | Path,
+    start_from: Path | None = None,
 ) -> NetworkRun:
     """Train a network on every fold and predict the takes it was not trained on.
 
@@ -115,6 +129,8 @@ def run_network(
     folder : str or Path
         Gets a folder a fold (``holdout``, ``fold-0``, ...): a bundle, ``history.parquet`` (the learning curves),
         ``predictions.parquet`` and ``frames.parquet``.
+    start_from : Path, optional
+        Bundle of a trained face network to start from, instead of `net` with random weights; see `fine_tuning`.
 
     Raises
     ------
@@ -130,7 +146,7 @@ def run_network(
     for fold in restrict_folds(folds, store.index["actor"]):
         sides = split_sides(store.index, fold, share=settings.validation_share, seed=seed)
         messages += _remarks(fold, sides, settings)
-        job = _FoldJob(store, fold, sides, net, settings, seed, folder / fold.name)
+        job = _FoldJob(store, fold, sides, net, settings, seed, folder / fold.name, start_from)
         if not job.is_finished():
             job.run()
         takes.append(read_table(job.predictions_path, schema=SCHEMA))
@@ -168,6 +184,7 @@ class _FoldJob:
         settings: CnnSettings,
         seed: int,
         folder: Path,
+        start_from: Path | None,
     ) -> None:
         self._store = store
         self._fold = fold
@@ -176,6 +193,7 @@ class _FoldJob:
         self._settings = settings
         self._seed = seed
         self._folder = folder
+        self._start_from = start_from
         self._working_dir = folder / "training"
         self._history_path = folder / "history.parquet"
         self.predictions_path = folder / "predictions.parquet"
@@ -186,6 +204,7 @@ class _FoldJob:
             net,
             settings.model_dump(),
             seed,
+            None if start_from is None else hash_file(start_from / CARD_NAME),
             library_versions(("keras", "tensorflow", "numpy", "opencv-python-headless")),
             source_fingerprint(*_SOURCE),
         )
@@ -205,7 +224,7 @@ class _FoldJob:
         make_deterministic(self._seed)
         state_path = self._working_dir / f"state-{self._fingerprint[:16]}.npz"
         best_path = self._working_dir / f"best-{self._fingerprint[:16]}.weights.h5"
-        model = build_network(self._net)
+        model = build_network(self._net) if self._start_from is None else fine_tuned_network(self._start_from)
         state = self._fit(model, state_path, best_path)
         if best_path.is_file():
             model.load_weights(best_path)
@@ -213,7 +232,7 @@ class _FoldJob:
         history = pd.DataFrame(state.history, columns=list(HISTORY_COLUMNS)).astype({"epoch": "int64"})
         write_table(self._history_path, history, schema=HISTORY_SCHEMA)
         card = {
-            "net": self._net,
+            "net": model.name,
             "trained_on": self._sides.train.actors,
             "validation_actors": self._sides.validation.actors,
             "test_actors": self._sides.test.actors,
@@ -277,7 +296,10 @@ class _FoldJob:
         """Write the predictions of everybody who was not trained on; return the temperature."""
         index = self._store.index
         validation, test = self._sides.validation, self._sides.test
-        raw = {role: predict_rows(model, self._store, part.rows) for role, part in _roles(validation, test)}
+        raw = {
+            role: predict_rows(model, self._store, part.rows, ten_crop=self._settings.ten_crop)
+            for role, part in _roles(validation, test)
+        }
         temperature = 1.0
         if len(validation.rows):
             takes = index["take"].iloc[validation.rows].to_numpy(dtype=np.str_)

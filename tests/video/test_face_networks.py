@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -49,12 +50,17 @@ def test_light_and_contrast_play_no_part_and_a_blank_image_is_no_trouble() -> No
     assert np.isfinite(np.asarray(model.predict_on_batch(np.zeros_like(FACES)))).all()
 
 
-def test_larger_input_is_shrunk_inside() -> None:
-    large = build_face_network("compact", input_shape=(88, 88, 1))
+def test_larger_input_is_shrunk_to_a_whole_face_and_its_centre_is_seen() -> None:
+    large, whole = (build_face_network("compact", input_shape=(size, size, 1)) for size in (96, 48))
     small = build_face_network("compact")
-    small.set_weights(large.get_weights())
-    doubled = FACES.repeat(2, axis=1).repeat(2, axis=2)
-    np.testing.assert_allclose(large.predict_on_batch(doubled), small.predict_on_batch(FACES), atol=0.05)
+    for model in (large, whole):
+        model.set_weights(small.get_weights())
+    coarse = np.random.default_rng(1).integers(0, 256, (2, 6, 6), dtype=np.uint8)
+    faces = np.stack([cv2.resize(image, (48, 48), interpolation=cv2.INTER_CUBIC) for image in coarse])[..., None]
+    expected = small.predict_on_batch(faces[:, 2:46, 2:46])
+    np.testing.assert_allclose(whole.predict_on_batch(faces), expected, atol=1e-5)
+    doubled = faces.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(large.predict_on_batch(doubled), expected, atol=0.05)
     with pytest.raises(InputError, match="faces of 48x40 pixels; allowed: 44x44 and larger"):
         build_face_network("compact", input_shape=(40, 48, 1))
 

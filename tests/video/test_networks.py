@@ -5,6 +5,7 @@ import pytest
 
 from ravdess_mm.config import Net
 from ravdess_mm.quiet_keras import keras
+from ravdess_mm.video.inference import predict_frames
 from ravdess_mm.video.networks import FRAME_SHAPE, NETWORKS, build_network, seed_network
 
 
@@ -35,3 +36,16 @@ def test_same_seed_same_weights_and_names() -> None:
     assert models[0].get_config() == models[1].get_config()
     for one, other in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_ten_crops_see_the_border_that_the_centre_does_not() -> None:
+    inputs = keras.Input((48, 48, 1))
+    bright = keras.layers.GlobalMaxPooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    dense = keras.layers.Dense(8, activation="softmax")
+    model = keras.Model(inputs, dense(bright))
+    dense.set_weights([np.eye(1, 8) * 10, np.zeros(8)])
+    frames = np.zeros((2, 48, 48), np.uint8)
+    frames[1, 0, 0] = 255  # one corner, and its mirror image, of the five
+    plain, ten = predict_frames(model, frames), predict_frames(model, frames, ten_crop=True)
+    np.testing.assert_allclose(plain[0], ten[0], atol=1e-6)
+    np.testing.assert_allclose(ten[1], 0.2 * plain[1] + 0.8 * plain[0], atol=0.02)
