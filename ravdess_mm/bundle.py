@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from ravdess_mm.archives import copy_canonical
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
@@ -139,6 +141,21 @@ class Bundle:
         except (xgboost.core.XGBoostError, ValueError) as error:
             raise BundleError(f"{path}: not a readable XGBoost model ({_one_line(error)})") from error
         return booster
+
+    def load_arrays(self, name: str) -> dict[str, Any]:
+        """Load numpy arrays by name from an ``.npz`` part; objects are refused.
+
+        Raises
+        ------
+        BundleError
+            If the part cannot be read.
+        """
+        path = self.part(name)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
+        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            raise BundleError(f"{path}: not readable arrays ({_one_line(error)})") from error
 
     def load_network(self, name: str) -> Any:
         """Load a ``keras.Model`` from a ``.keras`` part, in safe mode, not compiled.
@@ -273,6 +290,18 @@ def sklearn_part(fitted: Any) -> PartWriter:
 def booster_part(booster: Any) -> bytes:
     """Return an ``xgboost.Booster`` as UBJ."""
     return bytes(booster.save_raw(raw_format="ubj"))
+
+
+def arrays_part(arrays: Mapping[str, Any]) -> PartWriter:
+    """Return a writer of numpy arrays as an ``.npz`` file."""
+
+    def write(path: Path) -> None:
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        with zipfile.ZipFile(content) as archive:
+            copy_canonical(archive, path)
+
+    return write
 
 
 def network_part(network: Any) -> PartWriter:

@@ -100,7 +100,8 @@ class SearchSettings(_Section):
     inner_folds: int = Field(3, ge=2, description="actor-grouped folds that score a draw")
     refine: bool = Field(True, description="search a smaller grid around the best draw")
     models: tuple[str, ...] = Field(
-        ("random-forest", "svc", "xgboost", "logistic", "network"), description="which classifiers to train"
+        ("random-forest", "svc", "xgboost", "logistic", "kernel-ridge", "network"),
+        description="which classifiers to train",
     )
     ensemble: Rule = Field(Rule.STACKING, description="how the classifiers of one run become ``audio-ensemble``")
 

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     SVC = "svc"
     XGBOOST = "xgboost"
     LOGISTIC = "logistic"
+    KERNEL_RIDGE = "kernel-ridge"
     NETWORK = "network"
 
 
@@ -75,6 +76,27 @@ class InnerFold:
         kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
         basis = vectors[:, kept] / np.sqrt(values[kept])
         return vectors[:, kept] * np.sqrt(values[kept]), self.X_test @ (self.X_train.T @ basis)
+
+    @cached_property
+    def bounded(self) -> tuple[Floats, Floats]:
+        """Both sides as kernel machines see them: clipped, at the precision in which they are stored."""
+        from ravdess_mm.classifiers.kernel_machine import bounded
+
+        return bounded(self.X_train), bounded(self.X_test)
+
+    @cached_property
+    def products(self) -> tuple[Floats, Floats]:
+        """Inner products of `bounded` training rows, and test rows, with training rows [shape=(n, n_train)]."""
+        train, test = self.bounded
+        return train @ train.T, test @ train.T
+
+    @cached_property
+    def distances(self) -> tuple[Floats, Floats]:
+        """Squared distances of `bounded` training rows, and test rows, to training rows [shape=(n, n_train)]."""
+        from ravdess_mm.classifiers.kernel_machine import squared_distances
+
+        train, test = self.bounded
+        return squared_distances(train, train), squared_distances(test, train)
 
 
 class Family(ABC):

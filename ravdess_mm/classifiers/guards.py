@@ -1,7 +1,7 @@
 """What a loaded scikit-learn model must satisfy before it predicts.
 
-A skops file can only bring objects of trusted types, but the C code behind trees and support vectors follows the
-numbers in their arrays without checking them: a crafted file could make ``predict`` read memory it does not own.
+A skops file can only bring objects of trusted types, but the C code behind trees follows the numbers in their arrays
+without checking them: a crafted file could make ``predict`` read memory it does not own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def check_loaded(kind: Kind, pipeline: Any, *, n_features: int, n_classes: int, 
     Parameters
     ----------
     kind : Kind
-        ``random-forest``, ``svc`` or ``logistic``.
+        ``random-forest`` or ``logistic``.
     pipeline : object
         What the skops file held.
     n_features, n_classes : int
@@ -38,9 +38,8 @@ def check_loaded(kind: Kind, pipeline: Any, *, n_features: int, n_classes: int, 
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import Pipeline
-    from sklearn.svm import SVC
 
-    expected = {Kind.RANDOM_FOREST: RandomForestClassifier, Kind.SVC: SVC, Kind.LOGISTIC: LogisticRegression}[kind]
+    expected = {Kind.RANDOM_FOREST: RandomForestClassifier, Kind.LOGISTIC: LogisticRegression}[kind]
     if type(pipeline) is not Pipeline or [name for name, _ in pipeline.steps] != ["scale", "model"]:
         raise BundleError(f"{source}: not a pipeline of the steps scale and model")
     scaler, model = (step for _, step in pipeline.steps)
@@ -52,8 +51,6 @@ def check_loaded(kind: Kind, pipeline: Any, *, n_features: int, n_classes: int, 
         if sound and kind is Kind.RANDOM_FOREST:
             sound = all(_is_sound_tree(tree, n_features, n_classes) for tree in model.estimators_)
             sound = sound and bool(model.estimators_) and model.n_classes_ == n_classes and model.n_outputs_ == 1
-        elif sound and kind is Kind.SVC:
-            sound = _is_sound_svc(model, n_features, n_classes)
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         raise BundleError(f"{source}: the {kind.value} in it is not whole ({error})") from error
     if not sound:
@@ -96,25 +93,4 @@ def _is_sound_tree(estimator: Any, n_features: int, n_classes: int) -> bool:
         and tree.node_count > 0
         and tree.n_features == n_features
         and tree.value.shape == (tree.node_count, 1, n_classes)
-    )
-
-
-def _is_sound_svc(model: Any, n_features: int, n_classes: int) -> bool:
-    """Tell whether the arrays that libsvm walks through have the sizes it takes for granted."""
-    vectors = model.support_vectors_
-    pairs = n_classes * (n_classes - 1) // 2
-    return bool(
-        model.kernel in ("linear", "rbf")
-        and not model._sparse
-        and vectors.ndim == 2
-        and vectors.dtype == np.float64
-        and vectors.flags.c_contiguous
-        and vectors.shape[1] == n_features
-        and len(vectors) == len(model.support_)
-        and model._n_support.shape == (n_classes,)
-        and (model._n_support >= 0).all()
-        and model._n_support.sum() == len(vectors)
-        and model.dual_coef_.shape == model._dual_coef_.shape == (n_classes - 1, len(vectors))
-        and model.intercept_.shape == model._intercept_.shape == (pairs,)
-        and len(model._probA) == len(model._probB) == 0
     )

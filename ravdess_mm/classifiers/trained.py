@@ -15,6 +15,7 @@ import pandas as pd
 from ravdess_mm.bundle import (
     Bundle,
     PartWriter,
+    arrays_part,
     booster_part,
     network_part,
     read_bundle,
@@ -35,7 +36,9 @@ PIPELINE_PART: Final = "pipeline.skops"
 SCALER_PART: Final = "scaler.skops"
 BOOSTER_PART: Final = "model.ubj"
 NETWORK_PART: Final = "model.keras"
+MACHINE_PART: Final = "machine.npz"
 SPEAKER_PART: Final = "speaker.json"
+_MACHINES: Final = (Kind.SVC, Kind.KERNEL_RIDGE)
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ def save_classifier(folder: str | Path, trained: TrainedClassifier) -> Bundle:
         files = {SCALER_PART: sklearn_part(scaler), BOOSTER_PART: booster_part(model.get_booster())}
     elif trained.kind is Kind.NETWORK:
         files = {SCALER_PART: sklearn_part(scaler), NETWORK_PART: network_part(model.network_)}
+    elif trained.kind in _MACHINES:
+        files = {SCALER_PART: sklearn_part(scaler), MACHINE_PART: arrays_part(model.to_arrays())}
     else:
         files = {PIPELINE_PART: sklearn_part(trained.pipeline)}
     if trained.speaker is not None:
@@ -222,7 +227,7 @@ def _load_pipeline(bundle: Bundle, *, n_features: int, n_classes: int) -> Any:
     from sklearn.pipeline import Pipeline
 
     kind = Kind(bundle.kind)
-    if kind not in (Kind.XGBOOST, Kind.NETWORK):
+    if kind not in (Kind.XGBOOST, Kind.NETWORK, *_MACHINES):
         pipeline = bundle.load_sklearn(PIPELINE_PART)
         source = str(bundle.folder / PIPELINE_PART)
         check_loaded(kind, pipeline, n_features=n_features, n_classes=n_classes, source=source)
@@ -232,6 +237,13 @@ def _load_pipeline(bundle: Bundle, *, n_features: int, n_classes: int) -> Any:
         check_scaler(scaler, n_features=n_features)
     except (AttributeError, ValueError) as error:
         raise BundleError(f"{bundle.folder / SCALER_PART}: {error}") from error
+    if kind in _MACHINES:
+        machine = family_of(kind).build({}, seed=0)
+        try:
+            model = machine.restore(bundle.load_arrays(MACHINE_PART), n_features=n_features, n_classes=n_classes)
+        except ValueError as error:
+            raise BundleError(f"{bundle.folder / MACHINE_PART}: {error}") from error
+        return Pipeline([("scale", scaler), ("model", model)])
     model = _load_booster(bundle) if kind is Kind.XGBOOST else _load_network(bundle)
     found = (model.n_features_in_, len(model.classes_))
     if found != (n_features, n_classes):

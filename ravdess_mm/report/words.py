@@ -15,6 +15,7 @@ BRANCHES: Final[dict[str, str]] = {"fused": "both", "early": "both", "audio": "v
 _KINDS: Final[dict[str, str]] = {
     "cnn": "CNN",
     "embedding": "face embedding",
+    "kernel-ridge": "kernel ridge",
     "logistic": "logistic regression",
     "network": "dense network",
     "svc": "SVC",

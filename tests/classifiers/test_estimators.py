@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.svm import SVC
 
 from ravdess_mm.classifiers.crossfit import deal_inner_folds, split_inner_folds
-from ravdess_mm.classifiers.estimators import RandomForest, SupportVectors, couple, family_of
+from ravdess_mm.classifiers.estimators import RandomForest, family_of
 from ravdess_mm.classifiers.family import InnerFold, Kind
 from ravdess_mm.classifiers.rows import check_features
 from ravdess_mm.errors import InputError
 
-SEARCHED = [Kind.RANDOM_FOREST, Kind.SVC, Kind.XGBOOST, Kind.LOGISTIC]
+SEARCHED = [Kind.RANDOM_FOREST, Kind.SVC, Kind.XGBOOST, Kind.LOGISTIC, Kind.KERNEL_RIDGE]
 
 
 @pytest.fixture
@@ -42,15 +41,18 @@ def test_defaults_are_in_the_searched_space(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("kind", "params"),
     [
-        {"kernel": "rbf", "C": 3.0, "gamma": 0.05, "class_weight": None},
-        {"kernel": "linear", "C": 0.05, "class_weight": "balanced"},
+        (Kind.SVC, {"kernel": "rbf", "C": 3.0, "gamma": 0.05, "class_weight": None}),
+        (Kind.SVC, {"kernel": "linear", "C": 0.05, "class_weight": "balanced"}),
+        (Kind.KERNEL_RIDGE, {"kernel": "rbf", "alpha": 0.1, "gamma": 0.05, "class_weight": "balanced"}),
     ],
-    ids=lambda params: params["kernel"],
+    ids=["svc rbf", "svc linear", "ridge"],
 )
-def test_svc_scan_equals_fitting_each_draw(folds: list[InnerFold], params: dict[str, object]) -> None:
-    family = SupportVectors()
+def test_scan_of_a_machine_equals_fitting_each_draw(
+    folds: list[InnerFold], kind: Kind, params: dict[str, object]
+) -> None:
+    family = family_of(kind)
     ((found, scores),) = family.scan(folds, [params], seed=0)
     assert found == params
     for fold, part in zip(folds, scores, strict=True):
@@ -83,24 +85,6 @@ def test_forest_gives_finite_scores_and_forgets_its_threads(folds: list[InnerFol
     model = family.build(family.defaults(12), seed=0, jobs=2).fit(fold.X_train, fold.y_train)
     assert np.isfinite(family.log_scores(model, fold.X_test)).all()
     assert model.n_jobs == 1
-
-
-@pytest.mark.parametrize("n_classes", [2, 3, 8])
-def test_coupling_ranks_as_the_pairwise_votes_do(n_classes: int) -> None:
-    random = np.random.default_rng(0)
-    centres = random.normal(scale=2, size=(n_classes, 5))
-    y = np.arange(40 * n_classes) % n_classes
-    X = centres[y] + random.normal(size=(len(y), 5))
-    model = SVC(decision_function_shape="ovo").fit(X, y)
-    scores = couple(model.decision_function(X), n_classes, slope=SupportVectors.SLOPE)
-    assert scores.shape == (len(y), n_classes)
-    assert (scores.argmax(axis=1) == model.predict(X)).mean() > 0.97
-    assert (scores.argmax(axis=1) == y).mean() >= model.score(X, y) - 0.01
-
-
-def test_coupling_of_one_pair_is_its_sigmoid() -> None:
-    scores = couple(np.array([1.5]), 2, slope=2.0)
-    assert scores[0, 1] - scores[0, 0] == pytest.approx(3.0)
 
 
 def test_a_rotated_fold_says_the_same_of_a_linear_model() -> None:

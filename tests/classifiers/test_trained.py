@@ -60,7 +60,7 @@ def test_loaded_classifier_predicts_what_the_saved_one_did(tmp_path: Path, table
     )
 
 
-@pytest.mark.parametrize("kind", [Kind.RANDOM_FOREST, Kind.SVC, Kind.XGBOOST, Kind.LOGISTIC])
+@pytest.mark.parametrize("kind", [Kind.RANDOM_FOREST, Kind.SVC, Kind.XGBOOST, Kind.LOGISTIC, Kind.KERNEL_RIDGE])
 @pytest.mark.parametrize("emotions", [("neutral", "surprised"), ("calm", "sad", "fearful")], ids=["two", "three"])
 def test_emotions_absent_from_training_have_next_to_nothing(
     tmp_path: Path, make_features, kind: Kind, emotions: tuple[str, ...]
@@ -157,6 +157,8 @@ def test_scaler_of_other_width_is_refused(tmp_path: Path, table: pd.DataFrame) -
 def test_part_of_another_kind_is_refused(tmp_path: Path, table: pd.DataFrame) -> None:
     trained = train(table)
     card = {"feature_names": trained.feature_names, "classes": EMOTIONS, "temperature": 1.0}
-    write_bundle(tmp_path, kind="svc", card=card, files={"pipeline.skops": sklearn_part(trained.pipeline)})
-    with pytest.raises(BundleError, match="holds a LogisticRegression; a svc bundle has a SVC"):
+    write_bundle(tmp_path, kind="random-forest", card=card, files={"pipeline.skops": sklearn_part(trained.pipeline)})
+    with pytest.raises(
+        BundleError, match="holds a LogisticRegression; a random-forest bundle has a RandomForestClassifier"
+    ):
         load_classifier(tmp_path)

@@ -1,0 +1,214 @@
+"""Classifiers that compare a clip with training clips: f(x) = K(x, training) a + b, one column a class.
+
+Support vector classification (one class against the rest) and kernel ridge regression onto the classes differ in how
+a and b are found and in nothing else, so both are stored as the same few arrays. Arrays carry no code: a file of them
+needs its shapes checked, and nothing more.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
+
+from ravdess_mm.classifiers.family import Floats, Integers
+
+BOUND: Final = 4.0
+"""Standardised features are clipped here: one wild value among thousands would outweigh all others in a distance."""
+
+KERNELS: Final[tuple[str, ...]] = ("linear", "rbf")
+
+
+def bounded(X: npt.ArrayLike) -> Floats:
+    """Return standardised features within `BOUND`, at the precision in which they are stored (float32)."""
+    return np.clip(np.asarray(X, dtype=np.float32), -BOUND, BOUND).astype(np.float64)
+
+
+def squared_distances(one: Floats, other: Floats) -> Floats:
+    """Return the squared Euclidean distance of each row of `one` to each row of `other` [shape=(n, m)]."""
+    norms = np.einsum("ij,ij->i", one, one)[:, None] + np.einsum("ij,ij->i", other, other)
+    return np.asarray(np.maximum(norms - 2 * (one @ other.T), 0))
+
+
+def row_weights(codes: Integers, class_weight: str | None) -> Floats:
+    """Return a weight a row [shape=(n,)]: 1, or with ``balanced`` inverse to how often its class occurs, mean 1."""
+    if class_weight is None:
+        return np.ones(len(codes))
+    counts = np.bincount(codes)
+    return np.asarray(len(codes) / ((counts > 0).sum() * counts[codes]))
+
+
+class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """What the machines of this module share: how they are fitted, asked and stored.
+
+    Parameters
+    ----------
+    kernel : str
+        ``rbf``, exp(-gamma |x - z|^2), ``linear``, or ``precomputed``: `fit` and `decision_function` are then given
+        kernel values, and the machine cannot be stored.
+    gamma : float
+        Of the RBF kernel.
+    class_weight : str, optional
+        ``balanced``: every class counts the same.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray [shape=(K,)]
+    vectors_ : numpy.ndarray of float32 [shape=(m, n_features)]
+        The training rows that count, clipped to `BOUND`.
+    coefficients_ : numpy.ndarray of float64 [shape=(m, K)]
+    intercept_ : numpy.ndarray of float64 [shape=(K,)]
+    """
+
+    def __init__(self, *, kernel: str = "rbf", gamma: float = 1.0, class_weight: str | None = None) -> None:
+        self.kernel = kernel
+        self.gamma = gamma
+        self.class_weight = class_weight
+
+    @abstractmethod
+    def _solve(self, gram: Floats, codes: Integers, weights: Floats) -> tuple[Floats, Floats]:
+        """Return coefficients [shape=(n, K)] and intercepts [shape=(K,)]."""
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> KernelMachine:
+        """Fit on standardised features [shape=(n, n_features)], or kernel values [shape=(n, n)], and labels."""
+        rows, labels = check_X_y(X, y, dtype=np.float64)
+        self.n_features_in_ = rows.shape[1]
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        precomputed = self.kernel == "precomputed"
+        gram = rows if precomputed else self._kernel(bounded(rows), bounded(rows))
+        coefficients, self.intercept_ = self._solve(gram, codes, row_weights(codes, self.class_weight))
+        used = np.ones(len(rows), dtype=bool) if precomputed else np.any(coefficients != 0, axis=1)
+        self.coefficients_ = np.ascontiguousarray(coefficients[used])
+        if not precomputed:
+            self.vectors_ = bounded(rows[used]).astype(np.float32)
+        return self
+
+    def decision_function(self, X: npt.ArrayLike) -> Floats:
+        """Return a value a class [shape=(n, K)]; the larger, the likelier. Also of two classes there are two."""
+        check_is_fitted(self, "coefficients_")
+        rows = check_array(X, dtype=np.float64)
+        kernel = rows if self.kernel == "precomputed" else self._kernel(bounded(rows), self.vectors_.astype(np.float64))
+        return np.asarray(kernel @ self.coefficients_ + self.intercept_)
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Return the label with the largest value [shape=(n,)]."""
+        return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
+
+    def _kernel(self, one: Floats, other: Floats) -> Floats:
+        if self.kernel == "linear":
+            return np.asarray(one @ other.T)
+        return np.asarray(np.exp(-self.gamma * squared_distances(one, other)))
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what `restore` needs; the classes have to be 0 .. K-1."""
+        return {
+            "vectors": self.vectors_,
+            "coefficients": self.coefficients_,
+            "intercept": self.intercept_,
+            "kernel": np.array(KERNELS.index(self.kernel)),
+            "gamma": np.array(float(self.gamma)),
+        }
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]], *, n_features: int, n_classes: int) -> KernelMachine:
+        """Become the fitted machine that `to_arrays` was called on; return self.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing, has another shape or type, or holds anything but finite numbers.
+        """
+        wanted: dict[str, tuple[type, tuple[int | None, ...]]] = {
+            "vectors": (np.float32, (None, n_features)),
+            "coefficients": (np.float64, (None, n_classes)),
+            "intercept": (np.float64, (n_classes,)),
+            "kernel": (np.int64, ()),
+            "gamma": (np.float64, ()),
+        }
+        for name, (kind, shape) in wanted.items():
+            if name not in arrays:
+                raise ValueError(f"no array {name!r}")
+            found = arrays[name]
+            fits = len(found.shape) == len(shape) and all(
+                want in (None, size) for want, size in zip(shape, found.shape, strict=True)
+            )
+            if not fits or found.dtype != kind or not np.isfinite(found).all():
+                raise ValueError(
+                    f"array {name!r} is not {n_features} features to {n_classes} classes in finite numbers"
+                )
+        if len(arrays["vectors"]) != len(arrays["coefficients"]) or int(arrays["kernel"]) not in range(len(KERNELS)):
+            raise ValueError("its arrays contradict each other")
+        self.kernel = KERNELS[int(arrays["kernel"])]
+        self.gamma = float(arrays["gamma"])
+        self.classes_, self.n_features_in_ = np.arange(n_classes), n_features
+        self.vectors_, self.coefficients_ = arrays["vectors"], arrays["coefficients"]
+        self.intercept_ = arrays["intercept"]
+        return self
+
+
+class SupportVectorMachine(KernelMachine):
+    """Support vector classification (libsvm through scikit-learn), each class against the rest.
+
+    scikit-learn's own ``SVC`` pits classes pairwise, which on the extended set costs three to five points of accuracy
+    on unseen speakers (`docs/results.md`).
+
+    Parameters
+    ----------
+    C : float
+        What a training row on the wrong side costs.
+    kernel, gamma, class_weight
+        See `KernelMachine`; ``balanced`` weighs a class against its rest.
+    """
+
+    def __init__(
+        self, *, C: float = 1.0, kernel: str = "rbf", gamma: float = 1.0, class_weight: str | None = None
+    ) -> None:
+        super().__init__(kernel=kernel, gamma=gamma, class_weight=class_weight)
+        self.C = C
+
+    def _solve(self, gram: Floats, codes: Integers, weights: Floats) -> tuple[Floats, Floats]:
+        from sklearn.svm import SVC
+
+        coefficients = np.zeros((len(codes), len(self.classes_)))
+        intercept = np.zeros(len(self.classes_))
+        for place in range(len(self.classes_)):
+            machine = SVC(C=self.C, kernel="precomputed", class_weight=self.class_weight, cache_size=500)
+            machine.fit(gram, codes == place)
+            coefficients[machine.support_, place] = machine.dual_coef_[0]
+            intercept[place] = machine.intercept_[0]
+        return coefficients, intercept
+
+
+class KernelRidge(KernelMachine):
+    """Ridge regression in the kernel's space onto +1 for the class and -1 for the others.
+
+    The least-squares support vector machine (Suykens JAK, Vandewalle J (1999), Neural Processing Letters 9: 293-300)
+    with the weighted mean of the targets as its intercept: one system of linear equations for all classes.
+
+    Parameters
+    ----------
+    alpha : float
+        What is added to the kernel's diagonal.
+    kernel, gamma, class_weight
+        See `KernelMachine`.
+    """
+
+    def __init__(
+        self, *, alpha: float = 0.2, kernel: str = "rbf", gamma: float = 1.0, class_weight: str | None = None
+    ) -> None:
+        super().__init__(kernel=kernel, gamma=gamma, class_weight=class_weight)
+        self.alpha = alpha
+
+    def _solve(self, gram: Floats, codes: Integers, weights: Floats) -> tuple[Floats, Floats]:
+        from scipy.linalg import solve
+
+        targets = 2.0 * np.eye(len(self.classes_))[codes] - 1
+        intercept = weights @ targets / weights.sum()
+        roots = np.sqrt(weights)[:, None]
+        system = roots * gram * roots.T
+        np.fill_diagonal(system, system.diagonal() + self.alpha)
+        return roots * solve(system, roots * (targets - intercept), assume_a="pos"), intercept
