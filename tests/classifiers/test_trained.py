@@ -158,7 +158,5 @@ def test_part_of_another_kind_is_refused(tmp_path: Path, table: pd.DataFrame) ->
     trained = train(table)
     card = {"feature_names": trained.feature_names, "classes": EMOTIONS, "temperature": 1.0}
     write_bundle(tmp_path, kind="random-forest", card=card, files={"pipeline.skops": sklearn_part(trained.pipeline)})
-    with pytest.raises(
-        BundleError, match="holds a LogisticRegression; a random-forest bundle has a RandomForestClassifier"
-    ):
+    with pytest.raises(BundleError, match="holds a LogisticRegression; a random-forest bundle has a Random"):
         load_classifier(tmp_path)
