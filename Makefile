@@ -16,6 +16,7 @@ PROTOCOL ?=        ## holdout, luna5, emobox6 or loso: how actors are split (non
 TEST_ACTORS ?=     ## test actors of a holdout, such as 21-24 or 1,17-20 (none: 21-24)
 FEATURES ?=        ## audio features: mfcc-delta-rms or extended
 ADAPT ?=           ## none, or speaker: standardise with each actor's own unlabelled clips
+AUGMENT ?=         ## none, or noise: also train voice models on noisy copies of the training clips
 NOISE_TAKES ?=     ## test takes an actor that make noise measures (none: 20; all: 60)
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
@@ -30,7 +31,7 @@ CONFIG ?=          ## a TOML file with any setting of ravdess_mm/config.py
 RUNS ?=            ## runs of `make compare`, separated by spaces; the first is what the others are set against
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
-VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT NOISE_TAKES CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
+VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT AUGMENT NOISE_TAKES CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
 KNOWN := $(VARIABLES) RUNS ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.

@@ -3,26 +3,83 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
+from ravdess_mm.audio.changed import usable_voices
 from ravdess_mm.audio.table import FEATURES_SCHEMA
-from ravdess_mm.config import Adaptation, Settings
+from ravdess_mm.config import Adaptation, Augmentation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
-from ravdess_mm.predictions import ADAPTED, read_predictions, write_predictions
+from ravdess_mm.predictions import ADAPTED, AUGMENTED, read_predictions, write_predictions
 from ravdess_mm.runs import RunFolder
 from ravdess_mm.store import read_table, write_json
 
 
-def train(run: RunFolder, kind: str, adapt: Adaptation, table: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
+@dataclass(frozen=True)
+class Variant:
+    """One way to train all kinds of classifiers: plain or speaker-adapted, with noisy copies or without."""
+
+    adapt: Adaptation
+    augment: Augmentation
+
+    def model_name(self, kind: str) -> str:
+        """Return the name of a model, such as ``audio-svc`` or ``audio-svc-augmented-adapted``."""
+        augmented = AUGMENTED if self.augment is Augmentation.NOISE else ""
+        return f"audio-{kind}{augmented}{ADAPTED if self.adapt is Adaptation.SPEAKER else ''}"
+
+
+def variants(settings: Settings) -> list[Variant]:
+    """Return what a run trains: the plain models always, others beside them."""
+    return [
+        Variant(adapt, augment)
+        for augment in (Augmentation if settings.augment is Augmentation.NOISE else [Augmentation.NONE])
+        for adapt in (Adaptation if settings.adapt is Adaptation.SPEAKER else [Adaptation.NONE])
+    ]
+
+
+class NoisyCopies:
+    """The noisy copies of a run's training clips; made, or fetched, when the first model needs them."""
+
+    def __init__(self, run: RunFolder, table: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
+        self.run, self.table, self.folds = run, table, folds
+
+    @cached_property
+    def tables(self) -> Mapping[int, Sequence[pd.DataFrame]]:
+        """Number of a fold to feature tables."""
+        from ravdess_mm.augmentation import training_copies
+        from ravdess_mm.classifiers.rows import check_features
+
+        settings = self.run.settings
+        catalog = read_table(self.run.catalog_path, schema=CATALOG_SCHEMA)
+        return training_copies(
+            usable_voices(catalog, self.table["take"]),
+            check_features(self.table),
+            self.folds,
+            inner_folds=settings.search.inner_folds,
+            feature_set=settings.features,
+            cache_dir=self.run.root / "cache" / "augmented",
+            seed=settings.seed,
+            jobs=settings.jobs,
+            backend=settings.backend,
+        )
+
+
+def train(
+    run: RunFolder, kind: str, variant: Variant, table: pd.DataFrame, folds: tuple[Fold, ...], copies: NoisyCopies
+) -> None:
     """Search, calibrate and train one kind of classifier on every fold."""
+    from ravdess_mm.augmentation import SOURCES
     from ravdess_mm.classifiers.run import run_classifier
 
     settings = run.settings
-    name = model_name(kind, adapt)
+    name = variant.model_name(kind)
+    augmented = variant.augment is Augmentation.NOISE
 
     def work() -> None:
         trained = run_classifier(
@@ -35,7 +92,8 @@ def train(run: RunFolder, kind: str, adapt: Adaptation, table: pd.DataFrame, fol
             jobs=settings.jobs,
             folder=run.models_dir / name,
             feature_set=settings.features.value,
-            adapt=adapt,
+            adapt=variant.adapt,
+            copies=copies.tables if augmented else None,
         )
         write_predictions(run.predictions_path(name), trained.predictions)
 
@@ -48,20 +106,20 @@ def train(run: RunFolder, kind: str, adapt: Adaptation, table: pd.DataFrame, fol
             "dense": settings.dense.model_dump() if kind == "network" else None,
             "seed": settings.seed,
         },
-        files=[run.features_path],
+        files=[run.features_path, run.catalog_path] if augmented else [run.features_path],
         outputs=[run.predictions_path(name)],
-        source=["classifiers", "bundle.py", "archives.py", "corpus/splits.py"],
+        source=["classifiers", "bundle.py", "archives.py", "corpus/splits.py", *(SOURCES if augmented else ())],
         libraries=["keras", "tensorflow"] if kind == "network" else ["scikit-learn", "xgboost"],
     )
 
 
-def combine(run: RunFolder, adapt: Adaptation) -> None:
+def combine(run: RunFolder, variant: Variant) -> None:
     """Combine the classifiers by what their out-of-fold answers teach."""
     from ravdess_mm.fusion import fuse
 
     settings = run.settings
-    name = model_name("ensemble", adapt)
-    members = {kind: run.predictions_path(model_name(kind, adapt)) for kind in settings.search.models}
+    name = variant.model_name("ensemble")
+    members = {kind: run.predictions_path(variant.model_name(kind)) for kind in settings.search.models}
     recipe_path = run.models_dir / name / "recipe.json"
 
     def work() -> None:
@@ -84,20 +142,14 @@ def combine(run: RunFolder, adapt: Adaptation) -> None:
     )
 
 
-def model_name(kind: str, adapt: Adaptation) -> str:
-    """Return the name of a model and its prediction table, such as ``audio-svc`` or ``audio-svc-adapted``."""
-    return f"audio-{kind}{ADAPTED if adapt is Adaptation.SPEAKER else ''}"
-
-
 def audio_models(settings: Settings) -> None:
-    """Train the audio models of a run, plain and, with ADAPT=speaker, adapted too; needs the run's features."""
+    """Train the audio models of a run, plain and, where asked for, adapted and augmented; needs the run's features."""
     run = RunFolder(settings)
     run.need(run.catalog_path, stage="features")
     actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
     folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
-    adaptations = list(Adaptation) if settings.adapt is Adaptation.SPEAKER else [Adaptation.NONE]
     kinds = (*settings.search.models, "ensemble")
-    names = [model_name(kind, adapt) for adapt in adaptations for kind in kinds]
+    names = [variant.model_name(kind) for variant in variants(settings) for kind in kinds]
     for path in sorted(run.predictions_dir.glob("audio-*.parquet")):
         if path.stem not in names:
             run.skip(path.stem, "it is not among the models of this run", path)
@@ -110,10 +162,11 @@ def audio_models(settings: Settings) -> None:
         for name in names:
             run.skip(name, str(reason), run.predictions_path(name))
         return
-    for adapt in adaptations:
+    copies = NoisyCopies(run, table, own_folds)
+    for variant in variants(settings):
         for kind in settings.search.models:
-            train(run, kind, adapt, table, own_folds)
-        combine(run, adapt)
+            train(run, kind, variant, table, own_folds, copies)
+        combine(run, variant)
     run.update_record()
 
 

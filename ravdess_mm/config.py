@@ -57,6 +57,13 @@ class Adaptation(StrEnum):
     SPEAKER = "speaker"
 
 
+class Augmentation(StrEnum):
+    """What classifiers of the voice learn from besides the training clips."""
+
+    NONE = "none"
+    NOISE = "noise"
+
+
 class Crop(StrEnum):
     """What part of a frame is kept."""
 
@@ -151,6 +158,9 @@ class Settings(_Section):
     test_actors: tuple[int, ...] | None = Field(None, description="test actors of a holdout, such as 1,17-20")
     features: FeatureSet = Field(FeatureSet.MFCC_DELTA_RMS, description="audio features: mfcc-delta-rms or extended")
     adapt: Adaptation = Field(Adaptation.NONE, description="standardise by the training set (none) or per speaker")
+    augment: Augmentation = Field(
+        Augmentation.NONE, description="also train voice models on noisy copies: none or noise"
+    )
     noise_takes: int = Field(20, ge=1, description="test takes an actor that `make noise` measures, 60 for all")
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
@@ -223,6 +233,7 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
     "TEST_ACTORS": "test_actors",
     "FEATURES": "features",
     "ADAPT": "adapt",
+    "AUGMENT": "augment",
     "NOISE_TAKES": "noise_takes",
     "CHANNEL": "channel",
     "FRAME_STEP": "frame_step",

@@ -64,6 +64,7 @@ def split_inner_folds(sample: Sample, folds: Integers) -> list[InnerFold]:
     for fold in np.unique(folds):
         train, test = sample.rows(folds != fold), sample.rows(folds == fold)
         check_disjoint(train.groups, test.groups)
+        train = train.learned()
         scaler = StandardScaler().fit(train.X)
         classes, codes = train.encoded()
         places = np.full(len(EMOTIONS), UNSEEN, dtype=np.int64)
@@ -101,7 +102,7 @@ def spread(log_scores: Floats, classes: Integers) -> Floats:
 
 
 def fit_pipeline(family: Family, params: Params, sample: Sample, *, seed: int, jobs: int = 1) -> Any:
-    """Fit standardisation and classifier on all rows of a sample.
+    """Fit standardisation and classifier on all rows of a sample and their copies.
 
     Returns
     -------
@@ -111,6 +112,7 @@ def fit_pipeline(family: Family, params: Params, sample: Sample, *, seed: int, j
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
+    sample = sample.learned()
     pipeline = Pipeline([("scale", StandardScaler()), ("model", family.build(params, seed=seed, jobs=jobs))])
     extra = {"model__groups": sample.groups} if family.uses_groups else {}
     return pipeline.fit(sample.X, sample.encoded()[1], **extra)

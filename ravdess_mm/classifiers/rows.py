@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,10 +12,35 @@ import pandas as pd
 
 from ravdess_mm.classifiers.family import Floats, Integers
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, LeakageError
 from ravdess_mm.store import fingerprint
 
 LABEL_COLUMNS: Final[tuple[str, ...]] = ("take", "actor", "emotion")
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Changed copies of the rows of a sample: learned from, never scored, always on the side of their row.
+
+    Attributes
+    ----------
+    X : numpy.ndarray of float64 [shape=(m, n_features)]
+    owners : numpy.ndarray of int [shape=(m,)]
+        Which row each is a copy of.
+    kinds : numpy.ndarray of int [shape=(m,)]
+        How it was changed; copies of one kind are as alike as recordings of one place.
+    """
+
+    X: Floats
+    owners: Integers
+    kinds: Integers
+
+    def of_rows(self, kept: Integers, n_rows: int) -> Copies:
+        """Return the copies of the rows `kept` [shape=(k,)] out of `n_rows`, whose places are now 0 .. k-1."""
+        places = np.full(n_rows, -1, dtype=np.int64)
+        places[kept] = np.arange(len(kept))
+        owners = places[self.owners]
+        return Copies(self.X[owners >= 0], owners[owners >= 0], self.kinds[owners >= 0])
 
 
 @dataclass(frozen=True)
@@ -30,18 +55,34 @@ class Sample:
         Places in `EMOTIONS`.
     groups : numpy.ndarray of int [shape=(n,)]
         The actor of each row.
+    copies : Copies or None
+        What a model may learn from besides.
     """
 
     X: Floats
     y: Integers
     groups: Integers
+    copies: Copies | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def rows(self, chosen: Any) -> Sample:
-        """Return the rows that an index or mask chooses."""
-        return Sample(self.X[chosen], self.y[chosen], self.groups[chosen])
+        """Return the rows that an index or mask chooses, with their copies."""
+        kept = np.arange(len(self))[chosen]
+        copies = None if self.copies is None else self.copies.of_rows(kept, len(self))
+        return Sample(self.X[chosen], self.y[chosen], self.groups[chosen], copies)
+
+    def learned(self) -> Sample:
+        """Return what a model is fitted on: the rows, then their copies as rows of the same emotion and actor."""
+        if self.copies is None:
+            return self
+        owners = self.copies.owners
+        return Sample(
+            np.concatenate([self.X, self.copies.X]),
+            np.concatenate([self.y, self.y[owners]]),
+            np.concatenate([self.groups, self.groups[owners]]),
+        )
 
     def encoded(self) -> tuple[Integers, Integers]:
         """Return the places in `EMOTIONS` that occur, sorted, and each row's place among those."""
@@ -70,10 +111,48 @@ class FeatureRows:
         takes = tuple(take for take, keep in zip(self.takes, chosen, strict=True) if keep)
         return FeatureRows(takes, self.names, self.sample.rows(chosen))
 
+    def with_copies(self, tables: Sequence[pd.DataFrame]) -> FeatureRows:
+        """Return the same rows with changed copies beside them.
+
+        Parameters
+        ----------
+        tables : sequence of pandas.DataFrame
+            Feature tables, one a kind of change, of some of these takes or all.
+
+        Raises
+        ------
+        LeakageError
+            If a table has a take that is not among these rows: nobody else may be learned from.
+        InputError
+            If a table is unsound or has other columns.
+        """
+        places = {take: place for place, take in enumerate(self.takes)}
+        values, owners, kinds = [], [], []
+        for kind, table in enumerate(tables):
+            rows = check_features(table)
+            foreign = [take for take in rows.takes if take not in places]
+            if foreign:
+                raise LeakageError(f"take {foreign[0]} has a changed copy, but it is not among the takes to train on")
+            if rows.names != self.names:
+                raise InputError(f"changed copies have {len(rows.names)} features that are not the {len(self.names)}")
+            values.append(rows.sample.X)
+            owners += [places[take] for take in rows.takes]
+            kinds += [kind] * len(rows.takes)
+        if not owners:
+            return self
+        copies = Copies(np.concatenate(values), np.array(owners, dtype=np.int64), np.array(kinds, dtype=np.int64))
+        return FeatureRows(self.takes, self.names, replace(self.sample, copies=copies))
+
     def digest(self) -> str:
-        """Return a SHA-256 of names, takes, labels and values."""
-        values = hashlib.sha256(np.ascontiguousarray(self.sample.X).tobytes()).hexdigest()
-        return fingerprint(self.names, self.takes, self.sample.y, self.sample.groups, values)
+        """Return a SHA-256 of names, takes, labels and values, and of the copies where there are any."""
+        parts = [self.names, self.takes, self.sample.y, self.sample.groups, _digest_of(self.sample.X)]
+        if self.sample.copies is not None:
+            parts += [self.sample.copies.owners, self.sample.copies.kinds, _digest_of(self.sample.copies.X)]
+        return fingerprint(*parts)
+
+
+def _digest_of(values: Floats) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
 def check_features(features: pd.DataFrame) -> FeatureRows:

@@ -7,11 +7,12 @@ that is done is a bundle with its tables beside it; it is done again only when s
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from ravdess_mm.bundle import CARD_NAME, read_bundle
@@ -102,6 +103,7 @@ def run_classifier(
     folder: str | Path,
     feature_set: str | None = None,
     adapt: Adaptation = Adaptation.NONE,
+    copies: Mapping[int, Sequence[pd.DataFrame]] | None = None,
 ) -> ClassifierRun:
     """Train one kind of classifier on every fold and predict its test actors.
 
@@ -128,13 +130,16 @@ def run_classifier(
         Name of the set the columns belong to; kept in the bundle.
     adapt : Adaptation
         ``speaker``: standardise each actor, trained on or tested, by that actor's own unlabelled rows first.
+    copies : mapping of int to sequence of pandas.DataFrame, optional
+        Number of a fold to feature tables of changed copies of its training takes, one a kind of change: learned
+        from, never scored, never of a test actor.
 
     Raises
     ------
     InputError
         If the table is unsound, a side of a fold has no rows, or training actors show fewer than two emotions.
     LeakageError
-        If an actor is on both sides of a fold.
+        If an actor is on both sides of a fold, or a copy is of a take that the fold does not train on.
     """
     from threadpoolctl import threadpool_limits
 
@@ -144,7 +149,12 @@ def run_classifier(
         raise InputError(f"{recipe.family.kind.value}: no fold to train on")
     # one thread for each of the fits that run side by side; and sums of floats that do not depend on the machine
     with threadpool_limits(1, user_api="blas"):
-        done = [_complete_fold(recipe, rows, fold, Path(folder) / fold.name, jobs=jobs) for fold in folds]
+        done = [
+            _complete_fold(
+                recipe, rows, fold, Path(folder) / fold.name, jobs=jobs, copies=(copies or {}).get(fold.number, ())
+            )
+            for fold in folds
+        ]
     tables = []
     for fold, (_, table) in zip(folds, done, strict=True):
         table.insert(0, "fold", fold.number)
@@ -156,10 +166,10 @@ def run_classifier(
 
 
 def _complete_fold(
-    recipe: Recipe, rows: FeatureRows, fold: Fold, folder: Path, *, jobs: int
+    recipe: Recipe, rows: FeatureRows, fold: Fold, folder: Path, *, jobs: int, copies: Sequence[pd.DataFrame]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train a fold unless it is done; return its predictions and search results as they are on disk."""
-    train, test = rows.of_actors(fold.train), rows.of_actors(fold.test)
+    train, test = rows.of_actors(fold.train).with_copies(copies), rows.of_actors(fold.test)
     check_disjoint(train.sample.groups, test.sample.groups)
     _check_sides(f"{recipe.family.kind.value}, {fold.name}", train.sample, test.sample)
     key = recipe.key(fold, train, test)
@@ -201,7 +211,7 @@ def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fol
     family, sample, speaker = recipe.family, train.sample, None
     if recipe.adapt is Adaptation.SPEAKER:
         speaker = SpeakerScaler().fit(sample.X, sample.groups)
-        sample = replace(sample, X=speaker.transform(sample.X, sample.groups))
+        sample = adapt_sample(sample, speaker)
     inner = deal_inner_folds(sample, recipe.search.inner_folds, seed=recipe.seed)
     params, table = _choose(recipe, sample, inner, jobs=jobs)
     predictions = []
@@ -225,6 +235,7 @@ def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fol
             "n_inner_folds": 0 if inner is None else int(inner.max()) + 1,
             "fold": {"number": fold.number, "train_actors": fold.train, "test_actors": fold.test},
             "n_train_takes": len(sample),
+            "n_train_copies": 0 if sample.copies is None else len(sample.copies.owners),
             "seed": recipe.seed,
             "adapt": recipe.adapt,
         },
@@ -232,6 +243,19 @@ def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fol
     probabilities = trained.predict_proba(test.sample.X, speakers=test.sample.groups)
     predictions.append(prediction_table(test.takes, probabilities, fold=fold.number, role="test"))
     return _FoldResult(trained, pd.concat(predictions, ignore_index=True), table)
+
+
+def adapt_sample(sample: Sample, speaker: SpeakerScaler) -> Sample:
+    """Return a sample in which each actor is standardised by that actor's own rows.
+
+    Copies of one kind are rows of a place of their own: each actor's are standardised by that actor's of that kind,
+    as somebody's clips from a noisy place would be at a test.
+    """
+    copies = sample.copies
+    if copies is not None:
+        _, places = np.unique(np.stack([sample.groups[copies.owners], copies.kinds]), axis=1, return_inverse=True)
+        copies = replace(copies, X=speaker.transform(copies.X, places))
+    return replace(sample, X=speaker.transform(sample.X, sample.groups), copies=copies)
 
 
 def _keep_fold(result: _FoldResult, folder: Path, *, key: str) -> None:

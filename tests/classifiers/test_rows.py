@@ -50,3 +50,25 @@ def test_encoded_classes_leave_no_gap(make_features) -> None:
 def test_unsound_table_is_refused(make_features, spoil, message: str) -> None:
     with pytest.raises(InputError, match=message):
         check_features(spoil(make_features(actors=(1, 2))))
+
+
+def test_copies_follow_their_rows(make_features) -> None:
+    table = make_features(actors=(1, 2, 3), emotions=("happy", "sad"), repetitions=1)
+    some = table[table["actor"] != 2].assign(f00=99.0)
+    rows = check_features(table).with_copies([some, table])
+    sample = rows.sample
+    assert len(sample) == 6  # copies are not rows
+    assert rows.digest() != check_features(table).digest()
+    learned = sample.learned()
+    assert len(learned) == 6 + 4 + 6
+    assert learned.groups[6:10].tolist() == some.sort_values("take")["actor"].tolist()
+    of_three = sample.rows(sample.groups == 3)
+    assert of_three.copies is not None
+    assert of_three.copies.owners.tolist() == [0, 1, 0, 1]
+    assert set(of_three.learned().groups) == {3}
+    np.testing.assert_array_equal(of_three.learned().y, np.tile(of_three.y, 3))
+    assert (of_three.learned().X[2:4, 0] == 99).all()
+    np.testing.assert_array_equal(of_three.learned().X[4:], of_three.X)
+    # an index chooses like a mask
+    chosen = sample.rows(np.flatnonzero(sample.groups == 3))
+    np.testing.assert_array_equal(chosen.learned().X, of_three.learned().X)

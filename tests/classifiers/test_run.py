@@ -14,12 +14,14 @@ import pytest
 
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.classifiers import run as run_module
+from ravdess_mm.classifiers.adaptation import SpeakerScaler
 from ravdess_mm.classifiers.boosting import BoostedTrees
-from ravdess_mm.classifiers.estimators import RandomForest
+from ravdess_mm.classifiers.estimators import Logistic, RandomForest
 from ravdess_mm.classifiers.family import Kind
+from ravdess_mm.classifiers.rows import check_features
 from ravdess_mm.classifiers.run import ClassifierRun, run_classifier
 from ravdess_mm.classifiers.trained import load_classifier
-from ravdess_mm.config import DenseSettings, SearchSettings
+from ravdess_mm.config import Adaptation, DenseSettings, SearchSettings
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, LeakageError
@@ -263,3 +265,85 @@ def test_real_faces_are_told_apart(tmp_path: Path, real_data: Path) -> None:
     test = rows_for_test(done.predictions)
     assert len(test) == 300
     assert (probabilities_of(test).argmax(axis=1) == labels_of(test)).mean() > 0.5
+
+
+def noisy_copies(table: pd.DataFrame, *, shift: float = 0.0) -> pd.DataFrame:
+    features = [name for name in table.columns if name.startswith("f")]
+    noise = np.random.default_rng(9).normal(scale=0.5, size=(len(table), len(features)))
+    copies = table.copy()
+    copies[features] += noise + shift
+    return copies
+
+
+def run_with_copies(
+    table: pd.DataFrame, copies: list[pd.DataFrame], folder: Path, *, kind: Kind = Kind.LOGISTIC, adapt: str = "none"
+) -> ClassifierRun:
+    return run_classifier(
+        kind,
+        table,
+        [HOLDOUT],
+        search=SearchSettings(draws=2, refine=False),
+        dense=DenseSettings(),
+        seed=0,
+        jobs=1,
+        folder=folder,
+        adapt=Adaptation(adapt),
+        copies={-1: copies},
+    )
+
+
+def test_copies_are_learned_from_but_never_scored(
+    tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned, scored = [], []
+    fit, log_scores = run_module.fit_pipeline, Logistic.log_scores
+    monkeypatch.setattr(
+        Logistic, "log_scores", lambda self, model, X: scored.append(len(X)) or log_scores(self, model, X)
+    )
+    monkeypatch.setattr(
+        run_module,
+        "fit_pipeline",
+        lambda family, params, sample, **words: (
+            learned.append(len(sample.learned())) or fit(family, params, sample, **words)
+        ),
+    )
+    train = table[table["actor"].isin(HOLDOUT.train)]
+    done = run_with_copies(table, [noisy_copies(train), noisy_copies(train, shift=1.0)], tmp_path)
+    plain = run(table, tmp_path / "plain")
+    assert learned == [3 * len(train), len(train)]
+    assert done.predictions["take"].tolist() == plain.predictions["take"].tolist()
+    assert not np.allclose(probabilities_of(done.predictions), probabilities_of(plain.predictions))
+    # inner folds hold 16 to 32 of the 64 training takes; with copies they would hold three times as many
+    assert max(scored) <= len(train) / 2
+    assert load_classifier(tmp_path / "holdout").card["n_train_copies"] == 2 * len(train)
+
+
+def test_a_copy_of_a_test_take_is_refused(tmp_path: Path, table: pd.DataFrame) -> None:
+    with pytest.raises(LeakageError, match=r"05 has a changed copy, but it is not among the takes to train on"):
+        run_with_copies(table, [noisy_copies(table[table["actor"].isin((1, 5))])], tmp_path)
+    other = noisy_copies(table[table["actor"] == 1]).drop(columns="f00")
+    with pytest.raises(InputError, match="changed copies have 11 features"):
+        run_with_copies(table, [other], tmp_path)
+
+
+def test_a_fold_with_other_copies_is_trained_anew(tmp_path: Path, table: pd.DataFrame) -> None:
+    train = table[table["actor"].isin(HOLDOUT.train)]
+    first = run_with_copies(table, [noisy_copies(train)], tmp_path)
+    card = load_classifier(tmp_path / "holdout").card
+    run_with_copies(table, [noisy_copies(train)], tmp_path)
+    assert load_classifier(tmp_path / "holdout").card["key"] == card["key"]
+    second = run_with_copies(table, [noisy_copies(train, shift=1.0)], tmp_path)
+    assert load_classifier(tmp_path / "holdout").card["key"] != card["key"]
+    assert not np.allclose(probabilities_of(first.predictions), probabilities_of(second.predictions))
+
+
+def test_copies_of_one_kind_are_adapted_among_themselves(table: pd.DataFrame) -> None:
+    rows = check_features(table)
+    far = table.copy()
+    far[list(rows.names)] += 50.0
+    sample = rows.with_copies([table, far]).sample
+    adapted = run_module.adapt_sample(sample, SpeakerScaler().fit(sample.X, sample.groups))
+    assert adapted.copies is not None
+    # copies that are the rows themselves come out as the rows, however far away the other kind is
+    np.testing.assert_allclose(adapted.copies.X[adapted.copies.kinds == 0], adapted.X)
+    assert not np.allclose(adapted.copies.X[adapted.copies.kinds == 1], adapted.X)
