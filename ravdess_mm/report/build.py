@@ -17,6 +17,7 @@ from ravdess_mm.report.explorer import actors_of, explorer_data
 from ravdess_mm.report.feature_map import make_feature_map
 from ravdess_mm.report.gather import RunFiles, gather_run
 from ravdess_mm.report.headline import Headline, make_headline
+from ravdess_mm.report.heat import heat_section
 from ravdess_mm.report.method import method_in_words, split_in_words
 from ravdess_mm.report.pictures import sample_pictures
 from ravdess_mm.report.svg import element
@@ -33,6 +34,7 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
     ("noise", "In noise"),
     ("takes", "Take by take"),
     ("frames", "Single frames"),
+    ("heat", "Which part of the face spoke"),
     ("split", "The split"),
     ("data", "The data"),
     ("map", "Why the split matters"),
@@ -181,6 +183,7 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
         if run.catalog is not None
         else 0,
         "pictures": sample_pictures(run.frames, run.frame_predictions, seed=run.seed) if run.frames else [],
+        "heat": heat_section(run),
         "split": split,
         "split_actors": split_actors,
         "split_words": split_in_words(run),

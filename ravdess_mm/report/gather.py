@@ -81,6 +81,8 @@ class RunFiles:
         In the order of their numbers.
     left_out : tuple of str
         What is missing in this report, and why.
+    networks : dict of int to Path
+        Fold to the bundle of its video network.
     noise : pandas.DataFrame or None
         ``noise.parquet``; None where nobody ran `make noise`, which is no omission.
     """
@@ -100,6 +102,7 @@ class RunFiles:
     recipe: Mapping[str, Any]
     splits: tuple[Split, ...]
     left_out: tuple[str, ...]
+    networks: Mapping[int, Path] = field(default_factory=dict)
     noise: pd.DataFrame | None = None
 
     @cached_property
@@ -214,6 +217,7 @@ def gather_run(run_dir: str | Path) -> RunFiles:
         splits=_splits_of(record, tables),
         noise=_read_measured(reader, "noise", schema=NOISE_SCHEMA, columns=_NOISE_COLUMNS),
         left_out=tuple(reader.left_out),
+        networks=_networks(root),
     )
 
 
@@ -222,6 +226,17 @@ def _read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{path}: holds {type(value).__name__}; expected an object")
     return value
+
+
+def _networks(root: Path) -> dict[int, Path]:
+    """Return fold to folder of the video networks that were written whole."""
+    folders = sorted(path.parent for path in (root / "models" / "video-cnn").glob("*/bundle.json"))
+    numbers = {folder: folder.name.removeprefix("fold-") for folder in folders}
+    return {
+        -1 if name == "holdout" else int(name): folder
+        for folder, name in numbers.items()
+        if name == "holdout" or name.isdigit()
+    }
 
 
 def _open_frames(path: Path) -> FrameStore | None:

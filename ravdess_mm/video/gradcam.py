@@ -141,7 +141,7 @@ def _cut(model: Any, layer: str | None) -> tuple[Any, Callable[[Any], Any]]:
             rest = keras.Model(candidate.output, score_input)
         except ValueError:  # a branch of a residual block: the rest of the network cannot be computed from it alone
             continue
-        to_maps = keras.Model(model.inputs, candidate.output, name=candidate.name)
+        to_maps = keras.Model(model.inputs[0], candidate.output, name=candidate.name)
         return to_maps, lambda maps, rest=rest: scores_of(rest(maps, training=False))
     raise InputError(
         f"network {model.name}: no layer all of it passes through has a map of {SMALLEST_MAP} pixels a side or more"
@@ -190,7 +190,7 @@ def _slopes(to_scores: Callable[[Any], Any], maps: npt.NDArray[Any], chosen: npt
 
     def total(found: Any) -> Any:
         # images do not mix, so the derivative of the sum holds the derivative of each
-        return keras.ops.sum(keras.ops.cast(to_scores(found), "float32") * chosen)
+        return keras.ops.sum(keras.ops.multiply(keras.ops.cast(to_scores(found), "float32"), chosen))
 
     return np.asarray(_DERIVATIVES[keras.backend.backend()](total, maps), dtype=np.float32)
 

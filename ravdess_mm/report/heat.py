@@ -1,0 +1,127 @@
+"""Which part of the face spoke: frames of test takes, right and wrong, under the heat of the run's own network."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ravdess_mm.corpus.identifier import EMOTIONS, Take
+from ravdess_mm.errors import BundleError, InputError
+from ravdess_mm.report.gather import RunFiles
+from ravdess_mm.report.pictures import data_uri
+from ravdess_mm.report.words import percent, take_in_words
+
+if TYPE_CHECKING:
+    from ravdess_mm.video.gradcam import Heat
+
+SHOWN_EACH: Final = 4
+"""Frames that the network has right, and as many that it has wrong."""
+SHOWN_PX: Final = 176
+
+
+@dataclass(frozen=True)
+class HeatPicture:
+    """One frame, and the same under the heat of the network's answer.
+
+    Attributes
+    ----------
+    plain_uri, heat_uri : str
+        The pictures as ``data:`` addresses.
+    alt : str
+        What they show, for those who cannot see them.
+    actor : int
+    emotion : str
+        What was expressed.
+    answer : str
+        What the network answered, and what the heat speaks for.
+    share : float
+        The probability of the answer, 0-1.
+    has_heat : bool
+        Whether anything in the frame spoke for the answer.
+    """
+
+    plain_uri: str
+    heat_uri: str
+    alt: str
+    actor: int
+    emotion: str
+    answer: str
+    share: float
+    has_heat: bool
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the answer is the expressed emotion."""
+        return self.answer == self.emotion
+
+
+@dataclass(frozen=True)
+class HeatSection:
+    """What the section shows, or why it shows nothing."""
+
+    pictures: tuple[HeatPicture, ...] = ()
+    reason: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not self.pictures
+
+
+def heat_section(files: RunFiles) -> HeatSection:
+    """Draw test takes at random, as many right as wrong, and ask the network that answered them for its reasons.
+
+    Keras is imported only where the run has a network: a report on voices alone must not wait for it.
+    """
+    answers, store = files.frame_predictions, files.frames
+    if answers is None or store is None or not files.networks:
+        return HeatSection(reason="the run has no trained video network beside its frames and their answers")
+    index = store.index.reset_index(names="row")[["take", "frame_number", "row"]]
+    tested = answers[answers["role"] == "test"].merge(index, on=["take", "frame_number"])
+    tested = tested[tested["fold"].isin(list(files.networks))]
+    chosen = _choose(tested, seed=files.seed)
+    images = store.read(chosen["row"].to_numpy(np.int64))
+    heats = np.zeros(images.shape, np.float32)
+    try:
+        for number, own in chosen.reset_index(drop=True).groupby("fold"):
+            places = own.index.to_numpy()
+            heats[places] = _heats(files, int(str(number)), images[places], own["top1"])
+    except (BundleError, InputError) as error:
+        return HeatSection(reason=f"the network cannot be asked ({error})")
+    rows = chosen.to_dict("records")
+    return HeatSection(tuple(_picture(row, image, heat) for row, image, heat in zip(rows, images, heats, strict=True)))
+
+
+def _choose(tested: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    one_a_take = tested.sample(frac=1, random_state=np.random.default_rng(seed)).drop_duplicates("take")
+    right = one_a_take["top1"] == one_a_take["emotion"]
+    return pd.concat([one_a_take[right].head(SHOWN_EACH), one_a_take[~right].head(SHOWN_EACH)])
+
+
+def _heats(files: RunFiles, fold: int, images: Any, answers: pd.Series) -> Heat:
+    from ravdess_mm.video.gradcam import heat_maps
+    from ravdess_mm.video.inference import load_network
+
+    classes = np.array([EMOTIONS.index(answer) for answer in answers], dtype=np.int64)
+    return heat_maps(load_network(files.networks[fold]).model, images[..., None], classes)
+
+
+def _picture(row: Mapping[Hashable, Any], image: Any, heat: Heat) -> HeatPicture:
+    from ravdess_mm.video.gradcam import overlay
+
+    share = float(row[f"p_{row['top1']}"])
+    said = take_in_words(Take.parse(row["take"]))
+    return HeatPicture(
+        plain_uri=data_uri(image, size_px=SHOWN_PX),
+        heat_uri=data_uri(overlay(image, heat), size_px=SHOWN_PX),
+        alt=f"{said}. The network says {row['top1']} {percent(share, digits=0)}",
+        actor=int(row["actor"]),
+        emotion=str(row["emotion"]),
+        answer=str(row["top1"]),
+        share=share,
+        has_heat=bool(heat.max() > 0),
+    )
