@@ -44,7 +44,7 @@ quoted = '$(subst ','\'',$(strip $(1)))'
 SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call quoted,$($(name)))))
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
-.PHONY: all features audio-models video-cnn video-action-units fuse report noise test lint help setup clean
+.PHONY: all features audio-models video-cnn video-embedding video-action-units fuse report noise test lint help setup clean
 .PHONY: early-fusion evaluate compare leak-demo
 
 all: report ## everything, from clips to the report
@@ -64,7 +64,10 @@ video-action-units: features ## classifiers on the action units of .csv files am
 early-fusion: audio-models video-action-units ## one model on the features of voice and face together
 	@$(STAGE) pipelines.early_fusion $(SETTINGS) $(ARGS)
 
-fuse: audio-models video-cnn video-action-units early-fusion ## voice and face fused, metrics of all models
+video-embedding: features ## a trained face network's own answers, and classifiers on what it sees; nothing without one
+	@$(STAGE) pipelines.video_embedding $(SETTINGS) $(ARGS)
+
+fuse: audio-models video-cnn video-embedding video-action-units early-fusion ## voice and face fused, metrics of all models
 	@$(STAGE) pipelines.fuse $(SETTINGS) $(ARGS)
 
 evaluate: $(READY) ## all models under PROTOCOL (several: luna5,loso; or all), and a table of their figures

@@ -42,9 +42,7 @@ def load_request(arguments: Sequence[str] = ()) -> Request:
     given = [word.partition("=")[2] for word in arguments if word.startswith("RUNS=")]
     runs = tuple((given[-1] if given else "").replace(",", " ").split())
     if len(runs) < 2 or len(set(runs)) < len(runs):
-        raise InputError(
-            f"RUNS={' '.join(runs)}: allowed: two or more different runs, separated by spaces"
-        )
+        raise InputError(f"RUNS={' '.join(runs)}: allowed: two or more different runs, separated by spaces")
     return Request(runs, load_settings(words))
 
 

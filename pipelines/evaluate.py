@@ -13,6 +13,7 @@ from pipelines.features import features
 from pipelines.fuse import fuse
 from pipelines.video_action_units import video_action_units
 from pipelines.video_cnn import video_cnn
+from pipelines.video_embedding import video_embedding
 from ravdess_mm.campaign import Campaign, adopt_features, load_campaign, metrics_frame
 from ravdess_mm.config import Settings
 from ravdess_mm.entry import stage_main
@@ -25,6 +26,7 @@ logger = logging.getLogger("ravdess_mm.pipelines.evaluate")
 MODELS: Final[tuple[Callable[[Settings], None], ...]] = (
     audio_models,
     video_cnn,
+    video_embedding,
     video_action_units,
     early_fusion,
     fuse,

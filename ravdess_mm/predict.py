@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from ravdess_mm.fusion.recipe import Recipe, read_recipe
 logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
+
+FROM_TABLES: Final = ("video-action-units",)
+"""Face models that do not look at frames."""
 
 
 @dataclass(frozen=True)
@@ -197,9 +200,17 @@ class Predictor:
 
     @cached_property
     def _face(self) -> Any:
+        """The face model: ``answer(frames)`` gives the probabilities for the clip and for each frame."""
+        name = self.recipe.models["video"]
+        if name in FROM_TABLES:
+            raise MediaError(f"the run's face model, {name}, reads action-unit tables, which a clip does not hold")
+        if (self.models_dir / name / "network.json").is_file():
+            from ravdess_mm.video.embedding_model import load_embedding_model
+
+            return load_embedding_model(self.models_dir / name)
         from ravdess_mm.video.inference import load_network
 
-        return load_network(self._bundle(self.recipe.models["video"]))
+        return load_network(self._bundle(name))
 
     def _hear(self, path: Path) -> Floats:
         from ravdess_mm.audio.decode import decode_audio

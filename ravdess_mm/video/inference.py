@@ -51,6 +51,11 @@ class TrainedNetwork:
         ten_crop = bool(self.card.get("settings", {}).get("ten_crop", False))
         return predict_frames(self.model, frames, temperature=self.temperature, ten_crop=ten_crop)
 
+    def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Probabilities, Probabilities]:
+        """Return the probabilities for a clip [shape=(8,)], the mean of its frames', and those [shape=(n, 8)]."""
+        values = self.predict_frames(frames)
+        return values.mean(axis=0), values
+
 
 def load_network(folder: str | Path) -> TrainedNetwork:
     """Load the network of one fold.

@@ -1,0 +1,203 @@
+"""From the frame store and a trained face network to its own answers and to classifiers on what it sees."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from ravdess_mm.bundle import CARD_NAME
+from ravdess_mm.config import Adaptation, Crop, Settings
+from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.entry import stage_main
+from ravdess_mm.errors import InputError
+from ravdess_mm.predictions import ADAPTED, prediction_table, write_predictions
+from ravdess_mm.runs import RunFolder
+from ravdess_mm.store import hash_file, read_table, write_json, write_table
+from ravdess_mm.video.frames import FrameStore
+from ravdess_mm.video.pretrained import SHIPPED, find_pretrained, need_pretrained
+
+logger = logging.getLogger("ravdess_mm.pipelines.video_embedding")
+
+NAME = "video-embedding"
+ZERO_SHOT = "video-zero-shot"
+FEATURES_SCHEMA = "embedding/1"
+ANSWERS_SCHEMA = "zero-shot/1"
+KINDS = ("logistic", "svc")
+MIN_ACTORS = 3
+"""Fewest training actors whose embeddings are learned from; of fewer, the network's seven probabilities alone are:
+hundreds of numbers tell one face by heart."""
+
+
+def make_features(run: RunFolder, network: Path) -> tuple[Path, Path]:
+    """Show every frame to the network; returns the tables of features and of its own answers."""
+    features_path, answers_path = (run.root / "video" / f"{name}.parquet" for name in ("embedding", "zero_shot"))
+
+    def work() -> None:
+        from ravdess_mm.video.embedding import build_embedding_table, load_embedder
+
+        store = FrameStore.open(run.frames_dir)
+        embedder = load_embedder(network)
+        if store.crop is Crop.NONE and not run.settings.is_sample:
+            logger.warning("%s: whole frames (CROP=none); the network expects a face that fills the frame", NAME)
+        built = build_embedding_table(store, embedder)
+        lost = built.features["emotion"].isin(embedder.missing).sum()
+        if lost:
+            logger.warning(
+                "%s: the network has no class %s; the %d takes of it are missed",
+                ZERO_SHOT,
+                ", ".join(embedder.missing),
+                lost,
+            )
+        write_table(features_path, built.features, schema=FEATURES_SCHEMA)
+        write_table(answers_path, built.zero_shot, schema=ANSWERS_SCHEMA)
+
+    run.refresh(
+        "embedding",
+        work=work,
+        inputs={"network": hash_file(network / CARD_NAME)},
+        files=[run.frames_card_path],
+        outputs=[features_path, answers_path],
+        source=["video/embedding.py"],
+        libraries=["keras", "tensorflow", "opencv-python-headless"],
+    )
+    return features_path, answers_path
+
+
+def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: tuple[Fold, ...]) -> None:
+    """Write the network's own answers as a prediction table; training actors' takes are out of fold as well."""
+
+    def work() -> None:
+        from ravdess_mm.video.embedding_model import SOURCE_NAME
+
+        answers = read_table(answers_path, schema=ANSWERS_SCHEMA).set_index("take")
+        actors = answers.index.str[-2:].astype(int)
+        tables = []
+        for fold in folds:
+            for role, side in (("test", fold.test), ("oof", fold.train)):
+                own = answers[actors.isin(side)]
+                values = own[list(EMOTIONS)].to_numpy()
+                tables.append(prediction_table(own.index.tolist(), values, fold=fold.number, role=role))
+        write_predictions(run.predictions_path(ZERO_SHOT), pd.concat(tables, ignore_index=True))
+        write_json(run.models_dir / ZERO_SHOT / SOURCE_NAME, _source_of(run, network))
+
+    run.refresh(
+        ZERO_SHOT,
+        work=work,
+        inputs={"folds": [(fold.number, fold.train, fold.test) for fold in folds], "network": network},
+        files=[answers_path],
+        outputs=[run.predictions_path(ZERO_SHOT)],
+        source=["predictions.py"],
+    )
+
+
+def train(run: RunFolder, features_path: Path, network: Path, adapt: Adaptation, folds: tuple[Fold, ...]) -> None:
+    """Train classifiers on every fold and combine them by what their out-of-fold answers teach."""
+    from ravdess_mm.classifiers.run import run_classifier
+    from ravdess_mm.fusion import fuse
+    from ravdess_mm.video.embedding import answers_only
+    from ravdess_mm.video.embedding_model import SOURCE_NAME
+
+    settings = run.settings
+    name = NAME + (ADAPTED if adapt is Adaptation.SPEAKER else "")
+    recipe_path = run.models_dir / name / "recipe.json"
+
+    def work() -> None:
+        table = read_table(features_path, schema=FEATURES_SCHEMA)
+        fewest = min(len(set(table["actor"]) & set(fold.train)) for fold in folds)
+        sets = {"answers": answers_only(table)}
+        if fewest >= MIN_ACTORS:
+            sets["embedding"] = table
+        else:
+            logger.warning(
+                "%s: %d training actor(s); only the network's probabilities are learned from, not its embeddings",
+                name,
+                fewest,
+            )
+        kinds = KINDS if fewest > 1 else KINDS[:1]
+        answers = {
+            f"{what}-{kind}": {
+                f"{what}-{kind}": run_classifier(
+                    kind,
+                    features,
+                    folds,
+                    search=settings.search,
+                    dense=settings.dense,
+                    seed=settings.seed,
+                    jobs=settings.jobs,
+                    folder=run.models_dir / name / f"{what}-{kind}",
+                    feature_set=f"face-{what}",
+                    adapt=adapt,
+                ).predictions
+            }
+            for what, features in sets.items()
+            for kind in kinds
+        }
+        combined = fuse(answers, rule=settings.search.ensemble, seed=settings.seed)
+        write_predictions(run.predictions_path(name), combined.table.drop(columns="sources"))
+        write_json(recipe_path, combined.to_dict())
+        write_json(run.models_dir / name / SOURCE_NAME, _source_of(run, network))
+
+    run.refresh(
+        name,
+        work=work,
+        inputs={
+            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
+            "search": settings.search.model_dump(exclude={"models"}),
+            "seed": settings.seed,
+            "network": network,
+        },
+        files=[features_path],
+        outputs=[run.predictions_path(name), recipe_path],
+        source=["classifiers", "fusion", "evaluation", "bundle.py", "archives.py", "corpus/splits.py"],
+        libraries=["scikit-learn"],
+    )
+
+
+def _source_of(run: RunFolder, network: Path) -> dict[str, object]:
+    """Return what a prediction needs to know besides the models: the network and how frames were sampled."""
+    return {
+        "network": SHIPPED if run.settings.fine_tune == "none" else network,
+        "sha256": hash_file(network / CARD_NAME),
+        "frame_step": run.settings.frame_step,
+        "crop": run.settings.crop,
+    }
+
+
+def video_embedding(settings: Settings) -> None:
+    """Answer from a trained face network, and train classifiers on what it sees; needs the run's frames."""
+    run = RunFolder(settings)
+    run.need(run.catalog_path, stage="features")
+    names = [ZERO_SHOT, NAME, NAME + ADAPTED]
+    chosen = SHIPPED if settings.fine_tune == "none" else settings.fine_tune
+    network = need_pretrained(chosen) if settings.fine_tune != "none" else find_pretrained(chosen)
+    if network is None:
+        logger.info("%s: nothing to do; no trained face network is installed", NAME)
+        for name in names:
+            run.forget(name, run.predictions_path(name))
+        return
+    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
+    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
+    try:
+        if not run.frames_card_path.is_file():
+            raise InputError("there is no video in the data")
+        own_folds = restrict_folds(folds, FrameStore.open(run.frames_dir).index["actor"])
+    except InputError as reason:
+        run.skip(NAME, str(reason), *(run.predictions_path(name) for name in names))
+        return
+    features_path, answers_path = make_features(run, network)
+    answer_untrained(run, answers_path, network, own_folds)
+    train(run, features_path, network, Adaptation.NONE, own_folds)
+    if settings.adapt is Adaptation.SPEAKER:
+        train(run, features_path, network, Adaptation.SPEAKER, own_folds)
+    else:
+        run.forget(names[2], run.predictions_path(names[2]))
+    run.update_record()
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main(video_embedding))

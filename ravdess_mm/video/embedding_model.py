@@ -1,0 +1,90 @@
+"""What a run learned from a frozen face network, read back for clips of your own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ravdess_mm.bundle import CARD_NAME
+from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
+from ravdess_mm.errors import BundleError
+from ravdess_mm.fusion.recipe import Recipe, read_recipe
+from ravdess_mm.store import hash_file, read_json
+from ravdess_mm.video.embedding import Embedder, load_embedder
+from ravdess_mm.video.pretrained import need_pretrained
+
+Floats = npt.NDArray[np.float64]
+
+SOURCE_NAME: Final = "network.json"
+"""Says which face network a model rests on, and how its frames were sampled."""
+
+
+@dataclass(frozen=True)
+class EmbeddingModel:
+    """A frozen face network and what was trained on it.
+
+    Attributes
+    ----------
+    card : dict
+        ``frame_step`` and ``crop`` of the frames it expects, and the network they were shown to.
+    embedder : Embedder
+        The network.
+    classifiers : dict of str to TrainedClassifier
+        Empty where the network's own answer is all there is.
+    recipe : Recipe or None
+        How the classifiers' answers become one.
+    """
+
+    card: dict[str, Any]
+    embedder: Embedder
+    classifiers: dict[str, TrainedClassifier]
+    recipe: Recipe | None
+
+    def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Answer for the frames [shape=(n, 256, 256), dtype=uint8] of one clip, n at least 1.
+
+        Returns
+        -------
+        tuple of ndarray [shape=(8,)] and ndarray [shape=(n, 8)]
+            The probabilities for the clip, and the network's own for each frame; in the order of `EMOTIONS`.
+        """
+        described = self.embedder.describe(frames)
+        own = self.embedder.zero_shot(described)
+        if self.recipe is None:
+            return own.mean(axis=0), own
+        features = dict(zip(self.embedder.feature_names(), self.embedder.pool(described), strict=True))
+        answers = {
+            name: model.predict_proba(np.array([[features[feature] for feature in model.feature_names]]))[0]
+            for name, model in self.classifiers.items()
+        }
+        return self.recipe.apply(answers), own
+
+
+def load_embedding_model(folder: str | Path) -> EmbeddingModel:
+    """Load ``models/video-embedding`` or ``models/video-zero-shot`` of a run; of several folds, the first.
+
+    Raises
+    ------
+    BundleError
+        If a part is missing or unsound, or the face network is not the one the run used.
+    InputError
+        If the face network is not there any more.
+    """
+    folder = Path(folder)
+    card = read_json(folder / SOURCE_NAME)
+    network = need_pretrained(card["network"])
+    found = hash_file(network / CARD_NAME)
+    if found != card["sha256"]:
+        raise BundleError(f"{network}: not the face network of {folder} (SHA-256 {found}, expected {card['sha256']})")
+    embedder = load_embedder(network)
+    recipe_path = folder / "recipe.json"
+    if not recipe_path.is_file():
+        return EmbeddingModel(card, embedder, {}, None)
+    recipe = read_recipe(recipe_path)
+    fold = "holdout" if recipe.fold < 0 else f"fold-{recipe.fold}"
+    models = {branch: load_classifier(folder / name / fold) for branch, name in recipe.models.items()}
+    return EmbeddingModel(card, embedder, models, recipe)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.video_embedding import NAME, ZERO_SHOT, answer_untrained, make_features, train, video_embedding
+from ravdess_mm.config import Adaptation, CnnSettings, SearchSettings, Settings
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.splits import Fold
+from ravdess_mm.corpus.stills import FER_CLASSES
+from ravdess_mm.errors import BundleError
+from ravdess_mm.predictions import probabilities_of, read_predictions
+from ravdess_mm.quiet_keras import keras
+from ravdess_mm.runs import RunFolder
+from ravdess_mm.video.embedding import (
+    FER2013_COUNTS,
+    VIEWS,
+    Embedder,
+    FrameAnswers,
+    answers_only,
+    build_embedding_table,
+    load_embedder,
+    views_of,
+)
+from ravdess_mm.video.embedding_model import load_embedding_model
+from ravdess_mm.video.face_bundle import FaceNetwork, write_face_bundle
+from ravdess_mm.video.face_networks import build_face_network
+from ravdess_mm.video.frames import FrameStore
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    keras.utils.set_random_seed(1)
+    folder = tmp_path_factory.mktemp("face")
+    write_face_bundle(
+        folder, build_face_network("compact"), classes=FER_CLASSES, facts={"net": "compact"}, text="random weights"
+    )
+    return folder
+
+
+def test_views_are_central_squares_and_their_mirror_images() -> None:
+    frames = np.zeros((2, 100, 100), np.uint8)
+    frames[:, :, :50] = 200  # bright on the left
+    frames[1, :7] = 255  # outside of every view
+    shown = views_of(frames, 10)
+    assert shown.shape == (2, 2 * len(VIEWS), 10, 10)
+    np.testing.assert_array_equal(shown[0], shown[1])
+    assert (shown[0, : len(VIEWS), :, 0] == 200).all()
+    np.testing.assert_array_equal(shown[:, len(VIEWS) :], shown[:, : len(VIEWS), :, ::-1])
+
+
+def test_zero_shot_evens_the_classes_and_gives_calm_nothing(bundle: Path) -> None:
+    embedder = load_embedder(bundle)
+    assert embedder.missing == ("calm",)
+    shares = np.array([FER2013_COUNTS[name] for name in FER_CLASSES]) / sum(FER2013_COUNTS.values())
+    found = embedder.zero_shot(FrameAnswers(np.zeros((1, 3)), shares[None]))
+    np.testing.assert_allclose(found[0, [EMOTIONS.index(name) for name in FER_CLASSES]], 1 / 7)
+    assert found[0, EMOTIONS.index("calm")] == 0
+    surest = np.eye(7)[[FER_CLASSES.index("disgust")]]
+    assert embedder.zero_shot(FrameAnswers(np.zeros((1, 3)), surest)).argmax() == EMOTIONS.index("disgust")
+
+
+def test_a_take_is_described_by_mean_and_deviation_of_its_frames(bundle: Path, tiny_store: FrameStore) -> None:
+    embedder = load_embedder(bundle)
+    table = build_embedding_table(tiny_store, embedder)
+    assert len(table.features) == 30
+    assert list(table.features.columns[3:]) == list(embedder.feature_names())
+    assert len(embedder.feature_names()) == 2 * (7 + 192)
+    take = table.features["take"].iloc[4]
+    frames = tiny_store.read(np.flatnonzero(tiny_store.index["take"] == take))
+    one_by_one = [embedder.describe(frames[place : place + 1]) for place in range(3)]
+    logs = np.log([answers.probabilities[0] for answers in one_by_one])
+    row = table.features.iloc[4]
+    np.testing.assert_allclose(row[[f"log_{name}" for name in FER_CLASSES]].astype(float), logs.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(
+        row[[f"spread_{name}" for name in FER_CLASSES]].astype(float), logs.std(axis=0), atol=1e-4
+    )
+    embeddings = np.array([answers.embeddings[0] for answers in one_by_one])
+    np.testing.assert_allclose(row["mean_003"], embeddings[:, 3].mean(), atol=1e-5)
+    assert answers_only(table.features).shape == (30, 3 + 14)
+
+
+def test_a_network_of_other_classes_is_refused() -> None:
+    model = build_face_network("compact", n_classes=2)
+    with pytest.raises(BundleError, match="face network of class 'contempt'; allowed: angry, disgust"):
+        Embedder(FaceNetwork(model, ("contempt", "happy"), {}))
+
+
+def run_of(folder: Path, store: FrameStore) -> RunFolder:
+    settings = Settings(
+        data=(Path("clips"),),
+        run="r",
+        artifacts_dir=folder,
+        search=SearchSettings(draws=2, refine=False, inner_folds=2),
+        cnn=CnnSettings(),
+        jobs=1,
+        frame_step=1,
+    )
+    run = RunFolder(settings)
+    run.frames_dir.parent.mkdir(parents=True)
+    run.frames_dir.symlink_to(store.frames_path.parent)
+    return run
+
+
+@pytest.mark.slow
+def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: FrameStore, tmp_path: Path) -> None:
+    run = run_of(tmp_path, tiny_store)
+    folds = (Fold(-1, (1, 2, 3, 4), (5,)),)
+    features_path, answers_path = make_features(run, bundle)
+    run.settings = run.settings.model_copy(update={"fine_tune": str(bundle)})
+    answer_untrained(run, answers_path, bundle, folds)
+    train(run, features_path, bundle, Adaptation.NONE, folds)
+    train(run, features_path, bundle, Adaptation.SPEAKER, folds)
+    frames = tiny_store.read(np.flatnonzero(tiny_store.index["actor"] == 5))[:3]
+    take = tiny_store.index.loc[tiny_store.index["actor"] == 5, "take"].iloc[0]
+    for name in (ZERO_SHOT, NAME, f"{NAME}-adapted"):
+        table = read_predictions(run.predictions_path(name))
+        assert set(table.loc[table["role"] == "test", "actor"]) == {5}
+        assert set(table.loc[table["role"] == "oof", "actor"]) <= {1, 2, 3, 4}
+    for name in (ZERO_SHOT, NAME):
+        table = read_predictions(run.predictions_path(name))
+        answer, moments = load_embedding_model(run.models_dir / name).answer(frames)
+        row = table[(table["role"] == "test") & (table["take"] == take)]
+        np.testing.assert_allclose(probabilities_of(row)[0], answer, atol=1e-5)
+        assert moments.shape == (3, 8)
+    assert (read_predictions(run.predictions_path(ZERO_SHOT))["p_calm"] == 0).all()
+    write_face_bundle(
+        bundle, build_face_network("compact"), classes=FER_CLASSES, facts={"net": "compact"}, text="another"
+    )
+    with pytest.raises(BundleError, match="not the face network of"):
+        load_embedding_model(run.models_dir / NAME)
+
+
+def test_without_a_network_or_video_the_stage_says_so_and_goes(tmp_path: Path, monkeypatch, caplog) -> None:
+    run = RunFolder(Settings(data=(Path("clips"),), run="r", artifacts_dir=tmp_path))
+    run.catalog_path.parent.mkdir(parents=True)
+    run.catalog_path.write_bytes(b"")
+    run.predictions_dir.mkdir()
+    run.predictions_path(NAME).write_bytes(b"old")
+    monkeypatch.setattr("pipelines.video_embedding.find_pretrained", lambda name: None)
+    caplog.set_level("INFO")
+    video_embedding(run.settings)
+    assert "nothing to do; no trained face network is installed" in caplog.text
+    assert not run.predictions_path(NAME).exists()
