@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ravdess_mm._version import __version__
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.report import figures, fused, material, noise, results, words
+from ravdess_mm.report import figures, fused, leaks, material, noise, results, words
 from ravdess_mm.report.explorer import actors_of, explorer_data
 from ravdess_mm.report.feature_map import make_feature_map
 from ravdess_mm.report.gather import RunFiles, gather_run
@@ -146,7 +146,7 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
     actors = results.actor_rows(run, headline)
     explorer = explorer_data(run, headline.shown)
     split_actors, split = material.split_rows(run.splits)
-    feature_map = make_feature_map(run.features) if run.features is not None else None
+    feature_map = make_feature_map(run.features, seed=run.seed) if run.features is not None else None
     measured = {"noise": noise.noise_section(run)}
     messages = [str(message) for message in run.record.get("messages") or ()]
     return {
@@ -192,6 +192,8 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
         "most_rejected": material.MOST_REJECTED,
         "map": feature_map,
         "map_drawing": material.map_drawing(feature_map) if feature_map else None,
+        "map_neighbours": material.neighbour_drawing(feature_map) if feature_map else None,
+        "leak": leaks.leak_rows(run),
         "searches": material.search_rows(run),
         "curves": material.curve_panels(run),
         "method": method_in_words(run, headline),

@@ -12,6 +12,11 @@ import pandas as pd
 MOST_TAKES: Final = 2000
 """Takes on a map; a larger table is thinned evenly, so that neither the page nor the distances grow with it."""
 
+FEWEST_NEIGHBOURS: Final = 20
+PRINCIPAL: Final = 50
+PERPLEXITY: Final = 30.0
+ITERATIONS: Final = 500
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -25,6 +30,9 @@ class FeatureMap:
         Columns take, actor, emotion: the takes that are drawn.
     points : ndarray [shape=(n, 2)]
         Principal components 1 and 2 of the standardised features.
+    neighbours : ndarray [shape=(n, 2)] or None
+        t-SNE of the same features, which keeps neighbours together and means nothing at a distance; None for fewer
+        than `FEWEST_NEIGHBOURS` takes.
     explained : tuple of float
         Shares of the variance they carry, 0-1.
     n_features : int
@@ -37,6 +45,7 @@ class FeatureMap:
 
     takes: pd.DataFrame
     points: Floats
+    neighbours: Floats | None
     explained: tuple[float, float]
     n_features: int
     same_actor: float
@@ -45,13 +54,15 @@ class FeatureMap:
     chance_emotion: float
 
 
-def make_feature_map(features: pd.DataFrame) -> FeatureMap | None:
-    """Project a feature table onto its first two principal components.
+def make_feature_map(features: pd.DataFrame, *, seed: int = 0) -> FeatureMap | None:
+    """Project a feature table onto its first two principal components, and by t-SNE.
 
     Parameters
     ----------
     features : pandas.DataFrame
         Columns take, actor, emotion and numbers.
+    seed : int
+        Of the t-SNE.
 
     Returns
     -------
@@ -60,7 +71,8 @@ def make_feature_map(features: pd.DataFrame) -> FeatureMap | None:
 
     References
     ----------
-    Jolliffe IT (2002), Principal component analysis, chapter 2.
+    Jolliffe IT (2002), Principal component analysis, chapter 2; van der Maaten L, Hinton G (2008), Visualizing data
+    using t-SNE, JMLR 9: 2579-2605.
     """
     rows = np.unique(np.linspace(0, len(features) - 1, min(len(features), MOST_TAKES)).astype(np.int64))
     table = features.iloc[rows].reset_index(drop=True) if len(features) else features
@@ -77,6 +89,7 @@ def make_feature_map(features: pd.DataFrame) -> FeatureMap | None:
     return FeatureMap(
         takes=table[["take", "actor", "emotion"]],
         points=components,
+        neighbours=_neighbour_map(scaled, seed=seed) if len(table) >= FEWEST_NEIGHBOURS else None,
         explained=shares,
         n_features=int(varying.sum()),
         same_actor=float((actors[nearest] == actors).mean()),
@@ -97,6 +110,21 @@ def _principal(scaled: Floats) -> tuple[Floats, tuple[float, float]]:
     components = components * np.sign(components[np.abs(components).argmax(axis=0), [0, 1]])
     first, second = (singular[::-1] ** 2 / (scaled**2).sum()).tolist()
     return components, (first, second)
+
+
+def _neighbour_map(scaled: Floats, *, seed: int) -> Floats:
+    """Return the t-SNE [shape=(n, 2)] of standardised features, of their first principal components where many."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    # sums over threads differ in their last digits, and t-SNE turns digits into places
+    with threadpool_limits(1):
+        kept = min(PRINCIPAL, *scaled.shape)
+        reduced = PCA(kept, svd_solver="full", random_state=seed).fit_transform(scaled)
+        perplexity = min(PERPLEXITY, (len(scaled) - 1) / 3)
+        tsne = TSNE(2, perplexity=perplexity, init="pca", max_iter=ITERATIONS, random_state=seed, n_jobs=1)
+        return np.asarray(tsne.fit_transform(reduced), dtype=np.float64)
 
 
 def _nearest(scaled: Floats) -> npt.NDArray[np.int64]:

@@ -102,13 +102,15 @@ def agreement_strip(share: float, fused_right: float, *, label: str) -> Markup:
     )
 
 
-def reliability_panel(bins: pd.DataFrame, *, branch: str, label: str) -> Markup:
+def reliability_panel(bins: pd.DataFrame, *, branch: str, label: str, before: pd.DataFrame | None = None) -> Markup:
     """Return a reliability diagram: how often right, against how sure.
 
     Parameters
     ----------
     bins : pandas.DataFrame
         As :func:`ravdess_mm.evaluation.reliability` returns it; the area of a dot is the number of takes.
+    before : pandas.DataFrame, optional
+        The same before calibration: a dashed line.
     """
     x, y, frame = _square_panel()
     filled = bins[bins["n_takes"] > 0]
@@ -129,7 +131,12 @@ def reliability_panel(bins: pd.DataFrame, *, branch: str, label: str) -> Markup:
         for sure, right, n in zip(filled["confidence"], filled["accuracy"], filled["n_takes"], strict=True)
     ]
     diagonal = element("line", x1=x(0), y1=y(0), x2=x(1), y2=y(1), class_="reference")
-    return drawing(*frame, diagonal, *gaps, *dots, label=label, height=260, view_box="0 0 280 260")
+    line = []
+    if before is not None:
+        earlier = before[before["n_takes"] > 0]
+        points = [(x(sure), y(right)) for sure, right in zip(earlier["confidence"], earlier["accuracy"], strict=True)]
+        line = [polyline(points, class_="curve train")]
+    return drawing(*frame, diagonal, *line, *gaps, *dots, label=label, height=260, view_box="0 0 280 260")
 
 
 def curve_panel(curves: Sequence[tuple[str, npt.NDArray[np.float64]]], *, label: str, as_percent: bool) -> Markup:

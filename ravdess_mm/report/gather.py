@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pandas as pd
 
+from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Settings
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation import evaluate_many
 from ravdess_mm.measured import read_measured
 from ravdess_mm.predictions import PROBABILITIES, read_predictions, rows_for_test
 from ravdess_mm.report.words import branch_of
-from ravdess_mm.store import read_json, read_table
+from ravdess_mm.store import hash_file, read_json, read_table
 
 if TYPE_CHECKING:
     from ravdess_mm.video.frames import FrameStore
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Part = TypeVar("Part")
 
 METRICS_SCHEMA: Final = "metrics/1"
+LEAK_SCHEMA: Final = "leak-demo/1"
 RECIPE_SCHEMA: Final = "fusion/1"
 NOISE_SCHEMA: Final = "noise/1"
 _CATALOG_COLUMNS: Final = ("take", "modality", "channel", "emotion", "actor", "sex", "voice", "face")
@@ -85,6 +87,12 @@ class RunFiles:
         Fold to the bundle of its video network.
     noise : pandas.DataFrame or None
         ``noise.parquet``; None where nobody ran `make noise`, which is no omission.
+    temperatures : dict of str to dict of int to float
+        Model to fold to the temperature in its bundle.
+    digests : dict of str to str
+        Model to the SHA-256 of its prediction table.
+    leak_demo : mapping
+        ``leak-demo/leak-demo.json``; empty where nobody ran `make leak-demo`, which is no omission.
     """
 
     name: str
@@ -104,6 +112,9 @@ class RunFiles:
     left_out: tuple[str, ...]
     networks: Mapping[int, Path] = field(default_factory=dict)
     noise: pd.DataFrame | None = None
+    temperatures: Mapping[str, dict[int, float]] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    leak_demo: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def tested(self) -> dict[str, pd.DataFrame]:
@@ -216,6 +227,9 @@ def gather_run(run_dir: str | Path) -> RunFiles:
         recipe=_read_recipe(reader),
         splits=_splits_of(record, tables),
         noise=_read_measured(reader, "noise", schema=NOISE_SCHEMA, columns=_NOISE_COLUMNS),
+        temperatures=_read_temperatures(reader),
+        digests={name: hash_file(root / "predictions" / f"{name}.parquet") for name in tables},
+        leak_demo=_read_leak_demo(reader),
         left_out=tuple(reader.left_out),
         networks=_networks(root),
     )
@@ -288,6 +302,27 @@ def _read_recipe(reader: _Reader) -> Mapping[str, Any]:
         return {}
     recipe = reader.read(path, "what fusion learned is left out", _read_object) or {}
     return recipe if recipe.get("schema") == RECIPE_SCHEMA else {}
+
+
+def _read_leak_demo(reader: _Reader) -> Mapping[str, Any]:
+    path = "leak-demo/leak-demo.json"
+    if not (reader.root / path).is_file():
+        return {}
+    figures = reader.read(path, "what careless splits claim is left out", _read_object) or {}
+    return figures if figures.get("schema") == LEAK_SCHEMA else {}
+
+
+def _read_temperatures(reader: _Reader) -> dict[str, dict[int, float]]:
+    """Return the temperatures that the bundles of models name; a model of another layout simply has none."""
+    found: dict[str, dict[int, float]] = {}
+    for path in sorted((reader.root / "models").glob(f"*/*/{CARD_NAME}")):
+        relative = path.relative_to(reader.root).as_posix()
+        card = (reader.read(relative, "its temperature is not known", _read_object) or {}).get("card") or {}
+        fold, temperature = card.get("fold"), card.get("temperature")
+        number = fold.get("number") if isinstance(fold, dict) else fold
+        if isinstance(number, int) and isinstance(temperature, (int, float)):
+            found.setdefault(path.parts[-3], {})[number] = float(temperature)
+    return found
 
 
 def _read_measured(reader: _Reader, stage: str, *, schema: str, columns: tuple[str, ...]) -> pd.DataFrame | None:

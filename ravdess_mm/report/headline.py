@@ -119,6 +119,7 @@ def _facts(files: RunFiles, main: str) -> tuple[tuple[str, str, str], ...]:
     rows = files.tested[main]
     shares = rows["emotion"].value_counts(normalize=True)
     chance = permutation_test(rows, seed=files.seed, draws=files.draws)
+    digest = files.digests.get(main)
     facts = [
         (
             "Takes scored",
@@ -143,6 +144,15 @@ def _facts(files: RunFiles, main: str) -> tuple[tuple[str, str, str], ...]:
             "mean gap between how sure the model says it is and how often it is right",
         ),
     ]
+    if digest:
+        facts.append(
+            (
+                "Repeatable?",
+                digest[:8],
+                f"first digits of the SHA-256 of this model’s prediction table: data, command, seed ({files.seed}) and "
+                "versions at the end of this page give it again",
+            )
+        )
     if files.is_real_speech and files.human.get("accuracy"):
         people = files.human["accuracy"]
         said = listing(f"{what} {percent(people[key], digits=0)}" for key, what in HUMAN_WORDS.items() if key in people)

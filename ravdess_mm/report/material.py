@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from markupsafe import Markup
 
@@ -183,16 +184,29 @@ def curve_panels(files: RunFiles) -> list[tuple[str, str, Markup]]:
 
 def map_drawing(found: FeatureMap) -> Markup:
     """Return the drawing of a feature map: a dot a take, with classes for its emotion and its actor."""
+    return _dots(
+        found,
+        found.points,
+        f"{len(found.takes)} takes on the first two principal components. Nearest neighbours share the actor in "
+        f"{percent(found.same_actor, digits=0)} and the emotion in {percent(found.same_emotion, digits=0)} "
+        "of the cases",
+    )
+
+
+def neighbour_drawing(found: FeatureMap) -> Markup | None:
+    """Return the drawing of the t-SNE, or None where there is none."""
+    if found.neighbours is None:
+        return None
+    return _dots(found, found.neighbours, f"{len(found.takes)} takes by t-SNE: neighbours are alike")
+
+
+def _dots(found: FeatureMap, points: npt.NDArray[np.float64], label: str) -> Markup:
     rows = found.takes.to_dict("records")
     return figures.map_panel(
-        found.points,
+        points,
         [f"emotion-{row['emotion']} actor-{row['actor']}" for row in rows],
         [take_in_words(Take.parse(str(row["take"]))) for row in rows],
-        label=(
-            f"{len(rows)} takes on the first two principal components. Nearest neighbours share the actor in "
-            f"{percent(found.same_actor, digits=0)} and the emotion in {percent(found.same_emotion, digits=0)} "
-            "of the cases"
-        ),
+        label=label,
     )
 
 

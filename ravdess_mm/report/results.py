@@ -14,8 +14,9 @@ from ravdess_mm.corpus.identifier import EMOTIONS, Sex, actor_sex
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation import Estimate, reliability, slices, worst_slice
 from ravdess_mm.evaluation.scores import expected_calibration_error
-from ravdess_mm.predictions import ADAPTED, probabilities_of
+from ravdess_mm.predictions import ADAPTED, labels_of, probabilities_of
 from ravdess_mm.report import figures
+from ravdess_mm.report.calibration import before_calibration
 from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.headline import HUMAN_WORDS, Headline, estimate_of
 from ravdess_mm.report.words import branch_of, model_label, percent
@@ -83,10 +84,11 @@ class ActorRow:
 
 @dataclass(frozen=True)
 class ReliabilityPanel:
-    """A reliability diagram: the calibration error, and how much of it chance alone would give, both 0-1."""
+    """A reliability diagram: calibration errors, 0-1: now, before calibration, and what chance alone would give."""
 
     label: str
     gap: float
+    gap_before: float | None
     gap_by_chance: float
     panel: Markup
 
@@ -228,8 +230,15 @@ def reliability_panels(files: RunFiles, headline: Headline) -> list[ReliabilityP
     for name in headline.shown:
         label, gap, rows = model_label(name), float(files.metrics[name]["ece"]), files.tested[name]
         said = f"{label}: how often right against how sure, calibration error {percent(gap)}"
-        panel = figures.reliability_panel(reliability(rows), branch=branch_of(name), label=said)
-        panels.append(ReliabilityPanel(label, gap, _gap_by_chance(probabilities_of(rows), seed=files.seed), panel))
+        before = before_calibration(files, name)
+        gap_before, bins_before = None, None
+        if before is not None:
+            gap_before = expected_calibration_error(probabilities_of(before), labels_of(before))
+            bins_before = reliability(before)
+            said += f", before calibration {percent(gap_before)}"
+        panel = figures.reliability_panel(reliability(rows), branch=branch_of(name), label=said, before=bins_before)
+        by_chance = _gap_by_chance(probabilities_of(rows), seed=files.seed)
+        panels.append(ReliabilityPanel(label, gap, gap_before, by_chance, panel))
     return panels
 
 

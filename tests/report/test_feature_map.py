@@ -38,6 +38,26 @@ def test_the_same_table_gives_the_same_points(table: pd.DataFrame) -> None:
     assert first is not None
     assert second is not None
     np.testing.assert_array_equal(first.points, second.points)
+    assert first.neighbours is not None
+    np.testing.assert_array_equal(first.neighbours, second.neighbours)
+
+
+def test_neighbours_stay_neighbours_in_the_second_map() -> None:
+    # four clouds in nine dimensions, of which the first two principal components cannot tell all apart
+    generator = np.random.default_rng(4)
+    cloud = np.repeat(np.arange(4), 15)
+    numbers = 8 * np.eye(9)[cloud] + generator.normal(size=(60, 9))
+    found = make_feature_map(table_of(numbers, cloud.tolist(), ["calm"] * 60))
+    assert found is not None
+    assert found.neighbours is not None
+    nearest = NearestNeighbors(n_neighbors=1).fit(found.neighbours).kneighbors(return_distance=False)[:, 0]
+    assert (cloud[nearest] == cloud).mean() > 0.95
+
+
+def test_few_takes_have_no_second_map(table: pd.DataFrame) -> None:
+    found = make_feature_map(table.iloc[:19])
+    assert found is not None
+    assert found.neighbours is None
 
 
 def test_neighbours_tell_who_speaks_and_what_is_felt() -> None:

@@ -176,7 +176,7 @@ def test_the_map_is_coloured_by_emotion_or_by_actor(page: Page) -> None:
     by_emotion = page.evaluate(colours)
     page.click("[data-by=actor]")
     by_actor = page.evaluate(colours)
-    assert (len(by_emotion), len(set(by_emotion)), len(set(by_actor))) == (96, 8, 6)
+    assert (len(by_emotion), len(set(by_emotion)), len(set(by_actor))) == (2 * 96, 8, 6)
     assert not page.locator(".for-emotion").is_visible()
 
 
