@@ -44,7 +44,7 @@ quoted = '$(subst ','\'',$(strip $(1)))'
 SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call quoted,$($(name)))))
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
-.PHONY: all features audio-models video-cnn video-embedding video-action-units fuse report noise test lint help setup clean
+.PHONY: all features audio-models video-cnn video-embedding video-action-units fuse report noise importance test lint help setup clean
 .PHONY: early-fusion evaluate compare leak-demo
 
 all: report ## everything, from clips to the report
@@ -84,6 +84,9 @@ report: fuse ## the HTML report; prints its path last
 
 noise: audio-models ## voice models in white noise and babble at 20, 10, 5, 0 dB; shown by the next make report
 	@$(STAGE) pipelines.noise $(SETTINGS) $(ARGS)
+
+importance: audio-models ## which families of features the voice models listen to; shown by the next make report
+	@$(STAGE) pipelines.importance $(SETTINGS) $(ARGS)
 
 test: $(VENV)/.ready-test ## all tests
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

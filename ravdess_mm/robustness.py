@@ -212,7 +212,9 @@ class FoldVoice:
     def predict_proba(self, table: pd.DataFrame) -> Floats:
         """Return probabilities [shape=(n, 8)] for a feature table with the column ``actor``."""
         speakers = table["actor"].to_numpy()
-        answers = {name: model.predict_proba(table, speakers=speakers) for name, model in self.members.items()}
+        # loud noise is so far from anything learned that a share may underflow to 0; calibration has a floor for that
+        with np.errstate(divide="ignore"):
+            answers = {name: model.predict_proba(table, speakers=speakers) for name, model in self.members.items()}
         if self.recipe is None:
             return next(iter(answers.values()))
         branches = {branch: answers[member] for branch, member in self.recipe.models.items()}

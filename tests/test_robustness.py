@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pipelines import audio_models, features, noise
+from pipelines import audio_models, features, importance, noise
 from ravdess_mm.audio.analysis import SR
 from ravdess_mm.audio.changed import Voice
 from ravdess_mm.classifiers.trained import load_classifier
@@ -19,8 +19,9 @@ from ravdess_mm.config import Settings, load_settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, LeakageError
+from ravdess_mm.importance import IMPORTANCE_SCHEMA
 from ravdess_mm.measured import fingerprint_of_model, read_measured
-from ravdess_mm.predictions import PROBABILITIES, prediction_table, read_predictions
+from ravdess_mm.predictions import PROBABILITIES, labels_of, prediction_table, probabilities_of, read_predictions
 from ravdess_mm.report.build import write_report
 from ravdess_mm.robustness import (
     CONDITIONS,
@@ -122,6 +123,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     features.features(settings)
     audio_models.audio_models(settings)
     noise.noise(settings)
+    importance.importance(settings)
     return settings
 
 
@@ -179,6 +181,21 @@ def test_the_stage_does_nothing_twice_and_the_same_again(
     assert [hash_file(path) for path in paths] == before
 
 
+def test_the_families_of_every_classifier_are_measured(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    table = read_table(settings.run_dir / "importance.parquet", schema=IMPORTANCE_SCHEMA)
+    endings = ("", "-adapted", "-augmented", "-augmented-adapted")
+    assert set(table["model"]) == {f"audio-{kind}{ending}" for kind in ("logistic", "svc") for ending in endings}
+    for name, own in table.groupby("model"):
+        assert set(own["family"]) == {"mfcc", "delta", "delta2", "rms"}
+        assert own["drop"].is_monotonic_decreasing
+        known = read_predictions(settings.run_dir / "predictions" / f"{name}.parquet").query("role == 'test'")
+        right = probabilities_of(known).argmax(axis=1) == labels_of(known)
+        np.testing.assert_allclose(own["accuracy"], right.mean())
+    with caplog.at_level(logging.INFO, "ravdess_mm"):
+        importance.importance(settings)
+    assert "importance-audio-svc: up to date" in caplog.text
+
+
 def test_a_model_never_answers_for_an_actor_it_was_trained_on(settings: Settings) -> None:
     fold = Fold(0, (5, 2), (3, 6))  # the bundle of fold 0 was trained on actors 3 and 6
     with pytest.raises(LeakageError, match="actors 3, 6 on both sides"):
@@ -192,7 +209,9 @@ def test_a_run_without_voice_models_has_nothing_to_do(
     features.features(other)
     with caplog.at_level(logging.WARNING, "ravdess_mm"):
         noise.noise(other)
+        importance.importance(other)
     assert "noise: left out; the run has no voice models" in caplog.text
+    assert "importance: left out; the run has no voice models" in caplog.text
     assert not (other.run_dir / "noise.parquet").exists()
 
 
@@ -211,3 +230,4 @@ def test_the_report_shows_it(settings: Settings, tmp_path: Path) -> None:
     assert '<h2 id="noise">In noise</h2>' in page
     assert '<a href="#noise">' in page
     assert "Speaker-adapted voice models in noise" in page
+    assert '<h2 id="listening">What the model listens to</h2>' in page

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ravdess_mm._version import __version__
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.report import figures, fused, leaks, material, noise, results, words
+from ravdess_mm.report import figures, fused, leaks, listening, material, noise, results, words
 from ravdess_mm.report.explorer import actors_of, explorer_data
 from ravdess_mm.report.feature_map import make_feature_map
 from ravdess_mm.report.gather import RunFiles, gather_run
@@ -32,6 +32,7 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
     ("slices", "Whom it serves badly"),
     ("calibration", "How sure, how often right"),
     ("noise", "In noise"),
+    ("listening", "What the model listens to"),
     ("takes", "Take by take"),
     ("frames", "Single frames"),
     ("heat", "Which part of the face spoke"),
@@ -48,7 +49,7 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
 NEED_PREDICTIONS: Final = frozenset({"fusion", "confusion", "actors", "slices", "calibration", "takes"})
 """Sections that are left out where no model has predicted anything."""
 
-MEASURED: Final = frozenset({"noise"})
+MEASURED: Final = frozenset({"noise", "listening"})
 """Sections of a stage of their own, that are there only where somebody ran it."""
 
 
@@ -147,7 +148,7 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
     explorer = explorer_data(run, headline.shown)
     split_actors, split = material.split_rows(run.splits)
     feature_map = make_feature_map(run.features, seed=run.seed) if run.features is not None else None
-    measured = {"noise": noise.noise_section(run)}
+    measured = {"noise": noise.noise_section(run), "listening": listening.listening_section(run)}
     messages = [str(message) for message in run.record.get("messages") or ()]
     return {
         "files": run,

@@ -257,6 +257,33 @@ def noise_panel(lines: Sequence[tuple[str, bool, pd.DataFrame]], *, label: str) 
     return drawing(*frame, *bands, *drawn, label=label, height=height, view_box=f"0 0 {width:g} {height:g}")
 
 
+def drop_panel(bars: Sequence[tuple[str, Estimate]], *, label: str) -> Markup:
+    """Return one bar a family of features: how much accuracy (0-1) is lost without it, with its interval."""
+    width, step, left = _PANEL[0], 18.0, 78.0
+    height = step * len(bars) + _TOP + _BOTTOM
+    ends = [end for _, drop in bars for end in (drop.value, drop.low, drop.high) if end is not None]
+    x = Scale(min(0.0, *ends), max(0.01, *ends), left, width - _RIGHT)
+    bottom = height - _BOTTOM
+    drawn = []
+    for place, (family, drop) in enumerate(bars):
+        middle = _TOP + step * (place + 0.5)
+        start, end = sorted((x(0), x(drop.value)))
+        drawn.append(
+            element("rect", x=start, y=middle - 5, width=max(end - start, 0.5), height=10, class_="bar c-voice")
+        )
+        if drop.low is not None and drop.high is not None:
+            drawn.append(element("line", x1=x(drop.low), x2=x(drop.high), y1=middle, y2=middle, class_="whisker"))
+        drawn.append(element("text", family, x=left - 6, y=middle + 4, text_anchor="end", class_="tick"))
+    at = ticks(x.low, x.high)
+    guides = [element("line", x1=x(value), x2=x(value), y1=_TOP, y2=bottom, class_="guide") for value in at]
+    texts = [_tick(f"{100 * value:g}", x(value), bottom + 15) for value in at]
+    zero = element("line", x1=x(0), x2=x(0), y1=_TOP, y2=bottom, class_="reference")
+    axis = _tick("points of accuracy lost", (left + width - _RIGHT) / 2, height - 4, "axis")
+    return drawing(
+        *guides, *drawn, zero, *texts, axis, label=label, height=height, view_box=f"0 0 {width:g} {height:g}"
+    )
+
+
 def map_panel(points: npt.NDArray[np.float64], classes: Sequence[str], titles: Sequence[str], *, label: str) -> Markup:
     """Return a scatter plot of takes [shape=(n, 2)]; colours follow the classes, which the page's style decides."""
     size, margin = 520.0, 14.0

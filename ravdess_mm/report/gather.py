@@ -28,12 +28,16 @@ METRICS_SCHEMA: Final = "metrics/1"
 LEAK_SCHEMA: Final = "leak-demo/1"
 RECIPE_SCHEMA: Final = "fusion/1"
 NOISE_SCHEMA: Final = "noise/1"
+IMPORTANCE_SCHEMA: Final = "importance/1"
 _CATALOG_COLUMNS: Final = ("take", "modality", "channel", "emotion", "actor", "sex", "voice", "face")
 _REJECTED_COLUMNS: Final = ("path", "reason", "stage")
 _FRAME_COLUMNS: Final = ("take", "frame_number", "role", "top1", "top2", *PROBABILITIES)
 _NOISE_COLUMNS: Final = (
     *("noise", "snr_db", "n_takes", "n_actors"),
     *("accuracy", "accuracy_low", "accuracy_high", "uar", "uar_low", "uar_high"),
+)
+_IMPORTANCE_COLUMNS: Final = (
+    *("family", "n_columns", "accuracy", "drop", "drop_low", "drop_high", "repeats", "n_takes", "n_actors"),
 )
 _BRANCH_ORDER: Final = ("both", "voice", "face", "other")
 
@@ -85,8 +89,8 @@ class RunFiles:
         What is missing in this report, and why.
     networks : dict of int to Path
         Fold to the bundle of its video network.
-    noise : pandas.DataFrame or None
-        ``noise.parquet``; None where nobody ran `make noise`, which is no omission.
+    noise, importance : pandas.DataFrame or None
+        ``noise.parquet``, ``importance.parquet``; None where nobody ran `make` of these names: no omission.
     temperatures : dict of str to dict of int to float
         Model to fold to the temperature in its bundle.
     digests : dict of str to str
@@ -112,6 +116,7 @@ class RunFiles:
     left_out: tuple[str, ...]
     networks: Mapping[int, Path] = field(default_factory=dict)
     noise: pd.DataFrame | None = None
+    importance: pd.DataFrame | None = None
     temperatures: Mapping[str, dict[int, float]] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     leak_demo: Mapping[str, Any] = field(default_factory=dict)
@@ -227,6 +232,7 @@ def gather_run(run_dir: str | Path) -> RunFiles:
         recipe=_read_recipe(reader),
         splits=_splits_of(record, tables),
         noise=_read_measured(reader, "noise", schema=NOISE_SCHEMA, columns=_NOISE_COLUMNS),
+        importance=_read_measured(reader, "importance", schema=IMPORTANCE_SCHEMA, columns=_IMPORTANCE_COLUMNS),
         temperatures=_read_temperatures(reader),
         digests={name: hash_file(root / "predictions" / f"{name}.parquet") for name in tables},
         leak_demo=_read_leak_demo(reader),

@@ -1,0 +1,92 @@
+"""From trained voice models to what they listen to: the accuracy lost when a family of features is exchanged."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from ravdess_mm.audio.table import FEATURES_SCHEMA
+from ravdess_mm.config import Settings
+from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
+from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.entry import stage_main
+from ravdess_mm.errors import InputError
+from ravdess_mm.measured import RECIPE_NAME, fingerprint_of_model
+from ravdess_mm.runs import RunFolder
+from ravdess_mm.store import read_table, write_table
+
+logger = logging.getLogger("ravdess_mm.pipelines.importance")
+
+
+def measure(run: RunFolder, name: str, features: pd.DataFrame, folds: tuple[Fold, ...]) -> Path:
+    """Measure one model; returns where its table is."""
+    from ravdess_mm.importance import IMPORTANCE_SCHEMA, importance_table
+
+    settings = run.settings
+    path = run.root / "importance" / f"{name}.parquet"
+    trained = fingerprint_of_model(run.models_dir, name)
+
+    def work() -> None:
+        table = importance_table(
+            name,
+            run.models_dir / name,
+            features,
+            folds,
+            seed=settings.seed,
+            draws=settings.bootstrap_draws,
+            jobs=settings.jobs,
+            backend=settings.backend,
+        )
+        write_table(path, table.assign(trained=trained), schema=IMPORTANCE_SCHEMA)
+
+    run.refresh(
+        f"importance-{name}",
+        work=work,
+        inputs={
+            "model": trained,
+            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
+            "seed": settings.seed,
+            "draws": settings.bootstrap_draws,
+        },
+        files=[run.features_path],
+        outputs=[path],
+        source=["classifiers", "importance.py", "evaluation/intervals.py"],
+        libraries=["scikit-learn", "xgboost", "keras", "tensorflow"],
+    )
+    return path
+
+
+def importance(settings: Settings) -> None:
+    """Measure what the voice models of a run listen to; needs the run's audio models."""
+    run = RunFolder(settings)
+    run.need(run.catalog_path, stage="features")
+    whole_path = run.root / "importance.parquet"
+    names = [path.stem for path in sorted(run.predictions_dir.glob("audio-*.parquet"))]
+    # an ensemble listens to what its members listen to
+    names = [name for name in names if not (run.models_dir / name / RECIPE_NAME).is_file()]
+    if not names or not run.features_path.is_file():
+        run.skip("importance", "the run has no voice models", whole_path)
+        return
+    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
+    features = read_table(run.features_path, schema=FEATURES_SCHEMA)
+    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
+    try:
+        own_folds = restrict_folds(folds, features["actor"])
+    except InputError as reason:
+        run.skip("importance", str(reason), whole_path)
+        return
+    run.forget("importance")
+    paths = [measure(run, name, features, own_folds) for name in names]
+    from ravdess_mm.importance import IMPORTANCE_SCHEMA
+
+    tables = [read_table(path, schema=IMPORTANCE_SCHEMA) for path in paths]
+    write_table(whole_path, pd.concat(tables, ignore_index=True), schema=IMPORTANCE_SCHEMA)
+    run.update_record()
+    logger.info("importance: %s; `make report` shows it", whole_path)
+
+
+if __name__ == "__main__":
+    sys.exit(stage_main(importance))
