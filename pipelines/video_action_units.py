@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
 from ravdess_mm.config import Adaptation, Settings
-from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
+from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, data_fingerprint
 from ravdess_mm.corpus.identifier import Take, VocalChannel
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
 from ravdess_mm.entry import stage_main
@@ -15,6 +16,8 @@ from ravdess_mm.predictions import ADAPTED, write_predictions
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.store import hash_file, read_table, write_json, write_table
 
+logger = logging.getLogger("ravdess_mm.pipelines.video_action_units")
+
 NAME = "video-action-units"
 FEATURES_SCHEMA = "action-units/1"
 KINDS = ("logistic", "svc")
@@ -22,9 +25,10 @@ KINDS = ("logistic", "svc")
 
 def make_features(run: RunFolder, tables: list[Path]) -> Path:
     """Pool the action units of each take; returns where the feature table is."""
-    from ravdess_mm.video.action_units import Transform, build_action_unit_table, find_tables
+    from ravdess_mm.video.action_units import LENGTH, Transform, build_action_unit_table, find_tables, with_lengths
 
     settings = run.settings
+    clips = read_table(run.catalog_path, schema=CATALOG_SCHEMA)
     path = run.root / "video" / "action_units.parquet"
     rejected_path = path.with_name("action_units_rejected.parquet")
 
@@ -32,13 +36,20 @@ def make_features(run: RunFolder, tables: list[Path]) -> Path:
         built = build_action_unit_table(tables, transform=Transform.SQRT, jobs=settings.jobs, backend=settings.backend)
         channels = [VocalChannel[name.upper()] for name in settings.channel.channel_names]
         wanted = [Take.parse(take).channel in channels for take in built.features["take"]]
-        write_table(path, built.features[wanted].reset_index(drop=True), schema=FEATURES_SCHEMA)
+        features = with_lengths(built.features[wanted].reset_index(drop=True), clips)
+        if LENGTH not in features.columns:
+            logger.warning("%s: some takes have no clip, so their length takes no part", NAME)
+        write_table(path, features, schema=FEATURES_SCHEMA)
         write_table(rejected_path, built.rejected, schema=REJECTED_SCHEMA)
 
     run.refresh(
         "action-units",
         work=work,
-        inputs={"channel": settings.channel, "tables": sorted(hash_file(table) for table in find_tables(tables))},
+        inputs={
+            "channel": settings.channel,
+            "tables": sorted(hash_file(table) for table in find_tables(tables)),
+            "clips": data_fingerprint(clips),
+        },
         outputs=[path, rejected_path],
         source=["video/action_units.py", "video/action_unit_files.py"],
     )

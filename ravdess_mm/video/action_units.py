@@ -25,6 +25,10 @@ MIN_CONFIDENCE: Final = 0.75
 """Frames whose tracking confidence (``confidence`` or ``FaceScore``) is lower are left out."""
 
 
+LENGTH: Final = "log_length"
+"""Natural logarithm of a take's length in seconds."""
+
+
 class Transform(Enum):
     """What is done to the pooled values."""
 
@@ -143,6 +147,30 @@ def build_action_unit_table(
         ),
         layout=layout,
     )
+
+
+def with_lengths(features: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    """Add how long each take lasts, as the logarithm of seconds: `LENGTH`.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        A feature table, one row a take.
+    clips : pandas.DataFrame
+        The catalog: columns take, duration_s, voice, face.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The lengths are those of the takes' voices, or else of their films, whichever there is for every take; where
+        neither is, the table is returned as it is.
+    """
+    for branch in ("voice", "face"):
+        own = clips[clips[branch].astype(bool) & (clips["duration_s"] > 0)].drop_duplicates("take").set_index("take")
+        lengths = features["take"].map(own["duration_s"])
+        if lengths.notna().all():
+            return features.assign(**{LENGTH: np.log(lengths.to_numpy(dtype=np.float64))})
+    return features
 
 
 def _feature_table(rows: Sequence[UnitRow], layout: Layout, transform: Transform) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pytest
 
 from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.store import hash_file
+from ravdess_mm.video.pretrained import find_pretrained
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +32,10 @@ epochs = 1
 steps_per_epoch = 2
 batch_size = 4
 """
+
+
+FACE_MODELS = {"video-embedding", "video-zero-shot"} if find_pretrained() else set[str]()
+"""Models of every run with video, where a trained face network is installed."""
 
 
 @dataclass

@@ -16,7 +16,7 @@ from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.entry import stage_main
 from ravdess_mm.predictions import read_predictions
 from ravdess_mm.store import hash_file
-from tests.end_to_end.conftest import Project, as_data
+from tests.end_to_end.conftest import FACE_MODELS, Project, as_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
@@ -72,7 +72,7 @@ def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     assert hash_file(folder / "models" / "video-cnn" / "fold-0" / "predictions.parquet") == first_fold
     shown = capsys.readouterr().out
     figures = pd.read_csv(folder / "metrics.csv").set_index("model")
-    assert {"audio-svc", "video-cnn", "early-fusion", "fused"} == set(figures.index)
+    assert {"audio-svc", "video-cnn", "early-fusion", "fused", *FACE_MODELS} == set(figures.index)
     assert set(figures["folds"]) == {3}
     assert f"{100 * figures.loc['fused', 'accuracy']:.1f} [" in shown
     for name in figures.index:

@@ -16,7 +16,7 @@ from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.errors import RavdessError
 from ravdess_mm.predictions import read_predictions
 from ravdess_mm.store import read_json
-from tests.end_to_end.conftest import ROOT, Project, as_data
+from tests.end_to_end.conftest import FACE_MODELS, ROOT, Project, as_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
@@ -77,7 +77,8 @@ def test_the_whole_path_and_nothing_twice(project: Project, corpus: Path) -> Non
     assert project.hashes("tiny")["predictions/audio-svc.parquet"] == hashes["predictions/audio-svc.parquet"]
     changed = project.make("report", **variables, FRAME_STEP=30)
     early = {"early-features", "early-fusion"}
-    assert done(changed) == {"video-frames", "video-cnn", *early, "fused", "metrics"}
+    face = {"embedding", *FACE_MODELS} if FACE_MODELS else set()
+    assert done(changed) == {"video-frames", "video-cnn", *face, *early, "fused", "metrics"}
 
     # a bad file costs only itself, a new file only its own work
     shutil.copytree(corpus, project.folder / "more")
@@ -120,7 +121,10 @@ def test_results_do_not_depend_on_jobs_or_on_a_kill(new_project: Callable[[], Pr
 
 @pytest.mark.parametrize(
     ("modalities", "left_out", "names"),
-    [((3,), "there is no video", {"audio-svc", "fused"}), ((2,), "there is no voice", {"video-cnn", "fused"})],
+    [
+        ((3,), "there is no video", {"audio-svc", "fused"}),
+        ((2,), "there is no voice", {"video-cnn", "fused", *FACE_MODELS}),
+    ],
 )
 def test_one_branch_alone_still_gets_a_report(
     project: Project, corpus: Path, modalities: tuple[int, ...], left_out: str, names: set[str]
@@ -172,6 +176,7 @@ def test_make_help_lists_every_target_and_variable(project: Project) -> None:
         "features",
         "audio-models",
         "video-cnn",
+        "video-embedding",
         "fuse",
         "evaluate",
         "compare",

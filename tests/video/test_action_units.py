@@ -8,7 +8,7 @@ import pytest
 
 from ravdess_mm.errors import InputError
 from ravdess_mm.video.action_unit_files import INTENSITIES, PRESENCES, SCORES, Layout
-from ravdess_mm.video.action_units import Transform, build_action_unit_table, find_tables
+from ravdess_mm.video.action_units import LENGTH, Transform, build_action_unit_table, find_tables, with_lengths
 
 CLIP = "01-01-05-01-02-01-12"
 TAKE = CLIP[3:]
@@ -202,3 +202,19 @@ def test_the_published_averages(real_data: Path) -> None:
     assert sorted(table.features["actor"].unique()) == list(range(1, 21))
     assert table.features["take"].is_monotonic_increasing
     assert (table.features["emotion"] == "neutral").sum() == 80
+
+
+def test_the_length_of_every_take_is_added_from_one_kind_of_clip() -> None:
+    features = pd.DataFrame({"take": ["a", "b"], "actor": [1, 1], "emotion": ["sad", "happy"], "AU01_r": [0.1, 0.2]})
+    clips = pd.DataFrame(
+        {
+            "take": ["a", "a", "b", "b"],
+            "duration_s": [4.0, 4.1, 3.0, float("nan")],
+            "voice": [False, True, False, True],
+            "face": [True, False, True, False],
+        }
+    )
+    np.testing.assert_allclose(with_lengths(features, clips)[LENGTH], np.log([4.0, 3.0]))  # b's voice has no length
+    clips.loc[3, "duration_s"] = 3.2
+    np.testing.assert_allclose(with_lengths(features, clips.iloc[::-1])[LENGTH], np.log([4.1, 3.2]))
+    assert with_lengths(features, clips.iloc[:2]) is features

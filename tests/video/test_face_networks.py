@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ravdess_mm.config import Net
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_networks import EMBEDDING, FACE_NETWORKS, LOGITS, build_face_network
@@ -18,17 +19,19 @@ FACES = np.random.default_rng(0).integers(0, 256, (2, 44, 44, 1), dtype=np.uint8
 
 ONE_STEP = """
 import numpy as np
+from ravdess_mm.config import Net
 from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
-from ravdess_mm.video.face_networks import build_face_network
-make_deterministic(1)
-model = build_face_network("compact")
-model.compile(keras.optimizers.AdamW(1e-3), "categorical_crossentropy", jit_compile=jit_compile())
-faces = np.random.default_rng(0).integers(0, 256, (8, 44, 44, 1)).astype("uint8")
-before = [np.array(weight) for weight in model.get_weights()]
-loss = float(model.train_on_batch(faces, np.eye(7, dtype="float32")[np.arange(8) % 7]))
-assert np.isfinite(loss), loss
-assert any((old != new).any() for old, new in zip(before, model.get_weights()))
-print(keras.backend.backend())
+from ravdess_mm.video.networks import build_network
+for net in Net:
+    make_deterministic(1)
+    model = build_network(net)
+    model.compile(keras.optimizers.AdamW(1e-3), "sparse_categorical_crossentropy", jit_compile=jit_compile())
+    frames = np.random.default_rng(0).integers(0, 256, (4, *model.input_shape[1:])).astype("uint8")
+    before = [np.array(weight) for weight in model.get_weights()]
+    loss = float(model.train_on_batch(frames, np.arange(4)))
+    assert np.isfinite(loss), (net, loss)
+    assert any((old != new).any() for old, new in zip(before, model.get_weights())), net
+    print(keras.backend.backend(), net.value)
 """
 
 
@@ -91,7 +94,7 @@ def test_every_weight_of_the_large_networks_is_trained(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_one_step_of_training_on_each_backend(backend: str) -> None:
+def test_one_step_of_every_network_on_each_backend(backend: str) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     finished = subprocess.run(
@@ -103,4 +106,4 @@ def test_one_step_of_training_on_each_backend(backend: str) -> None:
         timeout=300,
     )
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.split() == [backend]
+    assert finished.stdout.splitlines() == [f"{backend} {net.value}" for net in Net]
