@@ -88,7 +88,8 @@ def fuse(settings: Settings) -> None:
     if any(run.predictions_dir.glob(f"audio-*{ADAPTED}.parquet")):
         fuse_branches(run, NAME + ADAPTED, tables_of(run, adapted=True))
     else:
-        run.predictions_path(NAME + ADAPTED).unlink(missing_ok=True)
+        name = NAME + ADAPTED
+        run.forget(name, run.predictions_path(name), run.models_dir / name / "recipe.json")
     score(run)
     run.update_record()
 

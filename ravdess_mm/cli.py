@@ -174,6 +174,13 @@ def predict(
     run: Annotated[Path, typer.Option("--run", help="Folder of a finished run whose models answer.")] = Path(
         "artifacts/sample"
     ),
+    speaker: Annotated[
+        Path | None,
+        typer.Option(
+            help="The one person who speaks in all of them: a folder of their clips, or what `enrol` wrote. The "
+            "run's speaker-adapted models answer then."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say which emotion voice and face of a clip express.
@@ -188,7 +195,7 @@ def predict(
         from ravdess_mm.tables import predictions_table
 
         clips = list(find_clips(paths))
-        predictor = Predictor.from_run(run)
+        predictor = Predictor.from_run(run, speaker=speaker)
         answers, failed = [], 0
         for path in track(clips, "clips", unit="clip"):
             try:
@@ -202,6 +209,44 @@ def predict(
             _console().print(predictions_table(answers))
         if not answers:
             raise InputError(f"none of {len(clips)} clips could be used")
+        return 1 if failed else 0
+
+    _run(action)
+
+
+@app.command()
+def enrol(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Clips of one person, or folders of them; no labels.", metavar="PATH...")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the enrolment, a .json file.")],
+    run: Annotated[Path, typer.Option("--run", help="Folder of a run with ADAPT=speaker.")] = Path("artifacts/sample"),
+    as_json: Json = False,
+) -> None:
+    """Get to know a speaker once, for `predict --speaker`; a dozen clips in several moods do well.
+
+    A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
+    """
+
+    def action() -> int:
+        from ravdess_mm.audio.features import feature_names
+        from ravdess_mm.predict import Predictor
+        from ravdess_mm.speaker import FEWEST_CLIPS, enrol_speaker
+
+        if output.suffix.lower() != ".json":
+            raise InputError(f"{output}: an enrolment is a .json file; name it so")
+        feature_set = Predictor.adapted_features(run)
+        enrolment, failed = enrol_speaker(paths, feature_set=feature_set)
+        for path, reason in failed.items():
+            typer.echo(f"{path}: {reason}", err=True)
+        if enrolment.n_clips < FEWEST_CLIPS:
+            raise InputError(f"one usable clip says too little about a speaker; {FEWEST_CLIPS} or more are needed")
+        enrolment.save(output, feature_names=feature_names(feature_set))
+        if as_json:
+            facts = {"path": output, "clips": enrolment.n_clips, "features": feature_set}
+            _print_json({**facts, "failed": {path.as_posix(): reason for path, reason in failed.items()}})
+        else:
+            typer.echo(f"{output}: a speaker by {enrolment.n_clips} clips, features {feature_set.value}")
         return 1 if failed else 0
 
     _run(action)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,11 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
+from ravdess_mm.predictions import ADAPTED
+
+if TYPE_CHECKING:
+    from ravdess_mm.classifiers.adaptation import Enrolment
+    from ravdess_mm.config import FeatureSet
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +84,8 @@ class Prediction:
         The face over time; empty without video.
     notes : tuple of str
         What a reader must know: a branch that could not answer, and why.
+    speaker_clips : int
+        By how many clips of the speaker the answer was adapted; 0 where it is plain.
     """
 
     path: Path
@@ -86,6 +93,7 @@ class Prediction:
     branches: dict[str, dict[str, float]]
     moments: tuple[Moment, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    speaker_clips: int = 0
 
     @property
     def label(self) -> str:
@@ -104,6 +112,8 @@ class Prediction:
             "label": self.label,
             "probabilities": self.probabilities,
             "sources": self.sources,
+            "speaker_adapted": self.speaker_clips > 0,
+            "speaker_clips": self.speaker_clips,
             "branches": self.branches,
             "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
             "notes": list(self.notes),
@@ -119,30 +129,86 @@ class Predictor:
         Folder of the run's models.
     recipe : Recipe
         Which of them speak, and how their answers become one.
+    speaker : Enrolment, optional
+        Who speaks in every clip, for speaker-adapted voice models.
+    notes : tuple of str
+        What a reader must know about every answer.
 
     Notes
     -----
     A model is loaded when the first clip needs it, so that a sound file never waits for TensorFlow.
     """
 
-    def __init__(self, models_dir: Path, recipe: Recipe) -> None:
+    def __init__(
+        self, models_dir: Path, recipe: Recipe, *, speaker: Enrolment | None = None, notes: tuple[str, ...] = ()
+    ) -> None:
         self.models_dir = models_dir
         self.recipe = recipe
+        self.speaker = speaker
+        self.notes = notes
 
     @classmethod
-    def from_run(cls, run_dir: str | Path) -> Predictor:
+    def from_run(cls, run_dir: str | Path, *, speaker: str | Path | None = None) -> Predictor:
         """Take the models that the fusion of a run chose; of a run with several folds, those of the first.
+
+        Parameters
+        ----------
+        run_dir : str or Path
+            Such as ``artifacts/mine``.
+        speaker : str or Path, optional
+            Clips of the one person who speaks in every clip (a folder), or an enrolment (``.json``): the run's
+            speaker-adapted models answer then. Where it holds a single clip nothing can be adapted, the plain models
+            answer, and a note says so.
 
         Raises
         ------
         InputError
-            If the folder is no run that was fused.
+            If the folder is no run that was fused, or has no speaker-adapted models where a speaker is given.
         """
+        if speaker is not None:
+            return cls._adapted(run_dir, speaker)
         models_dir = Path(run_dir) / "models"
         recipe_path = models_dir / "fused" / "recipe.json"
         if not recipe_path.is_file():
             raise InputError(f"{run_dir}: not the folder of a finished run; `make fuse` makes artifacts/<run>")
         return cls(models_dir, read_recipe(recipe_path))
+
+    @classmethod
+    def adapted_features(cls, run_dir: str | Path) -> FeatureSet:
+        """Return what the speaker-adapted voice models of a run listen to.
+
+        Raises
+        ------
+        InputError
+            If it has none.
+        """
+        return cls._unadapted(run_dir)._feature_set
+
+    @classmethod
+    def _unadapted(cls, run_dir: str | Path) -> Predictor:
+        """Return the speaker-adapted models of a run, before they know a speaker."""
+        plain = cls.from_run(run_dir)
+        recipe_path = plain.models_dir / f"fused{ADAPTED}" / "recipe.json"
+        predictor = cls(plain.models_dir, read_recipe(recipe_path)) if recipe_path.is_file() else plain
+        if not predictor.recipe.models.get("audio", "").endswith(ADAPTED):
+            raise InputError(
+                f"{run_dir}: has no speaker-adapted voice models; `make ADAPT=speaker` with the run's other variables "
+                "trains them"
+            )
+        return predictor
+
+    @classmethod
+    def _adapted(cls, run_dir: str | Path, source: str | Path) -> Predictor:
+        from ravdess_mm.speaker import FEWEST_CLIPS, know_speaker
+
+        predictor = cls._unadapted(run_dir)
+        enrolment = know_speaker(source, feature_set=predictor._feature_set)
+        if enrolment.n_clips < FEWEST_CLIPS:
+            plain = cls.from_run(run_dir)
+            plain.notes = (f"not adapted to the speaker: {source} holds one usable clip, two or more are needed",)
+            return plain
+        predictor.speaker = enrolment
+        return predictor
 
     def predict(self, path: str | Path) -> Prediction:
         """Answer for one clip: sound, film, or both.
@@ -158,7 +224,7 @@ class Predictor:
             raise MediaError(f"extension {path.suffix or '(none)'}; clips are {' '.join(MEDIA_SUFFIXES)}")
         streams = probe_media(path)
         answers: dict[str, Floats] = {}
-        notes: list[str] = []
+        notes = list(self.notes)
         moments: tuple[Moment, ...] = ()
         if streams.has_audio and "audio" in self.recipe.models:
             try:
@@ -173,14 +239,24 @@ class Predictor:
         if not answers:
             held = " and ".join(name for name, there in vars(streams).items() if there is True) or "nothing usable"
             known = " and ".join(self.recipe.models)
-            raise MediaError("; ".join(notes) or f"the clip {held.replace('_', ' ')}; the models are for {known}")
+            raise MediaError(
+                "; ".join(notes[len(self.notes) :]) or f"the clip {held.replace('_', ' ')}; the models are for {known}"
+            )
         return Prediction(
             path=path,
             probabilities=_named(self.recipe.apply(answers)),
             branches={branch: _named(values) for branch, values in answers.items()},
             moments=moments,
             notes=tuple(notes),
+            speaker_clips=self.speaker.n_clips if self.speaker is not None and "audio" in answers else 0,
         )
+
+    @property
+    def _feature_set(self) -> FeatureSet:
+        from ravdess_mm.config import FeatureSet
+
+        voices, _ = self._voices
+        return FeatureSet(next(iter(voices.values())).feature_set)
 
     def _bundle(self, model: str) -> Path:
         fold = "holdout" if self.recipe.fold < 0 else f"fold-{self.recipe.fold}"
@@ -202,7 +278,7 @@ class Predictor:
     def _face(self) -> Any:
         """The face model: ``answer(frames)`` gives the probabilities for the clip and for each frame."""
         name = self.recipe.models["video"]
-        if name in FROM_TABLES:
+        if name.removesuffix(ADAPTED) in FROM_TABLES:
             raise MediaError(f"the run's face model, {name}, reads action-unit tables, which a clip does not hold")
         if (self.models_dir / name / "network.json").is_file():
             from ravdess_mm.video.embedding_model import load_embedding_model
@@ -222,7 +298,7 @@ class Predictor:
         answers = {}
         for name, voice in voices.items():
             vector = extract_features(samples, sr, feature_set=FeatureSet(voice.feature_set))
-            answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis])[0])
+            answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis], enrolment=self.speaker)[0])
         return ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
 
     def look(self, path: str | Path) -> Look:

@@ -143,9 +143,14 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
             ranked[0][0],
             f"{100 * ranked[0][1]:.0f} %",
             f"{ranked[1][0]} {100 * ranked[1][1]:.0f} %",
-            "; ".join((prediction.sources, *prediction.notes)),
+            "; ".join((_rests_on(prediction), *prediction.notes)),
         )
     return table
+
+
+def _rests_on(prediction: Prediction) -> str:
+    n = prediction.speaker_clips
+    return f"{prediction.sources}, adapted to the speaker by {n} clips" if n else prediction.sources
 
 
 def card_table(title: str, facts: Mapping[str, Any]) -> Table:

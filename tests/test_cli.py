@@ -46,7 +46,7 @@ def test_version_and_help() -> None:
     assert runner.invoke(app, ["--version"]).stdout == f"ravdess-mm {__version__}\n"
     shown = runner.invoke(app, ["--help"])
     assert shown.exit_code == 0
-    for verb in ("verify", "sample", "predict", "fuse", "evaluate", "info"):
+    for verb in ("verify", "sample", "predict", "enrol", "fuse", "evaluate", "info"):
         assert f"  {verb} " in shown.stdout
         assert runner.invoke(app, [verb, "--help"]).exit_code == 0
 

@@ -1,0 +1,88 @@
+"""Getting to know a speaker from clips without labels, so that speaker-adapted models can be used on new clips."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from ravdess_mm.audio.decode import decode_audio
+from ravdess_mm.audio.features import extract_features, feature_names
+from ravdess_mm.classifiers.adaptation import Enrolment
+from ravdess_mm.config import FeatureSet
+from ravdess_mm.corpus.probe import MEDIA_SUFFIXES
+from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.progress import track
+
+logger = logging.getLogger(__name__)
+
+FEWEST_CLIPS: Final = 2
+"""One clip says nothing about a speaker that its emotion does not: with fewer than two, nothing is adapted."""
+
+
+def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tuple[Enrolment, dict[Path, str]]:
+    """Enrol one speaker from clips; the more moods are among them, the better.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Clips with sound, all of one person, and folders of such clips.
+    feature_set : FeatureSet
+        What the adapted models listen to.
+
+    Returns
+    -------
+    enrolment : Enrolment
+    failed : dict of Path to str
+        Clips that cannot be used, and why; they cost only themselves.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or no clip can be used.
+    """
+    vectors, failed = [], {}
+    clips = list(_clips_in(paths))
+    for path in track(clips, "clips of the speaker", unit="clip"):
+        try:
+            samples, sr = decode_audio(path)
+            vectors.append(extract_features(samples, sr, feature_set=feature_set))
+        except MediaError as error:
+            failed[path] = str(error)
+    if not vectors:
+        reason = next(iter(failed.values()), f"no media file found; looked for {' '.join(MEDIA_SUFFIXES)}")
+        raise InputError(f"no clip of the speaker can be used, of {len(clips)}: {reason}")
+    return Enrolment.of(np.stack(vectors)), failed
+
+
+def know_speaker(source: str | Path, *, feature_set: FeatureSet) -> Enrolment:
+    """Return who speaks: from a folder of that person's clips, one clip, or an enrolment saved before (``.json``).
+
+    Clips that cannot be used are named in messages.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, no clip can be used, or the enrolment was made from other features.
+    """
+    source = Path(source)
+    if source.suffix.lower() == ".json":
+        return Enrolment.load(source, feature_names=feature_names(feature_set))
+    enrolment, failed = enrol_speaker([source], feature_set=feature_set)
+    for path, reason in failed.items():
+        logger.warning("%s: not used to know the speaker (%s)", path, reason)
+    return enrolment
+
+
+def _clips_in(paths: Iterable[str | Path]) -> Iterable[Path]:
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES)
+        elif path.exists():
+            yield path
+        else:
+            raise InputError(f"{path}: no such file or folder")

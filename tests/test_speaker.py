@@ -1,0 +1,166 @@
+"""Knowing a speaker from unlabelled clips: the adapted models answer, and every answer says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from ravdess_mm.audio.analysis import SR
+from ravdess_mm.audio.features import extract_features, feature_names
+from ravdess_mm.classifiers.adaptation import Enrolment
+from ravdess_mm.classifiers.run import run_classifier
+from ravdess_mm.classifiers.trained import load_classifier
+from ravdess_mm.cli import app
+from ravdess_mm.config import Adaptation, DenseSettings, FeatureSet, SearchSettings
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.splits import Fold
+from ravdess_mm.errors import InputError
+from ravdess_mm.fusion import fuse
+from ravdess_mm.fusion.recipe import read_recipe
+from ravdess_mm.predict import Predictor
+from ravdess_mm.speaker import enrol_speaker, know_speaker
+from ravdess_mm.store import write_json
+from tests.audio.voices import harmonic_tone, silence
+
+SET = FeatureSet.MFCC_DELTA_RMS
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder an actor, a tone a take: its pitch follows actor and emotion."""
+    folder = tmp_path_factory.mktemp("clips")
+    for actor in (1, 2, 3):
+        own = folder / f"Actor_{actor:02d}"
+        own.mkdir()
+        for code in range(1, len(EMOTIONS) + 1):
+            tone = 0.2 * (1 + code % 3) * harmonic_tone(60 + 40 * actor + 20 * code, seconds=0.4)
+            y = np.concatenate([silence(0.1), tone, silence(0.1)])
+            soundfile.write(own / f"03-01-{code:02d}-01-01-01-{actor:02d}.wav", y, SR)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_dir(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one voice model, plain and adapted."""
+    root = tmp_path_factory.mktemp("run")
+    rows = []
+    for path in sorted(clips.rglob("*.wav")):
+        y, sr = soundfile.read(path, dtype="float32")
+        take = path.stem[3:]
+        rows.append((take, int(take[-2:]), EMOTIONS[int(take[3:5]) - 1], *extract_features(y, sr, feature_set=SET)))
+    table = pd.DataFrame(rows, columns=["take", "actor", "emotion", *feature_names(SET)])
+    for adapt, ending in ((Adaptation.NONE, ""), (Adaptation.SPEAKER, "-adapted")):
+        name = f"audio-logistic{ending}"
+        done = run_classifier(
+            "logistic",
+            table,
+            [Fold(-1, (1, 2), (3,))],
+            search=SearchSettings(draws=1, refine=False),
+            dense=DenseSettings(),
+            seed=1,
+            jobs=1,
+            folder=root / "models" / name,
+            feature_set=SET.value,
+            adapt=adapt,
+        )
+        fused = fuse({"audio": {name: done.predictions}}, rule="product", seed=1)
+        write_json(root / "models" / f"fused{ending}" / "recipe.json", fused.to_dict())
+    return root
+
+
+def probabilities(answer: dict[str, dict[str, float]]) -> list[float]:
+    return [answer["probabilities"][emotion] for emotion in EMOTIONS]
+
+
+def predict(*words: object) -> tuple[list[dict[str, object]], str]:
+    done = runner.invoke(app, ["predict", *map(str, words), "--json"])
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test_a_known_speaker_is_answered_by_the_adapted_model(clips: Path, run_dir: Path) -> None:
+    folder = clips / "Actor_03"
+    path = sorted(folder.iterdir())[2]
+    (plain,), _ = predict(path, "--run", run_dir)
+    (adapted,), _ = predict(path, "--run", run_dir, "--speaker", folder)
+    assert (plain["speaker_adapted"], plain["speaker_clips"]) == (False, 0)
+    assert (adapted["speaker_adapted"], adapted["speaker_clips"]) == (True, 8)
+    vectors = [
+        extract_features(*soundfile.read(clip, dtype="float32"), feature_set=SET) for clip in sorted(folder.iterdir())
+    ]
+    model = load_classifier(run_dir / "models" / "audio-logistic-adapted" / "holdout")
+    expected = model.predict_proba(vectors[2][np.newaxis], enrolment=Enrolment.of(np.stack(vectors)))[0]
+    recipe = read_recipe(run_dir / "models" / "fused-adapted" / "recipe.json")
+    np.testing.assert_allclose(probabilities(adapted), recipe.apply({"audio": expected}), atol=1e-5)
+    assert not np.allclose(probabilities(plain), probabilities(adapted), atol=1e-3)
+    shown = runner.invoke(app, ["predict", str(path), "--run", str(run_dir), "--speaker", str(folder)])
+    assert "audio, adapted to the speaker by 8 clips" in " ".join(shown.stdout.split())
+
+
+def test_an_enrolment_stands_for_the_clips(clips: Path, run_dir: Path, tmp_path: Path) -> None:
+    folder, saved = clips / "Actor_03", tmp_path / "anna.json"
+    done = runner.invoke(app, ["enrol", str(folder), "-o", str(saved), "--run", str(run_dir)])
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == f"{saved}: a speaker by 8 clips, features mfcc-delta-rms\n"
+    path = sorted(folder.iterdir())[0]
+    (by_clips,), _ = predict(path, "--run", run_dir, "--speaker", folder)
+    (by_file,), _ = predict(path, "--run", run_dir, "--speaker", saved)
+    assert by_file == by_clips
+
+
+def test_one_clip_is_too_little_and_the_plain_model_answers(clips: Path, run_dir: Path, tmp_path: Path) -> None:
+    path = sorted((clips / "Actor_03").iterdir())[0]
+    (plain,), _ = predict(path, "--run", run_dir)
+    (answer,), _ = predict(path, "--run", run_dir, "--speaker", path)
+    assert answer["speaker_adapted"] is False
+    assert probabilities(answer) == probabilities(plain)
+    assert answer["notes"] == [f"not adapted to the speaker: {path} holds one usable clip, two or more are needed"]
+    refused = runner.invoke(app, ["enrol", str(path), "-o", str(tmp_path / "x.json"), "--run", str(run_dir)])
+    assert refused.exit_code == 2
+    assert "one usable clip says too little about a speaker" in refused.stderr
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_a_run_without_adapted_models_refuses_a_speaker(clips: Path, run_dir: Path, tmp_path: Path) -> None:
+    plain = Path(shutil.copytree(run_dir, tmp_path / "plain"))
+    shutil.rmtree(plain / "models" / "fused-adapted")
+    path = next(iter(sorted(clips.rglob("*.wav"))))
+    words = ["predict", str(path), "--run", str(plain), "--speaker", str(path.parent)]
+    refused = runner.invoke(app, words)
+    assert refused.exit_code == 2
+    assert "has no speaker-adapted voice models; `make ADAPT=speaker`" in refused.stderr
+    with pytest.raises(InputError, match="no speaker-adapted voice models"):
+        Predictor.adapted_features(plain)
+
+
+def test_a_bad_clip_costs_only_itself(clips: Path, run_dir: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(clips / "Actor_02", tmp_path / "mixed"))
+    (folder / "broken.wav").write_bytes(b"RIFF")
+    enrolment, failed = enrol_speaker([folder], feature_set=SET)
+    assert enrolment.n_clips == 8
+    assert [path.name for path in failed] == ["broken.wav"]
+    done = runner.invoke(app, ["enrol", str(folder), "-o", str(tmp_path / "e.json"), "--run", str(run_dir), "--json"])
+    assert done.exit_code == 1
+    facts = json.loads(done.stdout)
+    assert (facts["clips"], list(facts["failed"])) == (8, [(folder / "broken.wav").as_posix()])
+    assert "broken.wav: " in done.stderr
+
+
+def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        know_speaker(tmp_path / "nobody", feature_set=SET)
+    with pytest.raises(InputError, match="no clip of the speaker can be used, of 0: no media file"):
+        know_speaker(tmp_path, feature_set=SET)
+    Enrolment.of(np.zeros((3, 2))).save(tmp_path / "other.json", feature_names=("a", "b"))
+    with pytest.raises(InputError, match="enrol the speaker again with this model"):
+        know_speaker(tmp_path / "other.json", feature_set=SET)
+    words = ["enrol", str(clips / "Actor_01"), "-o", str(tmp_path / "anna.txt"), "--run", str(run_dir)]
+    assert "an enrolment is a .json file" in runner.invoke(app, words).stderr
