@@ -23,10 +23,17 @@ from ravdess_mm.store import read_table, write_json
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train all kinds of classifiers: plain or speaker-adapted, with noisy copies or without."""
+    """One way to train all kinds of classifiers: plain or speaker-adapted, with which changed copies."""
 
     adapt: Adaptation
     augment: Augmentation
+
+    def copies(self, kind: str) -> Augmentation:
+        """Return which copies a kind learns from."""
+        from ravdess_mm.classifiers.estimators import family_of
+
+        passed_over = self.augment is Augmentation.SPEED and not family_of(kind).learns_from_speed
+        return Augmentation.NONE if passed_over else self.augment
 
     def model_name(self, kind: str) -> str:
         """Return the name of a model, such as ``audio-svc`` or ``audio-svc-augmented-adapted``."""
@@ -38,20 +45,44 @@ def variants(settings: Settings) -> list[Variant]:
     """Return what a run trains: the plain models always, others beside them."""
     return [
         Variant(adapt, augment)
-        for augment in (Augmentation if settings.augment is Augmentation.NOISE else [Augmentation.NONE])
+        for augment in (
+            (Augmentation.SPEED, Augmentation.NOISE) if settings.augment is Augmentation.NOISE else (settings.augment,)
+        )
         for adapt in (Adaptation if settings.adapt is Adaptation.SPEAKER else [Adaptation.NONE])
     ]
 
 
-class NoisyCopies:
-    """The noisy copies of a run's training clips; made, or fetched, when the first model needs them."""
+class ChangedCopies:
+    """The changed copies of a run's training clips; made, or fetched, when the first model needs them."""
 
     def __init__(self, run: RunFolder, table: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
         self.run, self.table, self.folds = run, table, folds
 
+    def tables(self, augment: Augmentation) -> Mapping[int, Sequence[pd.DataFrame]] | None:
+        """Return number of a fold to feature tables; None where no copies are wanted."""
+        if augment is Augmentation.NONE:
+            return None
+        return self.noisy if augment is Augmentation.NOISE else self.at_speeds
+
     @cached_property
-    def tables(self) -> Mapping[int, Sequence[pd.DataFrame]]:
-        """Number of a fold to feature tables."""
+    def at_speeds(self) -> Mapping[int, Sequence[pd.DataFrame]]:
+        """Slower and faster copies."""
+        from ravdess_mm.augmentation import speed_copies
+
+        settings = self.run.settings
+        catalog = read_table(self.run.catalog_path, schema=CATALOG_SCHEMA)
+        return speed_copies(
+            usable_voices(catalog, self.table["take"]),
+            self.folds,
+            feature_set=settings.features,
+            cache_dir=self.run.root / "cache" / "augmented",
+            jobs=settings.jobs,
+            backend=settings.backend,
+        )
+
+    @cached_property
+    def noisy(self) -> Mapping[int, Sequence[pd.DataFrame]]:
+        """Copies in noise."""
         from ravdess_mm.augmentation import training_copies
         from ravdess_mm.classifiers.rows import check_features
 
@@ -71,7 +102,7 @@ class NoisyCopies:
 
 
 def train(
-    run: RunFolder, kind: str, variant: Variant, table: pd.DataFrame, folds: tuple[Fold, ...], copies: NoisyCopies
+    run: RunFolder, kind: str, variant: Variant, table: pd.DataFrame, folds: tuple[Fold, ...], copies: ChangedCopies
 ) -> None:
     """Search, calibrate and train one kind of classifier on every fold."""
     from ravdess_mm.augmentation import SOURCES
@@ -79,7 +110,8 @@ def train(
 
     settings = run.settings
     name = variant.model_name(kind)
-    augmented = variant.augment is Augmentation.NOISE
+    learned = variant.copies(kind)
+    augmented = learned is not Augmentation.NONE
 
     def work() -> None:
         trained = run_classifier(
@@ -93,7 +125,7 @@ def train(
             folder=run.models_dir / name,
             feature_set=settings.features.value,
             adapt=variant.adapt,
-            copies=copies.tables if augmented else None,
+            copies=copies.tables(learned),
         )
         write_predictions(run.predictions_path(name), trained.predictions)
 
@@ -105,6 +137,7 @@ def train(
             "search": settings.search.model_dump(exclude={"models", "ensemble"}),
             "dense": settings.dense.model_dump() if kind == "network" else None,
             "seed": settings.seed,
+            "copies": learned,
         },
         files=[run.features_path, run.catalog_path] if augmented else [run.features_path],
         outputs=[run.predictions_path(name)],
@@ -162,7 +195,7 @@ def audio_models(settings: Settings) -> None:
         for name in names:
             run.skip(name, str(reason), run.predictions_path(name))
         return
-    copies = NoisyCopies(run, table, own_folds)
+    copies = ChangedCopies(run, table, own_folds)
     for variant in variants(settings):
         for kind in settings.search.models:
             train(run, kind, variant, table, own_folds, copies)

@@ -1,9 +1,11 @@
 """Changed copies of training clips: noisy, louder or softer, faster or slower.
 
-Two copies of each training take of a fold, one in white noise and one in babble. They are learned from and never
-scored: not by a search, not by a temperature, not by a test. The babble behind a take is made of other actors of the
-same inner fold, so that no voice crosses from the side that is scored to the side that is learned from, inside a
-search no more than outside of it.
+`speed_copies` makes two of each training take, one slower and lower, one faster and higher, as if somebody a little
+larger or smaller had spoken. `training_copies` makes two noisy ones, one in white noise and one in babble.
+
+Copies are learned from and never scored: not by a search, not by a temperature, not by a test. The babble behind a
+take is made of other actors of the same inner fold, so that no voice crosses from the side that is scored to the side
+that is learned from, inside a search no more than outside of it.
 """
 
 from __future__ import annotations
@@ -30,6 +32,49 @@ SOURCES: Final[tuple[str, ...]] = (*CHANGED_SOURCES, "audio/features.py", "augme
 SNR_RANGE_DB: Final = (5.0, 20.0)
 GAIN_RANGE_DB: Final = (-6.0, 6.0)
 SPEED_RANGE: Final = (0.95, 1.05)
+SPEEDS: Final = (0.92, 1.08)
+"""Of the two copies that are as clean as the clip itself."""
+
+
+def speed_copies(
+    voices: Sequence[Voice],
+    folds: Sequence[Fold],
+    *,
+    feature_set: FeatureSet,
+    cache_dir: Path,
+    jobs: int = -1,
+    backend: Backend = Backend.LOKY,
+) -> dict[int, tuple[pd.DataFrame, ...]]:
+    """Return feature tables of slower and faster copies of the training takes of each fold.
+
+    Parameters
+    ----------
+    voices : sequence of Voice
+        All usable clips of the run.
+
+    Returns
+    -------
+    dict of int to tuple of pandas.DataFrame
+        Number of a fold to a table a speed, in the order of `SPEEDS`.
+    """
+    learned = [voice for voice in voices if any(voice.actor in fold.train for fold in folds)]
+    tables = [
+        _features(
+            {voice: Change(speed=speed) for voice in learned},
+            feature_set,
+            cache_dir / f"speed-{speed}",
+            f"copies at speed {speed}",
+            jobs,
+            backend,
+        )
+        for speed in SPEEDS
+    ]
+    return {
+        fold.number: tuple(
+            own for table in tables if len(own := table[table["actor"].isin(fold.train)].reset_index(drop=True))
+        )
+        for fold in folds
+    }
 
 
 def training_copies(

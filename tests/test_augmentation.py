@@ -12,9 +12,18 @@ import soundfile
 from ravdess_mm.audio import changed
 from ravdess_mm.audio.analysis import SR
 from ravdess_mm.audio.changed import Change, Voice
-from ravdess_mm.audio.features import feature_names
+from ravdess_mm.audio.decode import resample
+from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.audio.noise import Noise
-from ravdess_mm.augmentation import GAIN_RANGE_DB, SNR_RANGE_DB, SPEED_RANGE, inner_pools, training_copies
+from ravdess_mm.augmentation import (
+    GAIN_RANGE_DB,
+    SNR_RANGE_DB,
+    SPEED_RANGE,
+    SPEEDS,
+    inner_pools,
+    speed_copies,
+    training_copies,
+)
 from ravdess_mm.classifiers.crossfit import deal_inner_folds
 from ravdess_mm.classifiers.rows import FeatureRows, check_features
 from ravdess_mm.config import FeatureSet
@@ -106,3 +115,17 @@ def test_an_actor_alone_in_an_inner_fold_is_heard_in_white_noise_twice(
     )[-1]
     assert white["take"].tolist() == other["take"].tolist()
     assert not np.allclose(white.iloc[:, 3:].to_numpy(), other.iloc[:, 3:].to_numpy())
+
+
+def test_speed_copies_are_those_of_the_clip_played_slower_and_faster(voices: tuple[Voice, ...], tmp_path: Path) -> None:
+    copies = speed_copies(voices, FOLDS, feature_set=SET, cache_dir=tmp_path, jobs=1)
+    assert {number: [sorted(set(table["actor"])) for table in tables] for number, tables in copies.items()} == {
+        0: [[3, 4, 5, 6]] * len(SPEEDS),
+        1: [[1, 2, 5, 6]] * len(SPEEDS),
+    }
+    y, sr = soundfile.read(voices[0].path, dtype="float32")
+    for speed, table in zip(SPEEDS, copies[1], strict=True):
+        row = table[table["take"] == voices[0].take][list(feature_names(SET))].to_numpy()[0]
+        played = resample(y, round(sr * speed), sr)
+        assert abs(len(played) * speed - len(y)) < 2
+        np.testing.assert_allclose(row, extract_features(played, sr, feature_set=SET), rtol=2e-2, atol=0.5)

@@ -6,12 +6,15 @@ Chen T, Guestrin C (2016), XGBoost: a scalable tree boosting system, KDD: 785-79
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from typing_extensions import override
 
 from ravdess_mm.classifiers.family import UNSEEN, Family, Floats, InnerFold, Kind, Params, Space
+
+TREE_FEATURES: Final = 400
+"""Columns that forests and boosted trees look at, at most."""
 
 
 class BoostedTrees(Family):
@@ -24,6 +27,7 @@ class BoostedTrees(Family):
 
     kind = Kind.XGBOOST
     refined = ("max_depth", "colsample_bynode")
+    most_features = TREE_FEATURES
     MAX_ROUNDS: ClassVar[int] = 500
     PATIENCE: ClassVar[int] = 20
     FIXED: ClassVar[Params] = {"tree_method": "hist", "max_bin": 32}

@@ -10,6 +10,7 @@ import numpy as np
 
 from ravdess_mm.classifiers.family import UNSEEN, Family, Floats, InnerFold, Integers, Params
 from ravdess_mm.classifiers.rows import Sample
+from ravdess_mm.classifiers.screening import strongest_columns
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import check_disjoint, group_folds
 from ravdess_mm.progress import map_parallel
@@ -101,6 +102,12 @@ def spread(log_scores: Floats, classes: Integers) -> Floats:
     return wide
 
 
+def family_columns(family: Family, sample: Sample) -> Integers | None:
+    """Return the columns that a family looks at after training on a sample; None for all."""
+    sample = sample.learned()
+    return strongest_columns(sample.X, sample.encoded()[1], family.most_features)
+
+
 def fit_pipeline(family: Family, params: Params, sample: Sample, *, seed: int, jobs: int = 1) -> Any:
     """Fit standardisation and classifier on all rows of a sample and their copies.
 
@@ -157,5 +164,6 @@ def out_of_fold_scores(
 def _score_fold(family: Family, params: Params, sample: Sample, folds: Integers, seed: int, fold: int) -> Floats:
     train, test = sample.rows(folds != fold), sample.rows(folds == fold)
     check_disjoint(train.groups, test.groups)
-    pipeline = fit_pipeline(family, params, train, seed=seed)
-    return spread(pipeline_scores(family, pipeline, test.X), train.encoded()[0])
+    columns = family_columns(family, train)
+    pipeline = fit_pipeline(family, params, train.of_columns(columns), seed=seed)
+    return spread(pipeline_scores(family, pipeline, test.of_columns(columns).X), train.encoded()[0])

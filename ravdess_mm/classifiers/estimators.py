@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from typing_extensions import override
 
-from ravdess_mm.classifiers.boosting import BoostedTrees
+from ravdess_mm.classifiers.boosting import TREE_FEATURES, BoostedTrees
 from ravdess_mm.classifiers.family import Family, Floats, InnerFold, Kind, Params, Space
 from ravdess_mm.errors import InputError
 
@@ -26,6 +26,7 @@ class RandomForest(Family):
 
     kind = Kind.RANDOM_FOREST
     refined = ("max_features", "min_samples_leaf")
+    most_features = TREE_FEATURES
     TREES: ClassVar[int] = 400
     SEARCH_TREES: ClassVar[int] = 100
 
@@ -144,6 +145,7 @@ class Ridge(_Machine):
     """Kernel ridge regression onto the classes, RBF kernel: as good as the SVC where features are many, and faster."""
 
     kind = Kind.KERNEL_RIDGE
+    learns_from_speed = True
     refined = ("alpha", "gamma")
     SLOPE = 4.0
 

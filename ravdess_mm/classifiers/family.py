@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Final
@@ -62,6 +62,15 @@ class InnerFold:
     classes: Integers
     emotions: Integers
 
+    def of_columns(self, limit: int | None) -> InnerFold:
+        """Return the fold with its strongest columns only, `limit` at most; see `screening`."""
+        from ravdess_mm.classifiers.screening import strongest_columns
+
+        columns = strongest_columns(self.X_train, self.y_train, limit)
+        if columns is None:
+            return self
+        return replace(self, X_train=self.X_train[:, columns], X_test=self.X_test[:, columns])
+
     @cached_property
     def rotated(self) -> tuple[Floats, Floats]:
         """Both sides in coordinates of the training rows' own span [shape=(n, min(n_train, n_features))].
@@ -109,6 +118,14 @@ class Family(ABC):
     """Whether ``fit`` takes the actor of each row."""
     spreads: ClassVar[bool] = True
     """Whether fits run side by side in threads."""
+    most_features: ClassVar[int | None] = None
+    """How many columns it looks at; of more, the strongest are chosen on training rows. None: all."""
+    learns_from_speed: ClassVar[bool] = False
+    """Whether copies of the training clips that run faster and slower make it better at a price worth paying."""
+
+    def width(self, n_features: int) -> int:
+        """Return how many of `n_features` columns it looks at."""
+        return n_features if self.most_features is None else min(n_features, self.most_features)
 
     @abstractmethod
     def defaults(self, n_features: int) -> Params:

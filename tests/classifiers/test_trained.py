@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,23 @@ def test_loaded_classifier_predicts_what_the_saved_one_did(tmp_path: Path, table
         1.3,
         {"seed": 0},
     )
+
+
+def test_a_model_of_some_columns_is_given_all_and_picks_its_own(tmp_path: Path, table: pd.DataFrame) -> None:
+    narrow = train(table[["take", "actor", "emotion", "f02", "f07", "f09"]])
+    names = tuple(f"f{number:02d}" for number in range(12))
+    trained = replace(narrow, feature_names=names, used=("f02", "f07", "f09"))
+    save_classifier(tmp_path, trained)
+    loaded = load_classifier(tmp_path)
+    assert loaded.used == trained.used
+    expected = narrow.predict_proba(table)
+    np.testing.assert_allclose(loaded.predict_proba(table), expected, atol=1e-12)
+    np.testing.assert_allclose(loaded.predict_proba(table[list(names)].to_numpy()), expected, atol=1e-12)
+    record = json.loads((tmp_path / CARD_NAME).read_text())
+    record["card"]["used"] = ["f02", "f07", "other"]
+    (tmp_path / CARD_NAME).write_text(json.dumps(record))
+    with pytest.raises(BundleError, match="not among its feature_names"):
+        load_classifier(tmp_path)
 
 
 @pytest.mark.parametrize("kind", [Kind.RANDOM_FOREST, Kind.SVC, Kind.XGBOOST, Kind.LOGISTIC, Kind.KERNEL_RIDGE])
