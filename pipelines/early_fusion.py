@@ -18,6 +18,20 @@ from ravdess_mm.runs import RunFolder
 from ravdess_mm.store import read_table, write_table
 
 
+def face_features(run: RunFolder) -> Path:
+    """Return the richest description of the face that this run has: action units, embeddings, else its frames.
+
+    A table may be left of an earlier DATA; it counts where the stage that makes it has predictions now.
+    """
+    for name, table in (("video-action-units", "action_units"), ("video-embedding", "embedding")):
+        path = run.root / "video" / f"{table}.parquet"
+        if path.is_file() and run.predictions_path(name).is_file():
+            return path
+    if not run.frames_card_path.is_file():
+        raise InputError("there is no video in the data")
+    return run.frames_card_path
+
+
 def make_features(run: RunFolder) -> Path:
     """Put the features of voice and face side by side; returns where the table is.
 
@@ -27,18 +41,13 @@ def make_features(run: RunFolder) -> Path:
         If a branch has no features, or no take has both.
     """
     path = run.root / "early_fusion.parquet"
-    units_path = run.root / "video" / "action_units.parquet"
     if not run.features_path.is_file():
         raise InputError("there is no voice in the data")
-    # a table of action units may be left of an earlier DATA
-    has_units = units_path.is_file() and any(path.suffix.lower() == ".csv" for path in run.settings.data)
-    if not (has_units or run.frames_card_path.is_file()):
-        raise InputError("there is no video in the data")
-    face_path = units_path if has_units else run.frames_card_path
+    face_path = face_features(run)
 
     def work() -> None:
-        if has_units:
-            face = read_table(units_path)
+        if face_path != run.frames_card_path:
+            face = read_table(face_path)
         else:
             from ravdess_mm.video.frames import FrameStore
 

@@ -27,6 +27,7 @@ MODELS: Final[tuple[Callable[[Settings], None], ...]] = (
     audio_models,
     video_cnn,
     video_embedding,
+    video_embedding,
     video_action_units,
     early_fusion,
     fuse,

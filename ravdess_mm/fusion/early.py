@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "early-fusion"
 """Name of the model and its prediction table."""
-KIND: Final = "logistic"
-"""Its kind of classifier: the one that bears many features and few takes best."""
+KIND: Final = "kernel-ridge"
+"""Its kind of classifier: of those that bear many features and few takes, the best one on out-of-fold voices."""
 EARLY_SCHEMA: Final = "early-fusion/1"
 KEYS: Final[tuple[str, ...]] = ("take", "actor", "emotion")
 POOLED_PX: Final = 16
@@ -28,7 +28,11 @@ POOLED_PX: Final = 16
 
 
 def join_features(voice: pd.DataFrame, face: pd.DataFrame) -> pd.DataFrame:
-    """Put two feature tables side by side, for the takes that both have.
+    """Put two feature tables side by side, for the takes that both have, so that both weigh alike.
+
+    A classifier standardises its columns, after which each counts as much as any other: 35 action units would drown
+    among thousands of voice features. So the columns of the smaller table are repeated until there are about as many
+    of them, which is the same as a weight on that table.
 
     Parameters
     ----------
@@ -38,17 +42,16 @@ def join_features(voice: pd.DataFrame, face: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns take, actor, emotion, ``voice_...`` and ``face_...``; sorted by take.
+        Columns take, actor, emotion, ``voice_...`` and ``face_...``, where repeated with a number (``face_x_2``);
+        sorted by take.
 
     Raises
     ------
     InputError
         If no take is in both, or the tables contradict each other about a take.
     """
-    named = [
-        table.rename(columns={name: f"{branch}_{name}" for name in table.columns if name not in KEYS})
-        for branch, table in (("voice", voice), ("face", face))
-    ]
+    widest = max(len(voice.columns), len(face.columns)) - len(KEYS)
+    named = [_named(table, branch, widest) for branch, table in (("voice", voice), ("face", face))]
     common = set(voice["take"]) & set(face["take"])
     if not common:
         raise InputError("no take has features of both voice and face")
@@ -57,6 +60,16 @@ def join_features(voice: pd.DataFrame, face: pd.DataFrame) -> pd.DataFrame:
         bad = sorted(common - set(joined["take"]))[0]
         raise InputError(f"take {bad}: voice and face disagree about its actor or emotion")
     return joined
+
+
+def _named(table: pd.DataFrame, branch: str, widest: int) -> pd.DataFrame:
+    """Return a table whose features carry the name of their branch and are repeated to about `widest` columns."""
+    own = table.drop(columns=list(KEYS))
+    copies = max(1, round(widest / max(1, own.shape[1])))
+    repeated = pd.concat([own] * copies, axis=1)
+    ends = [""] + [f"_{copy}" for copy in range(2, copies + 1)]
+    repeated.columns = pd.Index([f"{branch}_{name}{end}" for end in ends for name in own.columns])
+    return pd.concat([table[list(KEYS)], repeated], axis=1)
 
 
 def pooled_frames(store: FrameStore) -> pd.DataFrame:

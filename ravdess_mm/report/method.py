@@ -102,7 +102,7 @@ def _fusion(files: RunFiles) -> str:
     text += " A take with one branch missing is answered by the other and marked."
     if "early-fusion" in files.tables:
         text += (
-            " Beside it stands early fusion: one logistic regression on the features of voice and face in one row, "
+            " Beside it stands early fusion: one kernel ridge regression on the features of voice and face in one row, "
             "for the takes that have both."
         )
     return text

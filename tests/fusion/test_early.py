@@ -29,6 +29,16 @@ def test_rows_of_both_branches_meet_by_take() -> None:
     assert joined["face_level"].tolist() == [11, 12, 10]
 
 
+def test_the_smaller_table_is_repeated_until_both_weigh_alike() -> None:
+    voice = features(TAKES, start=0).assign(**{f"f{place}": float(place) for place in range(6)})
+    joined = join_features(voice, features(TAKES, start=10).assign(smile=1.5))
+    assert [name for name in joined.columns if name.startswith("face")] == [
+        f"face_{name}{end}" for end in ("", "_2", "_3", "_4") for name in ("level", "smile")
+    ]
+    assert (joined["face_level"] == joined["face_level_4"]).all()
+    assert len([name for name in joined.columns if name.startswith("voice")]) == 7
+
+
 def test_nothing_in_common_and_contradictions_are_refused() -> None:
     with pytest.raises(InputError, match="no take has features of both"):
         join_features(features(TAKES[:2], start=0), features(TAKES[2:], start=0))
