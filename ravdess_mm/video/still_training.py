@@ -7,6 +7,7 @@ its last whole epoch and ends the same.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -93,9 +94,9 @@ def train_face_network(
     n_classes = len(stills.classes)
     model = build_face_network(name, n_classes=n_classes, dtype=precision.value)
     train, validation = split_validation(stills, settings.validation_share, seed=seed)
-    key = _fingerprint(name, stills, settings, precision, seed)
+    key = training_key(name, stills, settings, precision, seed)
     state_path, best_path = working_dir / f"state-{key}.npz", working_dir / f"best-{key}.weights.h5"
-    state = _fit(model, train, validation, settings, seed, state_path, best_path)
+    state = fit_network(model, train, validation, settings, seed, state_path, best_path)
     if best_path.is_file():
         model.load_weights(best_path)
     final = build_face_network(name, n_classes=n_classes)
@@ -104,7 +105,7 @@ def train_face_network(
     return TrainedFaceNetwork(final, history, precision)
 
 
-def _fit(
+def fit_network(
     model: Any,
     train: Stills,
     validation: Stills | None,
@@ -113,11 +114,26 @@ def _fit(
     state_path: Path,
     best_path: Path,
 ) -> TrainingState:
+    """Train what is trainable of a network that has logits, from where `state_path` says it stopped.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Changed in place.
+    train, validation : Stills
+        What is learned from, and what watches; None where nothing does.
+    settings : StillSettings
+        How.
+    seed : int
+        Seed of order and augmentation.
+    state_path, best_path : Path
+        Get the state after each epoch, and the weights with the least validation loss.
+    """
     # the losses work on logits; the two models share their layers
     trainee = keras.Model(model.input, model.get_layer(LOGITS).output, name=model.name)
     stream = StillStream(train, settings, seed=seed)
     trainee.compile(
-        optimizer=keras.optimizers.AdamW(_learning_rate(settings, len(stream)), weight_decay=settings.weight_decay),
+        optimizer=keras.optimizers.AdamW(learning_rate_of(settings, len(stream)), weight_decay=settings.weight_decay),
         loss=_loss(settings),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=jit_compile(),
@@ -141,7 +157,14 @@ def _fit(
 
 
 def cross_validate(
-    name: str, stills: Stills, settings: StillSettings, *, seed: int, working_dir: Path, n_folds: int = 10
+    name: str,
+    stills: Stills,
+    settings: StillSettings,
+    *,
+    seed: int,
+    working_dir: Path,
+    n_folds: int = 10,
+    train: Callable[..., TrainedFaceNetwork] = train_face_network,
 ) -> npt.NDArray[np.float64]:
     """Train on all subjects but a tenth and predict that tenth, ten times.
 
@@ -153,6 +176,8 @@ def cross_validate(
         With the subject as group, such as CK+48.
     n_folds : int
         See `corpus.stills.subject_folds`.
+    train : callable
+        What trains; takes the arguments of `train_face_network`.
 
     Returns
     -------
@@ -164,14 +189,13 @@ def cross_validate(
     for fold in range(n_folds):
         test = folds == fold
         check_disjoint(stills.groups[~test], stills.groups[test])
-        trained = train_face_network(
-            name, stills.select(~test), settings, seed=seed, working_dir=working_dir / f"fold-{fold}"
-        )
+        trained = train(name, stills.select(~test), settings, seed=seed, working_dir=working_dir / f"fold-{fold}")
         probabilities[test] = predict_ten_crops(trained.model, stills.images[test])
     return probabilities
 
 
-def _learning_rate(settings: StillSettings, steps_per_epoch: int) -> Any:
+def learning_rate_of(settings: StillSettings, steps_per_epoch: int) -> Any:
+    """Return the learning rate for an optimizer: a number, or a Keras schedule over all steps of a training."""
     if settings.schedule is Schedule.PLATEAU:
         return settings.learning_rate
     steps = settings.epochs * steps_per_epoch
@@ -206,7 +230,8 @@ def _watching_callbacks(settings: StillSettings, best_path: Path) -> list[Any]:
     ]
 
 
-def _fingerprint(name: str, stills: Stills, settings: StillSettings, precision: Precision, seed: int) -> str:
+def training_key(name: str, stills: Stills, settings: StillSettings, precision: Precision, seed: int) -> str:
+    """Return a name for a training, another one wherever anything that its result depends on is another."""
     content = hashlib.sha256(stills.images.tobytes() + stills.labels.tobytes()).hexdigest()
     versions = library_versions(("keras", "tensorflow", "numpy", "opencv-python-headless"))
     parts = (name, content, settings.model_dump(), precision, seed, versions, source_fingerprint(*_SOURCE))

@@ -110,3 +110,43 @@ def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.endswith("missing.zip: no such file or folder\n")
     assert main(["--help"]) == 0
     assert "WEIGHT_DECAY" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_smoke_run_says_so_and_estimates_a_whole_one(
+    tmp_path: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(40):
+        label = number % 2
+        for folder, part, seed in (("train", "Training", number), ("test", "PublicTest", 100 + number)):
+            place = tmp_path / "fer" / folder / ("happy", "angry")[label]
+            write_stripes(place / f"{part}_{number}.png", label, seed)
+    words = [f"FACES={tmp_path / 'fer'}", f"OUT={tmp_path / 'out'}", f"NET={tiny}", "EPOCHS=1", "BATCH_SIZE=8"]
+    assert main([*words, "LIMIT=10"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["smoke_run"] == "of 10 images: the figures are of no worth"
+    assert printed["images"] == 10
+    assert printed["estimated_cpu_hours_of_60_epochs"] >= 0
+    assert "smoke run of 10 images" in (tmp_path / "out" / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.slow
+def test_components_and_a_dense_network_write_pictures_and_both_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["emotion,pixels,Usage"]
+    for number in range(200):
+        pixels = " ".join(map(str, rng.integers(0, 256, 48 * 48)))
+        lines.append(f"{number % 7},{pixels},{'PublicTest' if number < 35 else 'Training'}")
+    (tmp_path / "fer.csv").write_text("\n".join(lines))
+    out = tmp_path / "out"
+    assert main([f"FACES={tmp_path / 'fer.csv'}", f"OUT={out}", "NET=pca-dense", "EPOCHS=1"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert set(printed["by_components"]) == {"50", "150"}
+    for row in printed["by_components"].values():
+        assert row["binary_accuracy_always_no"] == pytest.approx(6 / 7)
+        assert row["accuracy"] < 0.5  # noise: nothing can be named
+        assert row["binary_accuracy"] > 0.7
+    for name in ("scree.png", "eigenfaces.png", "index.html", "scores.json"):
+        assert (out / name).stat().st_size > 500
