@@ -14,7 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from ravdess_mm._version import __version__
-from ravdess_mm.config import Rule
+from ravdess_mm.config import Rule, parse_actors
+from ravdess_mm.corpus.download import Part
 from ravdess_mm.entry import guarded
 from ravdess_mm.errors import InputError
 from ravdess_mm.progress import set_up_logging
@@ -100,6 +101,33 @@ def verify(
 
 
 @app.command()
+def download(
+    folder: Annotated[Path, typer.Argument(help="Where to; made if it is missing.", metavar="DIR")],
+    part: Annotated[
+        list[Part], typer.Option(help="What to fetch; may be given more than once. Videos are about 0.5 GB an actor.")
+    ] = [Part.SPEECH_AUDIO],  # noqa: B006 - typer only reads it
+    actors: Annotated[str | None, typer.Option(help="Whose videos, such as 1,17-20; by default everybody's.")] = None,
+    keep_archives: Annotated[bool, typer.Option(help="Keep the zip files.")] = False,
+) -> None:
+    """Fetch RAVDESS from its official record, checked against the record's own checksums (CC BY-NC-SA 4.0).
+
+    Run it again where it was cut off: what is unpacked is not fetched again. Prints the folders, for `make DATA=...`.
+    """
+
+    def action() -> None:
+        from ravdess_mm.corpus.download import download as fetch
+
+        try:
+            whose = None if actors is None else parse_actors(actors)
+        except ValueError as error:
+            raise InputError(f"--actors: {error}") from error
+        for found in fetch(folder, part, actors=whose, keep_archives=keep_archives):
+            typer.echo(found)
+
+    _run(action)
+
+
+@app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="Where to write it; new, empty, or a sample made before.")],
     jobs: Jobs = -1,
@@ -171,9 +199,10 @@ def fuse(
 @app.command()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Clips of any name, or folders of them.", metavar="PATH...")],
-    run: Annotated[Path, typer.Option("--run", help="Folder of a finished run whose models answer.")] = Path(
-        "artifacts/sample"
-    ),
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
+    ] = None,
     speaker: Annotated[
         Path | None,
         typer.Option(
@@ -195,7 +224,9 @@ def predict(
         from ravdess_mm.tables import predictions_table
 
         clips = list(find_clips(paths))
-        predictor = Predictor.from_run(run, speaker=speaker)
+        if speaker is not None and run is None:
+            raise InputError("--speaker needs --run: the models that ship are not speaker-adapted")
+        predictor = Predictor.shipped() if run is None else Predictor.from_run(run, speaker=speaker)
         answers, failed = [], 0
         for path in track(clips, "clips", unit="clip"):
             try:
@@ -255,9 +286,10 @@ def enrol(
 @app.command()
 def explain(
     clip: Annotated[Path, typer.Argument(help="A clip of any name, with a picture.", metavar="CLIP")],
-    run: Annotated[Path, typer.Option("--run", help="Folder of a finished run whose models answer.")] = Path(
-        "artifacts/sample"
-    ),
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The page; by default <name of the clip>-explained.html here.")
     ] = None,
@@ -286,7 +318,7 @@ def explain(
 
         if method not in ("grad-cam", "hires-cam"):
             raise InputError(f"method {method!r}; allowed: grad-cam, hires-cam")
-        predictor = Predictor.from_run(run)
+        predictor = Predictor.shipped() if run is None else Predictor.from_run(run)
         try:
             explanation = explain_clip(predictor, clip, method=method, about=emotion, n_frames=frames)
         except MediaError as error:

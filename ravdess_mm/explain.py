@@ -153,10 +153,14 @@ def explain_clip(
     prediction = predictor.predict(path)
     seen = predictor.look(path)
     shown = np.array(evenly(len(seen.images), min(n_frames, len(seen.images))))
-    classes = seen.probabilities[shown].argmax(axis=1)
+    if about is not None and about not in seen.outputs:
+        raise InputError(f"emotion {about!r}: the network knows {', '.join(seen.outputs)}")
+    known = np.array([EMOTIONS.index(emotion) for emotion in seen.outputs])
+    asked = seen.probabilities[shown][:, known].argmax(axis=1)
     if about is not None:
-        classes[:] = EMOTIONS.index(about)
-    heats = heat_maps(seen.model, seen.images[shown, ..., None], classes, method=Method(method))
+        asked[:] = seen.outputs.index(about)
+    classes = known[asked]
+    heats = heat_maps(seen.model, seen.images[shown, ..., None], asked, method=Method(method))
     answers = tuple(dict(zip(EMOTIONS, map(float, row), strict=True)) for row in seen.probabilities)
     frames = [
         ExplainedFrame(

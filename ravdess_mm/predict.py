@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 
+PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
+"""A run in miniature: the models that ship with the package."""
 FROM_TABLES: Final = ("video-action-units",)
 """Face models that do not look at frames."""
 
@@ -58,14 +61,20 @@ class Look:
         From the start of the clip.
     images : numpy.ndarray [shape=(n, height, width), dtype=uint8]
         The frames as the network takes them, gray.
+    answer : numpy.ndarray [shape=(8,)]
+        Of the face for the whole clip, in the order of `EMOTIONS`.
     probabilities : numpy.ndarray [shape=(n, 8)]
-        In the order of `EMOTIONS`.
+        Of each frame.
+    outputs : tuple of str
+        The emotion of each output of `model`.
     """
 
     model: Any
     times_s: tuple[float, ...]
     images: npt.NDArray[np.uint8]
+    answer: Floats
     probabilities: Floats
+    outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -146,6 +155,11 @@ class Predictor:
         self.recipe = recipe
         self.speaker = speaker
         self.notes = notes
+
+    @classmethod
+    def shipped(cls) -> Predictor:
+        """Take the models that ship with the package; see the model cards in ``ravdess_mm/pretrained``."""
+        return cls.from_run(PRETRAINED_DIR)
 
     @classmethod
     def from_run(cls, run_dir: str | Path, *, speaker: str | Path | None = None) -> Predictor:
@@ -312,18 +326,20 @@ class Predictor:
         from ravdess_mm.config import Crop
         from ravdess_mm.video.sampling import frames_with_picture
 
-        card = self._face.card
+        face = self._face
+        card = face.card
         frames = frames_with_picture(path, frame_step=int(card["frame_step"]), crop=Crop(card["crop"]))
         images = np.stack([image for _, image in frames])
         times_s = tuple(frame.time_s for frame, _ in frames)
-        return Look(self._face.model, times_s, images, self._face.predict_frames(images))
+        answer, of_frames = face.answer(images)
+        return Look(face.model, times_s, face.shown(images), answer, of_frames, face.outputs)
 
     def _see(self, path: Path) -> tuple[Floats, tuple[Moment, ...]]:
         seen = self.look(path)
         moments = tuple(
             Moment(time_s, _top_two(row)) for time_s, row in zip(seen.times_s, seen.probabilities, strict=True)
         )
-        return np.asarray(seen.probabilities.mean(axis=0)), moments
+        return seen.answer, moments
 
 
 def find_clips(paths: Iterable[str | Path]) -> Iterator[Path]:

@@ -200,27 +200,88 @@ def _is_done(folder: Path, key: str) -> bool:
     )
 
 
+def train_on_all(
+    kind: Kind | str,
+    features: pd.DataFrame,
+    *,
+    search: SearchSettings,
+    dense: DenseSettings,
+    seed: int,
+    jobs: int,
+    feature_set: str | None = None,
+    adapt: Adaptation = Adaptation.NONE,
+    copies: Sequence[pd.DataFrame] = (),
+) -> ClassifierResult:
+    """Train one kind of classifier on every actor there is, for clips of other people; nobody is left to test it on.
+
+    Parameters
+    ----------
+    kind, features, search, dense, seed, jobs, feature_set, adapt
+        See `run_classifier`.
+    copies : sequence of pandas.DataFrame
+        Feature tables of changed copies of the takes, one a kind of change.
+
+    Returns
+    -------
+    ClassifierResult
+        Its predictions are ``oof`` rows: what the inner folds, on which its parameters were chosen, say of each take.
+
+    Raises
+    ------
+    InputError
+        If the table is unsound, or shows fewer than two emotions.
+    """
+    from threadpoolctl import threadpool_limits
+
+    recipe = Recipe(family_of(kind), search, dense, seed, feature_set, adapt)
+    rows = check_features(features).with_copies(copies)
+    _check_sides(f"{recipe.family.kind.value}, all actors", rows.sample, rows.sample)
+    actors = tuple(int(actor) for actor in np.unique(rows.sample.groups))
+    with threadpool_limits(1, user_api="blas"):
+        return _fit(recipe, rows, Fold(-1, actors, ()), jobs=jobs)
+
+
 @dataclass(frozen=True)
-class _FoldResult:
+class ClassifierResult:
+    """A trained classifier, what was said of unseen actors on the way, and how its parameters were chosen.
+
+    Attributes
+    ----------
+    trained : TrainedClassifier
+    predictions : pandas.DataFrame
+        A prediction table.
+    search : pandas.DataFrame
+        Columns `search.SEARCH_COLUMNS`, one row a candidate.
+    """
+
     trained: TrainedClassifier
     predictions: pd.DataFrame
     search: pd.DataFrame
 
 
-def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fold, *, jobs: int) -> _FoldResult:
+def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fold, *, jobs: int) -> ClassifierResult:
+    fitted = _fit(recipe, train, fold, jobs=jobs)
+    probabilities = fitted.trained.predict_proba(test.sample.X, speakers=test.sample.groups)
+    asked = prediction_table(test.takes, probabilities, fold=fold.number, role="test")
+    tables = [table for table in (fitted.predictions, asked) if len(table)]
+    return replace(fitted, predictions=pd.concat(tables, ignore_index=True))
+
+
+def _fit(recipe: Recipe, train: FeatureRows, fold: Fold, *, jobs: int) -> ClassifierResult:
+    """Choose parameters, calibrate and train on the rows of a fold's training actors."""
     family, sample, speaker = recipe.family, train.sample, None
     if recipe.adapt is Adaptation.SPEAKER:
         speaker = SpeakerScaler().fit(sample.X, sample.groups)
         sample = adapt_sample(sample, speaker)
     inner = deal_inner_folds(sample, recipe.search.inner_folds, seed=recipe.seed)
     params, table = _choose(recipe, sample, inner, jobs=jobs)
-    predictions = []
+    predictions = prediction_table((), np.empty((0, len(EMOTIONS))), fold=fold.number, role="oof")
     temperature = 1.0
     if inner is not None:
         scores = out_of_fold_scores(family, params, sample, inner, seed=recipe.seed, jobs=jobs)
         temperature = fit_temperature(scores, sample.y)
         calibrated = calibrate_out_of_fold(scores, sample.y, inner)
-        predictions.append(prediction_table(train.takes, calibrated, fold=fold.number, role="oof"))
+        predictions = prediction_table(train.takes, calibrated, fold=fold.number, role="oof")
         table = score_fixed(params, scores, sample.y, inner) if table.empty else table
     columns = family_columns(family, sample)
     trained = TrainedClassifier(
@@ -242,9 +303,7 @@ def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fol
             "adapt": recipe.adapt,
         },
     )
-    probabilities = trained.predict_proba(test.sample.X, speakers=test.sample.groups)
-    predictions.append(prediction_table(test.takes, probabilities, fold=fold.number, role="test"))
-    return _FoldResult(trained, pd.concat(predictions, ignore_index=True), table)
+    return ClassifierResult(trained, predictions, table)
 
 
 def adapt_sample(sample: Sample, speaker: SpeakerScaler) -> Sample:
@@ -260,7 +319,7 @@ def adapt_sample(sample: Sample, speaker: SpeakerScaler) -> Sample:
     return replace(sample, X=speaker.transform(sample.X, sample.groups), copies=copies)
 
 
-def _keep_fold(result: _FoldResult, folder: Path, *, key: str) -> None:
+def _keep_fold(result: ClassifierResult, folder: Path, *, key: str) -> None:
     """Write tables, then the bundle whose card lists them: a fold killed in between is done again."""
     (folder / CARD_NAME).unlink(missing_ok=True)
     write_predictions(folder / PREDICTIONS_NAME, result.predictions)

@@ -80,6 +80,7 @@ class Embedder:
         unknown = sorted(set(network.classes) - set(FER2013_COUNTS))
         if unknown:
             raise BundleError(f"face network of class {unknown[0]!r}; allowed: {', '.join(FER2013_COUNTS)}")
+        self.network = network
         self.classes = network.classes
         outputs = [network.model.get_layer(EMBEDDING).output, network.model.output]
         self._model = keras.Model(network.model.input, outputs, name="embedder")

@@ -14,7 +14,7 @@ from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
 from ravdess_mm.errors import BundleError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.store import hash_file, read_json
-from ravdess_mm.video.embedding import Embedder, load_embedder
+from ravdess_mm.video.embedding import Embedder, load_embedder, views_of
 from ravdess_mm.video.pretrained import need_pretrained
 
 Floats = npt.NDArray[np.float64]
@@ -43,6 +43,20 @@ class EmbeddingModel:
     embedder: Embedder
     classifiers: dict[str, TrainedClassifier]
     recipe: Recipe | None
+
+    @property
+    def model(self) -> Any:
+        """The face network."""
+        return self.embedder.network.model
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The emotion of each output of the face network."""
+        return self.embedder.classes
+
+    def shown(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return frames [shape=(n, side, side)] in the first of the views that the face network is shown."""
+        return views_of(frames, int(self.model.input_shape[1]))[:, 0]
 
     def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Answer for the frames [shape=(n, 256, 256), dtype=uint8] of one clip, n at least 1.

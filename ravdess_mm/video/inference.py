@@ -51,6 +51,15 @@ class TrainedNetwork:
         ten_crop = bool(self.card.get("settings", {}).get("ten_crop", False))
         return predict_frames(self.model, frames, temperature=self.temperature, ten_crop=ten_crop)
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The emotion of each output of the network."""
+        return EMOTIONS
+
+    def shown(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return frames as the network takes them: as they are."""
+        return frames
+
     def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Probabilities, Probabilities]:
         """Return the probabilities for a clip [shape=(8,)], the mean of its frames', and those [shape=(n, 8)]."""
         values = self.predict_frames(frames)

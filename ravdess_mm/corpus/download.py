@@ -1,0 +1,188 @@
+"""The official release: what it consists of, fetched whole, checked against the checksums of its record.
+
+RAVDESS is Zenodo record 1188976 (Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391), CC BY-NC-SA 4.0. The
+record itself says which files it has, how large they are and what their MD5 is; a file that differs is not kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from ravdess_mm.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+RECORD_URL: Final = "https://zenodo.org/api/records/1188976"
+LICENCE: Final = "CC BY-NC-SA 4.0: not for commercial use, name Livingstone & Russo (2018), share alike"
+TIMEOUT_S: Final = 60
+_DONE_SUFFIX: Final = ".unpacked"
+
+
+class Part(StrEnum):
+    """A part of the release."""
+
+    SPEECH_AUDIO = "speech-audio"
+    SONG_AUDIO = "song-audio"
+    SPEECH_VIDEO = "speech-video"
+    SONG_VIDEO = "song-video"
+
+
+_PATTERNS: Final[dict[Part, str]] = {
+    Part.SPEECH_AUDIO: r"Audio_Speech_Actors_01-24\.zip",
+    Part.SONG_AUDIO: r"Audio_Song_Actors_01-24\.zip",
+    Part.SPEECH_VIDEO: r"Video_Speech_Actor_(\d\d)\.zip",
+    Part.SONG_VIDEO: r"Video_Song_Actor_(\d\d)\.zip",
+}
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file of the record.
+
+    Attributes
+    ----------
+    name, url : str
+    size : int
+        Bytes.
+    checksum : str
+        Such as ``md5:...``.
+    """
+
+    name: str
+    url: str
+    size: int
+    checksum: str
+
+
+def list_archives(
+    parts: Sequence[Part], *, actors: Sequence[int] | None = None, record_url: str = RECORD_URL
+) -> list[Archive]:
+    """Ask the record which files make up some parts of the release.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Which.
+    actors : sequence of int, optional
+        Whose videos; sound comes for all actors in one file. None for everybody's.
+    record_url : str
+        Where the record is described.
+
+    Raises
+    ------
+    InputError
+        If the record cannot be reached, is not such a description, or lacks a part.
+    """
+    import requests
+
+    try:
+        answer = requests.get(record_url, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        entries = [_archive(entry) for entry in answer.json()["files"]]
+    except requests.RequestException as error:
+        raise InputError(f"{record_url}: cannot be reached ({type(error).__name__}); is there a network?") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{record_url}: not the description of a record ({error!r})") from error
+    chosen = []
+    for part in parts:
+        matches = [(entry, re.fullmatch(_PATTERNS[part], entry.name)) for entry in entries]
+        found = [
+            entry
+            for entry, match in matches
+            if match and (not match.groups() or actors is None or int(match[1]) in actors)
+        ]
+        if not found:
+            of_whom = "" if actors is None else f" of actors {', '.join(map(str, actors))}"
+            raise InputError(f"{record_url}: the record has no {part.value}{of_whom}")
+        chosen += found
+    return sorted(chosen, key=lambda archive: archive.name)
+
+
+def download(
+    folder: str | Path,
+    parts: Sequence[Part] = (Part.SPEECH_AUDIO,),
+    *,
+    actors: Sequence[int] | None = None,
+    keep_archives: bool = False,
+    record_url: str | None = None,
+) -> list[Path]:
+    """Fetch and unpack parts of the release.
+
+    What is unpacked already is not fetched again; a download that was cut off starts with the file it was cut off in.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to; a folder for each archive is made in it.
+    parts, actors, record_url
+        See `list_archives`.
+    keep_archives : bool
+        Whether the zip files stay.
+
+    Returns
+    -------
+    list of Path
+        The unpacked folders.
+
+    Raises
+    ------
+    InputError
+        If something cannot be reached, a checksum differs, or the disk has too little room.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    archives = list_archives(parts, actors=actors, record_url=record_url or RECORD_URL)
+    missing = [archive for archive in archives if not _is_unpacked(folder, archive)]
+    # a zip and what comes out of it stand side by side for a while
+    needed, free = 2 * sum(archive.size for archive in missing), shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(f"{folder}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free")
+    logger.info("%d of %d archives to fetch; licence %s", len(missing), len(archives), LICENCE)
+    for archive in missing:
+        _fetch(archive, folder, keep=keep_archives)
+    return [folder / Path(archive.name).stem for archive in archives]
+
+
+def _archive(entry: Any) -> Archive:
+    name, checksum = str(entry["key"]), str(entry["checksum"])
+    if Path(name).name != name or ":" not in checksum:
+        raise ValueError(f"file {name!r} with checksum {checksum!r}")
+    return Archive(name, str(entry["links"]["self"]), int(entry["size"]), checksum)
+
+
+def _is_unpacked(folder: Path, archive: Archive) -> bool:
+    mark = folder / f"{archive.name}{_DONE_SUFFIX}"
+    return mark.is_file() and mark.read_text().strip() == archive.checksum
+
+
+def _fetch(archive: Archive, folder: Path, *, keep: bool) -> None:
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    fetcher = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_S)
+    try:
+        path = Path(
+            pooch.retrieve(
+                archive.url, known_hash=archive.checksum, fname=archive.name, path=folder, downloader=fetcher
+            )
+        )
+        with zipfile.ZipFile(path) as content:
+            content.extractall(folder / path.stem)
+    except requests.RequestException as error:
+        raise InputError(f"{archive.url}: cannot be fetched ({type(error).__name__}); run the command again") from error
+    except ValueError as error:  # pooch: another checksum
+        raise InputError(f"{archive.name}: damaged on the way ({error})") from error
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{archive.name}: not a zip file, although its checksum is right") from error
+    (folder / f"{archive.name}{_DONE_SUFFIX}").write_text(archive.checksum + "\n")
+    if not keep:
+        path.unlink()

@@ -1,0 +1,116 @@
+"""Against a server on this machine that describes a record as the official one does."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ravdess_mm.cli import app
+from ravdess_mm.corpus import download as module
+from ravdess_mm.corpus.download import Part, download, list_archives
+from ravdess_mm.errors import InputError
+
+NAMES = ("Audio_Speech_Actors_01-24.zip", "Video_Speech_Actor_01.zip", "Video_Speech_Actor_02.zip", "notes.pdf")
+
+
+class Handler(SimpleHTTPRequestHandler):
+    asked: list[str] = []  # noqa: RUF012 - one server a test
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[str]:
+    root = tmp_path / "server"
+    root.mkdir()
+    Handler.asked = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(root)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    entries = []
+    for name in NAMES:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr(f"Actor_01/{Path(name).stem}.wav", name)
+        data = content.getvalue()
+        (root / name).write_bytes(data)
+        checksum = f"md5:{hashlib.md5(data, usedforsecurity=False).hexdigest()}"
+        links = {"self": f"{address}/{name}"}
+        entries.append({"key": name, "size": len(data), "checksum": checksum, "links": links})
+    (root / "record.json").write_text(json.dumps({"files": entries}))
+    yield f"{address}/record.json"
+    server.shutdown()
+
+
+def test_speech_is_fetched_and_unpacked(record: str, tmp_path: Path) -> None:
+    (folder,) = download(tmp_path / "data", record_url=record)
+    assert (folder / "Actor_01" / "Audio_Speech_Actors_01-24.wav").read_text() == NAMES[0]
+    assert not list((tmp_path / "data").glob("*.zip"))
+
+
+def test_what_is_there_is_not_fetched_again(record: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        download(tmp_path / "data", keep_archives=True, record_url=record)
+    assert Handler.asked.count(f"/{NAMES[0]}") == 1
+    assert (tmp_path / "data" / NAMES[0]).is_file()
+
+
+def test_videos_of_chosen_actors(record: str) -> None:
+    found = list_archives([Part.SPEECH_VIDEO], actors=[2, 3], record_url=record)
+    assert [archive.name for archive in found] == ["Video_Speech_Actor_02.zip"]
+    assert len(list_archives([Part.SPEECH_VIDEO, Part.SPEECH_AUDIO], record_url=record)) == 3
+
+
+def test_a_part_that_the_record_lacks(record: str) -> None:
+    with pytest.raises(InputError, match="the record has no speech-video of actors 9"):
+        list_archives([Part.SPEECH_VIDEO], actors=[9], record_url=record)
+
+
+def test_a_damaged_file_is_not_kept(record: str, tmp_path: Path) -> None:
+    path = tmp_path / "server" / NAMES[0]
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match="damaged on the way"):
+        download(tmp_path / "data", record_url=record)
+    assert not list((tmp_path / "data").iterdir())
+
+
+def test_no_network_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be reached"):
+        download(tmp_path, record_url="http://127.0.0.1:9/record.json")
+
+
+def test_something_else_than_a_record(record: str, tmp_path: Path) -> None:
+    (tmp_path / "server" / "record.json").write_text('{"files": [{"key": "../x", "checksum": "md5:0"}]}')
+    with pytest.raises(InputError, match="not the description of a record"):
+        list_archives([Part.SPEECH_AUDIO], record_url=record)
+
+
+def test_a_full_disk_is_noticed_before(record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    with pytest.raises(InputError, match="are needed"):
+        download(tmp_path / "data", record_url=record)
+    assert f"/{NAMES[0]}" not in Handler.asked
+
+
+def test_command(record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECORD_URL", record)
+    done = CliRunner().invoke(
+        app, ["download", str(tmp_path / "data"), "--part", "speech-video", "--actors", "1"], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    assert done.stdout.strip() == str(tmp_path / "data" / "Video_Speech_Actor_01")
