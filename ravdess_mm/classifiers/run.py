@@ -176,7 +176,8 @@ def _complete_fold(
     if _is_done(folder, key):
         logger.info("%s, %s: already trained", recipe.family.kind.value, fold.name)
     else:
-        _keep_fold(_train_fold(recipe, train, test, fold, jobs=jobs), folder, key=key)
+        result = _fit(recipe, train, fold, jobs=jobs)
+        _keep_fold(result, _all_answers(result, test, fold), folder, key=key)
     return read_predictions(folder / PREDICTIONS_NAME), read_table(folder / SEARCH_NAME, schema=SEARCH_SCHEMA)
 
 
@@ -224,7 +225,6 @@ def train_on_all(
     Returns
     -------
     ClassifierResult
-        Its predictions are ``oof`` rows: what the inner folds, on which its parameters were chosen, say of each take.
 
     Raises
     ------
@@ -248,23 +248,24 @@ class ClassifierResult:
     Attributes
     ----------
     trained : TrainedClassifier
-    predictions : pandas.DataFrame
-        A prediction table.
+    out_of_fold : pandas.DataFrame or None
+        A prediction table of ``oof`` rows: what the inner folds, on which its parameters were chosen, say of each
+        take. None where there are too few actors for inner folds.
     search : pandas.DataFrame
         Columns `search.SEARCH_COLUMNS`, one row a candidate.
     """
 
     trained: TrainedClassifier
-    predictions: pd.DataFrame
+    out_of_fold: pd.DataFrame | None
     search: pd.DataFrame
 
 
-def _train_fold(recipe: Recipe, train: FeatureRows, test: FeatureRows, fold: Fold, *, jobs: int) -> ClassifierResult:
-    fitted = _fit(recipe, train, fold, jobs=jobs)
-    probabilities = fitted.trained.predict_proba(test.sample.X, speakers=test.sample.groups)
+def _all_answers(result: ClassifierResult, test: FeatureRows, fold: Fold) -> pd.DataFrame:
+    probabilities = result.trained.predict_proba(test.sample.X, speakers=test.sample.groups)
     asked = prediction_table(test.takes, probabilities, fold=fold.number, role="test")
-    tables = [table for table in (fitted.predictions, asked) if len(table)]
-    return replace(fitted, predictions=pd.concat(tables, ignore_index=True))
+    if result.out_of_fold is None:
+        return asked
+    return pd.concat([result.out_of_fold, asked], ignore_index=True)
 
 
 def _fit(recipe: Recipe, train: FeatureRows, fold: Fold, *, jobs: int) -> ClassifierResult:
@@ -275,13 +276,13 @@ def _fit(recipe: Recipe, train: FeatureRows, fold: Fold, *, jobs: int) -> Classi
         sample = adapt_sample(sample, speaker)
     inner = deal_inner_folds(sample, recipe.search.inner_folds, seed=recipe.seed)
     params, table = _choose(recipe, sample, inner, jobs=jobs)
-    predictions = prediction_table((), np.empty((0, len(EMOTIONS))), fold=fold.number, role="oof")
+    out_of_fold = None
     temperature = 1.0
     if inner is not None:
         scores = out_of_fold_scores(family, params, sample, inner, seed=recipe.seed, jobs=jobs)
         temperature = fit_temperature(scores, sample.y)
         calibrated = calibrate_out_of_fold(scores, sample.y, inner)
-        predictions = prediction_table(train.takes, calibrated, fold=fold.number, role="oof")
+        out_of_fold = prediction_table(train.takes, calibrated, fold=fold.number, role="oof")
         table = score_fixed(params, scores, sample.y, inner) if table.empty else table
     columns = family_columns(family, sample)
     trained = TrainedClassifier(
@@ -303,7 +304,7 @@ def _fit(recipe: Recipe, train: FeatureRows, fold: Fold, *, jobs: int) -> Classi
             "adapt": recipe.adapt,
         },
     )
-    return ClassifierResult(trained, predictions, table)
+    return ClassifierResult(trained, out_of_fold, table)
 
 
 def adapt_sample(sample: Sample, speaker: SpeakerScaler) -> Sample:
@@ -319,10 +320,10 @@ def adapt_sample(sample: Sample, speaker: SpeakerScaler) -> Sample:
     return replace(sample, X=speaker.transform(sample.X, sample.groups), copies=copies)
 
 
-def _keep_fold(result: ClassifierResult, folder: Path, *, key: str) -> None:
+def _keep_fold(result: ClassifierResult, predictions: pd.DataFrame, folder: Path, *, key: str) -> None:
     """Write tables, then the bundle whose card lists them: a fold killed in between is done again."""
     (folder / CARD_NAME).unlink(missing_ok=True)
-    write_predictions(folder / PREDICTIONS_NAME, result.predictions)
+    write_predictions(folder / PREDICTIONS_NAME, predictions)
     write_table(folder / SEARCH_NAME, result.search, schema=SEARCH_SCHEMA)
     tables = {name: hash_file(folder / name) for name in (PREDICTIONS_NAME, SEARCH_NAME)}
     card = {**result.trained.card, "key": key, "tables": tables}

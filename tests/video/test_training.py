@@ -148,7 +148,7 @@ training.run_network(
         assert (folder / name).read_bytes() == (tmp_path / "holdout" / name).read_bytes(), name
 
 
-def interrupt(*_: object) -> None:
+def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
