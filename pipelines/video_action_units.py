@@ -20,7 +20,7 @@ logger = logging.getLogger("ravdess_mm.pipelines.video_action_units")
 
 NAME = "video-action-units"
 FEATURES_SCHEMA = "action-units/1"
-KINDS = ("logistic", "svc")
+KINDS = ("logistic", "svc", "xgboost", "kernel-ridge")
 
 
 def make_features(run: RunFolder, tables: list[Path]) -> Path:

@@ -206,8 +206,8 @@ def predict(
     speaker: Annotated[
         Path | None,
         typer.Option(
-            help="The one person who speaks in all of them: a folder of their clips, or what `enrol` wrote. The "
-            "run's speaker-adapted models answer then."
+            help="The one person who speaks in all of them: a folder of their clips, or what `enrol` wrote. "
+            "Speaker-adapted models answer then."
         ),
     ] = None,
     as_json: Json = False,
@@ -215,18 +215,18 @@ def predict(
     """Say which emotion voice and face of a clip express.
 
     A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
+
+    Example: ravdess-mm predict holiday.mp4 --speaker her-clips/
     """
 
     def action() -> int:
         from ravdess_mm.errors import MediaError
-        from ravdess_mm.predict import Predictor, find_clips
+        from ravdess_mm.predict import PRETRAINED_DIR, Predictor, find_clips
         from ravdess_mm.progress import track
         from ravdess_mm.tables import predictions_table
 
         clips = list(find_clips(paths))
-        if speaker is not None and run is None:
-            raise InputError("--speaker needs --run: the models that ship are not speaker-adapted")
-        predictor = Predictor.shipped() if run is None else Predictor.from_run(run, speaker=speaker)
+        predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker)
         answers, failed = [], 0
         for path in track(clips, "clips", unit="clip"):
             try:
@@ -251,7 +251,10 @@ def enrol(
         list[Path], typer.Argument(help="Clips of one person, or folders of them; no labels.", metavar="PATH...")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the enrolment, a .json file.")],
-    run: Annotated[Path, typer.Option("--run", help="Folder of a run with ADAPT=speaker.")] = Path("artifacts/sample"),
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a run with ADAPT=speaker; by default for the models that ship."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Get to know a speaker once, for `predict --speaker`; a dozen clips in several moods do well.
@@ -261,12 +264,12 @@ def enrol(
 
     def action() -> int:
         from ravdess_mm.audio.features import feature_names
-        from ravdess_mm.predict import Predictor
+        from ravdess_mm.predict import PRETRAINED_DIR, Predictor
         from ravdess_mm.speaker import FEWEST_CLIPS, enrol_speaker
 
         if output.suffix.lower() != ".json":
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
-        feature_set = Predictor.adapted_features(run)
+        feature_set = Predictor.adapted_features(run or PRETRAINED_DIR)
         enrolment, failed = enrol_speaker(paths, feature_set=feature_set)
         for path, reason in failed.items():
             typer.echo(f"{path}: {reason}", err=True)
@@ -314,11 +317,11 @@ def explain(
     def action() -> None:
         from ravdess_mm.errors import MediaError
         from ravdess_mm.explain import explain_clip, write_explanation
-        from ravdess_mm.predict import Predictor
+        from ravdess_mm.predict import PRETRAINED_DIR, Predictor
 
         if method not in ("grad-cam", "hires-cam"):
             raise InputError(f"method {method!r}; allowed: grad-cam, hires-cam")
-        predictor = Predictor.shipped() if run is None else Predictor.from_run(run)
+        predictor = Predictor.from_run(run or PRETRAINED_DIR)
         try:
             explanation = explain_clip(predictor, clip, method=method, about=emotion, n_frames=frames)
         except MediaError as error:

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 
 PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
-"""A run in miniature: the models that ship with the package."""
+"""A run in miniature: the models that ship with the package, with their model cards."""
 FROM_TABLES: Final = ("video-action-units",)
 """Face models that do not look at frames."""
 
@@ -157,18 +157,13 @@ class Predictor:
         self.notes = notes
 
     @classmethod
-    def shipped(cls) -> Predictor:
-        """Take the models that ship with the package; see the model cards in ``ravdess_mm/pretrained``."""
-        return cls.from_run(PRETRAINED_DIR)
-
-    @classmethod
     def from_run(cls, run_dir: str | Path, *, speaker: str | Path | None = None) -> Predictor:
         """Take the models that the fusion of a run chose; of a run with several folds, those of the first.
 
         Parameters
         ----------
         run_dir : str or Path
-            Such as ``artifacts/mine``.
+            Such as ``artifacts/mine``, or `PRETRAINED_DIR`.
         speaker : str or Path, optional
             Clips of the one person who speaks in every clip (a folder), or an enrolment (``.json``): the run's
             speaker-adapted models answer then. Where it holds a single clip nothing can be adapted, the plain models

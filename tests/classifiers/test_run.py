@@ -138,7 +138,7 @@ def test_finished_fold_is_not_redone(
     tmp_path: Path, table: pd.DataFrame, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = run(table, tmp_path)
-    monkeypatch.setattr(run_module, "_train_fold", None)  # a second training would fail
+    monkeypatch.setattr(run_module, "_fit", None)  # a second training would fail
     with caplog.at_level(logging.INFO):
         again = run(table, tmp_path)
     assert "logistic, holdout: already trained" in caplog.text
@@ -164,17 +164,17 @@ def test_interrupted_run_goes_on_where_it_was(
     tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(table, tmp_path / "whole", FOLDS)
-    train_fold = run_module._train_fold
+    fit = run_module._fit
     trained = []
 
-    def interrupted(recipe, train, test, fold, *, jobs):
+    def interrupted(recipe, train, fold, *, jobs):
         if fold.number == 1 and not trained.count(1):
             trained.append(1)
             raise KeyboardInterrupt
         trained.append(fold.number)
-        return train_fold(recipe, train, test, fold, jobs=jobs)
+        return fit(recipe, train, fold, jobs=jobs)
 
-    monkeypatch.setattr(run_module, "_train_fold", interrupted)
+    monkeypatch.setattr(run_module, "_fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(table, tmp_path / "resumed", FOLDS)
     resumed = run(table, tmp_path / "resumed", FOLDS)

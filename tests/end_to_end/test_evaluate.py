@@ -59,7 +59,7 @@ def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     project = new_project()
     folder = project.run_folder("r")
     # luna5 has three folds with test actors among 1-4; both kinds of training are stopped in their second fold
-    voice = interrupt_second(monkeypatch, classifiers, "_train_fold")
+    voice = interrupt_second(monkeypatch, classifiers, "_fit")
     assert run(project, clips, "r", "luna5") == 130
     assert not (folder / "predictions" / "audio-svc.parquet").exists()
     face = interrupt_second(monkeypatch, networks._FoldJob, "run")

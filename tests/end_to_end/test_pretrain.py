@@ -1,0 +1,102 @@
+"""The models that ship: trained by one command, and answering for a clip of anybody without a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import features, pretrain
+from ravdess_mm.bundle import read_bundle
+from ravdess_mm.classifiers.trained import load_classifier
+from ravdess_mm.cli import app
+from ravdess_mm.config import load_settings
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.sample import make_sample
+from ravdess_mm.errors import InputError
+from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pretrain")]
+
+VOICES = ("audio-logistic", "audio-logistic-adapted")
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_sample(tmp_path_factory.mktemp("clips") / "sample", actors=(1, 2, 3), jobs=1)
+
+
+@pytest.fixture(scope="module")
+def out(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pretrain")
+    config = folder / "run.toml"
+    config.write_text(f'artifacts_dir = "{folder}"\nprotocol = "loso"\nfeatures = "mfcc-delta-rms"\njobs = 1\n')
+    words = [f"DATA={clips}", "RUN=ship", f"CONFIG={config}"]
+    features.features(load_settings(words))
+    pretrain.pretrain(pretrain.read_settings([*words, f"OUT={folder / 'out'}"]))
+    return folder / "out"
+
+
+def test_both_voices_learned_from_everybody_and_their_copies(out: Path) -> None:
+    for name in VOICES:
+        folder = out / "models" / name / "holdout"
+        trained = load_classifier(folder)
+        assert trained.card["fold"] == {"number": -1, "train_actors": [1, 2, 3], "test_actors": []}
+        assert trained.card["n_train_copies"] == 4 * trained.card["n_train_takes"]
+        assert (trained.speaker is not None) == name.endswith("-adapted")
+        card = (folder / "MODEL_CARD.md").read_text("utf-8")
+        assert f"`{name}`" in card
+        assert "3 actors (1-3)" in card
+        assert "No actor was held back" in card
+
+
+def test_they_answer_like_a_run(out: Path, clips: Path) -> None:
+    path = next(clips.rglob("01-*.mp4"))
+    plain = Predictor.from_run(out).predict(path)
+    assert set(plain.branches) == {"audio", "video"}
+    own_clips = path.parent
+    adapted = Predictor.from_run(out, speaker=own_clips).predict(path)
+    assert adapted.speaker_clips > 1
+    assert adapted.branches["audio"] != plain.branches["audio"]
+    assert adapted.branches["video"] == plain.branches["video"]
+    mean = {emotion: np.mean([branch[emotion] for branch in plain.branches.values()]) for emotion in EMOTIONS}
+    assert plain.probabilities == pytest.approx(mean, abs=1e-4)  # no answer is ever quite 0
+
+
+def test_the_sample_never_becomes_what_ships() -> None:
+    with pytest.raises(InputError, match="not trained on the synthetic sample"):
+        pretrain.pretrain(pretrain.read_settings([]))
+
+
+def test_what_ships_is_whole_and_small() -> None:
+    network = find_pretrained(SHIPPED)
+    assert network is not None
+    assert read_bundle(network).card["scores"]["accuracy"] >= 0.67
+    assert sum(file.stat().st_size for file in network.rglob("*")) < 6e6
+    for name in VOICES:
+        trained = load_classifier(PRETRAINED_DIR / "models" / name / "holdout")
+        assert trained.emotions == EMOTIONS
+        assert trained.feature_set == "extended"
+        assert len(trained.card["fold"]["train_actors"]) == 20
+    assert sum(file.stat().st_size for file in PRETRAINED_DIR.rglob("*") if file.is_file()) < 12e6
+
+
+def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = next(clips.rglob("01-*.mp4"))
+    done = CliRunner().invoke(app, ["predict", str(path), "--json"], catch_exceptions=False)
+    assert done.exit_code == 0
+    (answer,) = json.loads(done.stdout)
+    assert answer["sources"] == "audio+video"
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert answer["branches"]["video"]["calm"] == 0
+    enrolled = CliRunner().invoke(
+        app, ["enrol", *map(str, path.parent.glob("01-*")), "-o", "her.json"], catch_exceptions=False
+    )
+    assert enrolled.exit_code == 0, enrolled.output
+    again = CliRunner().invoke(app, ["predict", str(path), "--speaker", "her.json", "--json"], catch_exceptions=False)
+    assert json.loads(again.stdout)[0]["speaker_adapted"]
