@@ -1,5 +1,6 @@
 """Train a face network on still faces, score it, and write it as a bundle or, for CK+48, cross-validate by subject.
 
+START=<bundle> goes on from an earlier training, MORE=ckplus48.zip learns from posed faces as well.
 NET=vgg16 and NET=efficientnetb0 start from ImageNet (see WEIGHTS). NET=pca-dense is a baseline without convolutions and
 writes pictures and a page instead of a bundle. LIMIT=<n> makes a smoke run of n images that says so.
 """
@@ -29,6 +30,7 @@ from ravdess_mm.store import fingerprint, write_json
 from ravdess_mm.video.still_settings import StillSettings
 
 if TYPE_CHECKING:
+    from ravdess_mm.video.face_bundle import FaceNetwork
     from ravdess_mm.video.still_training import TrainedFaceNetwork
 
 logger = logging.getLogger("ravdess_mm.pipelines.face_network")
@@ -40,8 +42,8 @@ NOTE = (
 )
 FULL_EPOCHS = 60
 """Epochs that the estimate of a smoke run is for."""
-LICENCE = """FER2013 (Goodfellow et al. 2013) is for non-commercial research; so are networks trained on it. None of its
-images is in this bundle."""
+LICENCE = """FER2013 (Goodfellow et al. 2013) and CK+ (Lucey et al. 2010) are for non-commercial research; so are
+networks trained on them. None of their images is in this bundle."""
 
 
 class FaceSettings(StillSettings):
@@ -52,6 +54,9 @@ class FaceSettings(StillSettings):
     out: Path = Field(Path("artifacts/face-network"), description="folder of the bundle and of scores.json")
     net: str = Field("compact", description="compact, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense")
     weights: str = Field("imagenet", description="what vgg16 and efficientnetb0 start from: imagenet, none, a .h5 file")
+    start: str = Field("none", description="bundle of a face network to go on from, by name or folder; or none")
+    more: Path | None = Field(None, description="CK+48, to be learned from beside FER2013: a folder or a zip")
+    more_times: int = Field(6, ge=1, description="how often an epoch shows each of those images")
     limit: int = Field(0, ge=0, description="a smoke run of so many training and test images; 0 for all")
     seed: int = Field(20, ge=0, lt=2**32)
 
@@ -93,8 +98,37 @@ def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
     from ravdess_mm.video.transfer_training import train_imagenet_network
 
     if settings.net not in IMAGENET_NETWORKS:
-        return train_face_network
+        return partial(train_face_network, start=_start(settings))
     return partial(train_imagenet_network, weights=find_weights(settings.net, settings.weights))
+
+
+def _start(settings: FaceSettings) -> FaceNetwork | None:
+    from ravdess_mm.video.face_bundle import load_face_network
+    from ravdess_mm.video.pretrained import need_pretrained
+
+    if settings.start == "none":
+        return None
+    if settings.corpus != "fer2013":  # who was seen by that network is not known here
+        raise InputError("START is for FER2013 only: its network may have seen the subjects that are to test it")
+    return load_face_network(need_pretrained(settings.start))
+
+
+def with_more(training: Stills, settings: FaceSettings) -> Stills:
+    """Return the training images with those of MORE, each as often as MORE_TIMES says; other classes are left out."""
+    if settings.more is None:
+        return training
+    more = read_ckplus48(settings.more)
+    codes = {code: training.classes.index(name) for code, name in enumerate(more.classes) if name in training.classes}
+    more = more.select(np.isin(more.labels, list(codes)))
+    labels = np.array([codes[int(label)] for label in more.labels], dtype=np.int64)
+    times = settings.more_times
+    return Stills(
+        np.concatenate([training.images, *[more.images] * times]),
+        np.concatenate([training.labels, *[labels] * times]),
+        np.concatenate([training.groups, *[more.groups] * times]),
+        training.classes,
+        training.rejected,
+    )
 
 
 def _estimate(settings: FaceSettings, cpu_s: float, trained_on: int, all_images: int) -> dict[str, Any]:
@@ -112,7 +146,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
     from ravdess_mm.video.face_bundle import score_face_network, write_face_bundle
 
     stills = read_fer2013(settings.faces)
-    everything = stills.part("Training")
+    everything = with_more(stills.part("Training"), settings)
     training, test = _limited(everything, settings), _limited(stills.part("PublicTest"), settings)
     logger.info("%d training images, %d test images", len(training), len(test))
     working_dir = _working_dir(settings)
@@ -125,7 +159,8 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
     scores |= score_face_network(trained.model, test, training=training)
     facts = {
         "net": settings.net,
-        "trained_on": "FER2013 Training",
+        "trained_on": "FER2013 Training" + (", CK+48" if settings.more else ""),
+        "start": settings.start,
         "training_images": len(training),
         "settings": _still_settings(settings).model_dump(mode="json"),
         "precision": trained.precision,
@@ -202,12 +237,14 @@ def model_card(settings: FaceSettings, facts: dict[str, Any]) -> str:
     scores = facts["scores"]
     fresh = scores["without_duplicates"]
     recalls = "\n".join(f"| {emotion} | {recall:.3f} |" for emotion, recall in scores["recall"].items())
+    beginning = "" if settings.start == "none" else f", from the weights of {Path(settings.start).name}"
     smoke = f"**A smoke run of {settings.limit} images: its figures are of no worth.**\n\n" if settings.limit else ""
     return f"""# Face network `{settings.net}`
 
 {smoke}From a 44x44 gray crop of a face to seven emotions: {", ".join(scores["recall"])}. There is no *calm*.
 
-- Trained on the Training part of FER2013 ({facts["training_images"]} images); nothing was chosen on the test part.
+- Trained on {facts["trained_on"]} ({facts["training_images"]} images an epoch{beginning}); nothing was chosen on the
+  test part.
 - PublicTest, mean of ten crops: accuracy **{scores["accuracy"]:.3f}** on {scores["images"]} images
   (centre crop alone {scores["accuracy_centre"]:.3f}), unweighted recall {scores["uar"]:.3f}.
 - Without the {scores["images"] - fresh["images"]} test images that are pixel for pixel in the training part:
@@ -229,6 +266,10 @@ def command_of(settings: FaceSettings) -> str:
     """Return the command that repeats a run; the path of the corpus is shortened to its name."""
     given = settings.model_dump(mode="json", exclude_defaults=True)
     given |= {"faces": settings.faces.name, "epochs": settings.epochs, "seed": settings.seed}
+    if settings.start != "none":
+        given["start"] = Path(settings.start).name
+    if settings.more:
+        given["more"] = settings.more.name
     given.pop("out", None)
     return "python -m pipelines.face_network " + " ".join(f"{name.upper()}={value}" for name, value in given.items())
 

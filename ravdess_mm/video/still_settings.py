@@ -53,6 +53,7 @@ class StillSettings(BaseModel):
     rotation_deg: float = Field(10.0, ge=0, description="largest rotation either way, degrees")
     zoom: float = Field(0.1, ge=0, lt=1, description="largest change of scale either way")
     shift: float = Field(0.05, ge=0, lt=1, description="largest shift, a share of the image, on top of the random crop")
+    wall: float = Field(0.0, ge=0, le=1, description="share of the images whose surroundings are painted in one gray")
 
 
 def resolve_precision(precision: Precision) -> Precision:

@@ -46,6 +46,7 @@ class StillStream(keras.utils.PyDataset):  # type: ignore[misc]
             zoom=settings.zoom,
             brightness=0.0,
             flip=True,
+            wall=settings.wall,
         )
         self.start_epoch(0)
 

@@ -24,6 +24,7 @@ from ravdess_mm.runs import library_versions
 from ravdess_mm.store import fingerprint, source_fingerprint
 from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState
 from ravdess_mm.video.crops import predict_ten_crops
+from ravdess_mm.video.face_bundle import FaceNetwork
 from ravdess_mm.video.face_networks import FACE_SIZE_PX, LOGITS, build_face_network
 from ravdess_mm.video.still_settings import Loss, Precision, Schedule, StillSettings, resolve_precision
 from ravdess_mm.video.still_stream import StillStream, one_hot, split_validation
@@ -64,9 +65,15 @@ class TrainedFaceNetwork:
 
 
 def train_face_network(
-    name: str, stills: Stills, settings: StillSettings, *, seed: int, working_dir: Path
+    name: str,
+    stills: Stills,
+    settings: StillSettings,
+    *,
+    seed: int,
+    working_dir: Path,
+    start: FaceNetwork | None = None,
 ) -> TrainedFaceNetwork:
-    """Train a face network.
+    """Train a face network, from random weights or from where an earlier training ended.
 
     Parameters
     ----------
@@ -80,11 +87,14 @@ def train_face_network(
         Seed of weights, order, augmentation and dropout.
     working_dir : Path
         Gets what a killed training needs to go on; remove it when the network has been put in its place.
+    start : FaceNetwork, optional
+        Of the same kind and classes: its weights are where this training begins.
 
     Raises
     ------
     InputError
-        If the network is unknown, there are too few images, or a plateau has no validation images to watch.
+        If the network is unknown, `start` is another kind of network or has other classes, there are too few images,
+        or a plateau has no validation images to watch.
     """
     if settings.schedule is Schedule.PLATEAU and settings.validation_share == 0:
         raise InputError("schedule plateau watches validation images; validation_share is 0")
@@ -93,8 +103,12 @@ def train_face_network(
     precision = resolve_precision(settings.precision)
     n_classes = len(stills.classes)
     model = build_face_network(name, n_classes=n_classes, dtype=precision.value)
+    begin = "random"
+    if start is not None:
+        _take_weights(model, stills, start)
+        begin = fingerprint([hashlib.sha256(values.tobytes()).hexdigest() for values in start.model.get_weights()])
     train, validation = split_validation(stills, settings.validation_share, seed=seed)
-    key = training_key(name, stills, settings, precision, seed)
+    key = training_key(f"{name} from {begin}", stills, settings, precision, seed)
     state_path, best_path = working_dir / f"state-{key}.npz", working_dir / f"best-{key}.weights.h5"
     state = fit_network(model, train, validation, settings, seed, state_path, best_path)
     if best_path.is_file():
@@ -103,6 +117,17 @@ def train_face_network(
     final.set_weights(model.get_weights())
     history = pd.DataFrame(state.history, columns=list(HISTORY_COLUMNS)).astype({"epoch": "int64"})
     return TrainedFaceNetwork(final, history, precision)
+
+
+def _take_weights(model: Any, stills: Stills, start: FaceNetwork) -> None:
+    if start.classes != stills.classes:
+        raise InputError(
+            f"a network of classes {', '.join(start.classes)}; the images have {', '.join(stills.classes)}"
+        )
+    own, given = model.get_weights(), start.model.get_weights()
+    if [values.shape for values in own] != [values.shape for values in given]:
+        raise InputError(f"network {start.model.name!r} to start from, but {model.name!r} is to be trained")
+    model.set_weights(given)
 
 
 def fit_network(

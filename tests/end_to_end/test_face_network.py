@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.face_network import command_of, main, read_settings
+from pipelines.face_network import command_of, main, read_settings, with_more
+from ravdess_mm.corpus.stills import read_fer2013
 from ravdess_mm.errors import InputError
 
 
@@ -150,3 +151,21 @@ def test_components_and_a_dense_network_write_pictures_and_both_figures(
         assert row["binary_accuracy"] > 0.7
     for name in ("scree.png", "eigenfaces.png", "index.html", "scores.json"):
         assert (out / name).stat().st_size > 500
+
+
+def test_posed_faces_are_learned_from_beside_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fer, posed = tmp_path / "fer" / "train", tmp_path / "CK+48"
+    for number, name in enumerate(("happy", "angry", "happy")):
+        write_stripes(fer / name / f"Training_{number}.png", number % 2, number)
+    for subject, name in enumerate(("anger", "contempt", "happy", "happy"), start=10):
+        write_stripes(posed / name / f"S{subject:03d}_001_00000001.png", 0, subject)
+    settings = read_settings([f"FACES={fer.parent}", f"MORE={posed}", "MORE_TIMES=3"])
+    training = read_fer2013(settings.faces).part("Training")
+    more = with_more(training, settings)
+    assert more.classes == training.classes
+    assert len(more) == 3 + 3 * 3  # contempt is no class of FER2013
+    counts = {name: int((more.labels == code).sum()) for code, name in enumerate(more.classes)}
+    assert counts["happy"] == 2 + 3 * 2
+    assert counts["angry"] == 1 + 3 * 1
+    assert main(["CORPUS=ckplus48", f"FACES={posed}", "START=face-compact", f"OUT={tmp_path / 'out'}"]) == 2
+    assert "START is for FER2013 only" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video import face_networks
 from ravdess_mm.video.crops import predict_ten_crops
+from ravdess_mm.video.face_bundle import FaceNetwork
 from ravdess_mm.video.still_settings import Loss, Precision, Schedule, StillSettings, resolve_precision
 from ravdess_mm.video.still_stream import StillStream, class_weights, one_hot, split_validation
 from ravdess_mm.video.still_training import cross_validate, train_face_network
@@ -204,3 +205,17 @@ def test_wrong_usage_is_one_clear_line(tmp_path: Path) -> None:
         train_face_network("alexnet", stripes(), QUICK, seed=1, working_dir=tmp_path)
     assert resolve_precision(Precision.FLOAT32) is Precision.FLOAT32
     assert resolve_precision(Precision.AUTO) is not Precision.AUTO
+
+
+def test_a_training_goes_on_from_another_networks_weights(tmp_path: Path, tiny: str) -> None:
+    settings = QUICK.model_copy(update={"epochs": 1, "learning_rate": 1e-9, "weight_decay": 0.0})
+    first = train_face_network(tiny, stripes(), QUICK, seed=1, working_dir=tmp_path / "first")
+    start = FaceNetwork(first.model, stripes().classes, {})
+    on = train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path / "on", start=start)
+    for value, before in zip(on.model.get_weights(), first.model.get_weights(), strict=True):
+        np.testing.assert_allclose(value, before, atol=1e-5)
+    other = FaceNetwork(first.model, ("happy", "other"), {})
+    with pytest.raises(InputError, match="a network of classes happy, other"):
+        train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path, start=other)
+    with pytest.raises(InputError, match="'tiny' to start from, but 'compact'"):
+        train_face_network("compact", stripes(), settings, seed=2, working_dir=tmp_path, start=start)
