@@ -29,10 +29,11 @@ BACKEND ?=         ## loky or dask: what spreads the work
 SEED ?=            ## seed of everything random (none: 20)
 CONFIG ?=          ## a TOML file with any setting of ravdess_mm/config.py
 RUNS ?=            ## runs of `make compare`, separated by spaces; the first is what the others are set against
+FACES ?=           ## FER2013, for make face-network: a folder, a zip, or its CSV
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
 VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT AUGMENT NOISE_TAKES CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
-KNOWN := $(VARIABLES) RUNS ARGS PYTHON MAKEFLAGS SHELL
+KNOWN := $(VARIABLES) RUNS FACES ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.
 UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(filter-out $(KNOWN),$(name))))
@@ -45,7 +46,7 @@ SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call q
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
 .PHONY: all features audio-models video-cnn video-embedding video-action-units fuse report noise importance test lint help setup clean
-.PHONY: early-fusion evaluate compare leak-demo quality
+.PHONY: early-fusion evaluate compare leak-demo quality face-network
 
 all: report ## everything, from clips to the report
 
@@ -90,6 +91,10 @@ noise: audio-models ## voice models in white noise and babble at 20, 10, 5, 0 dB
 
 importance: audio-models ## which families of features the voice models listen to; shown by the next make report
 	@$(STAGE) pipelines.importance $(SETTINGS) $(ARGS)
+
+face-network: $(READY) ## the face network that ships, trained anew: make face-network FACES=fer2013.zip (45 CPU minutes)
+	@test -n $(call quoted,$(FACES)) || { echo "error: FACES=... says where FER2013 is: a folder, a zip, or its CSV"; exit 2; }
+	@$(STAGE) pipelines.face_network FACES=$(call quoted,$(FACES)) OUT=artifacts/face-network EPOCHS=60 $(ARGS)
 
 test: $(VENV)/.ready-test ## all tests
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

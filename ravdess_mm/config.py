@@ -113,7 +113,7 @@ class SearchSettings(_Section):
         ("random-forest", "svc", "xgboost", "logistic", "kernel-ridge", "network"),
         description="which classifiers to train",
     )
-    ensemble: Rule = Field(Rule.STACKING, description="how the classifiers of one run become ``audio-ensemble``")
+    ensemble: Rule = Field(Rule.WEIGHTED, description="how the classifiers of one run become ``audio-ensemble``")
 
 
 class DenseSettings(_Section):

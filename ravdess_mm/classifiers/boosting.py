@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from ravdess_mm.classifiers.family import UNSEEN, Family, Floats, InnerFold, Kind, Params, Space
 
-TREE_FEATURES: Final = 400
+TREE_FEATURES: Final = 600
 """Columns that forests and boosted trees look at, at most."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ravdess_mm.classifiers.family import UNSEEN, Family, Floats, InnerFold, Integers, Params
 from ravdess_mm.classifiers.rows import Sample
-from ravdess_mm.classifiers.screening import strongest_columns
+from ravdess_mm.classifiers.screening import distinct_columns
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import check_disjoint, group_folds
 from ravdess_mm.progress import map_parallel
@@ -104,8 +104,7 @@ def spread(log_scores: Floats, classes: Integers) -> Floats:
 
 def family_columns(family: Family, sample: Sample) -> Integers | None:
     """Return the columns that a family looks at after training on a sample; None for all."""
-    sample = sample.learned()
-    return strongest_columns(sample.X, sample.encoded()[1], family.most_features)
+    return distinct_columns(sample.learned().X, family.most_features)
 
 
 def fit_pipeline(family: Family, params: Params, sample: Sample, *, seed: int, jobs: int = 1) -> Any:

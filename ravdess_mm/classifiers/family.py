@@ -63,10 +63,10 @@ class InnerFold:
     emotions: Integers
 
     def of_columns(self, limit: int | None) -> InnerFold:
-        """Return the fold with its strongest columns only, `limit` at most; see `screening`."""
-        from ravdess_mm.classifiers.screening import strongest_columns
+        """Return the fold with the columns that say most of what all say, `limit` at most; see `screening`."""
+        from ravdess_mm.classifiers.screening import distinct_columns
 
-        columns = strongest_columns(self.X_train, self.y_train, limit)
+        columns = distinct_columns(self.X_train, limit)
         if columns is None:
             return self
         return replace(self, X_train=self.X_train[:, columns], X_test=self.X_test[:, columns])
@@ -119,7 +119,7 @@ class Family(ABC):
     spreads: ClassVar[bool] = True
     """Whether fits run side by side in threads."""
     most_features: ClassVar[int | None] = None
-    """How many columns it looks at; of more, the strongest are chosen on training rows. None: all."""
+    """How many columns it looks at; of more, those that say most of what all say, on training rows. None: all."""
     learns_from_speed: ClassVar[bool] = False
     """Whether copies of the training clips that run faster and slower make it better at a price worth paying."""
 
