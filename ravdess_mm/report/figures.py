@@ -33,7 +33,7 @@ def strip_axis() -> Markup:
     anchors = {0: "start", 100: "end"}
     labels = [
         element("text", _axis_text(at), x=f"{at}%", y=12, text_anchor=anchors.get(at, "middle"), class_="tick")
-        for at in _AXIS
+        for at in _AXIS[::2]  # labels at 25 and 75 would touch the others where the column is narrow
     ]
     return drawing(*labels, label="axis from 0 to 100 %", height=16)
 
