@@ -38,7 +38,7 @@ KNOWN := $(VARIABLES) RUNS FACES ARGS PYTHON MAKEFLAGS SHELL
 # A misspelt variable would be ignored in silence: refuse it.
 UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(filter-out $(KNOWN),$(name))))
 ifneq ($(strip $(UNKNOWN)),)
-$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) RUNS ARGS)
+$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) RUNS FACES ARGS)
 endif
 
 quoted = '$(subst ','\'',$(strip $(1)))'
