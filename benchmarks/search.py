@@ -1,9 +1,10 @@
 """Searches of classifier parameters against scikit-learn's ``RandomizedSearchCV``: CPU seconds for equal draws.
 
 ``python benchmarks/search.py FEATURES.parquet`` takes the voice features of a run, such as
-``artifacts/real/audio/features.parquet``. Both ways draw as often from the same spaces, score on the same actor-grouped
-folds and are held to one thread. What is chosen is fitted on all training actors and scored on the test actors, so
-that a faster search that chooses worse would show.
+``artifacts/real/audio/features.parquet``. Both ways get the same draws, score them on the same actor-grouped folds and
+are held to one thread. What is chosen is fitted on all training actors and scored on the test actors, so that a faster
+search that chooses worse would show. Every actor is a test actor once; the difference in accuracy has its standard
+error over actors, since one test set of four actors says nothing within three points.
 
 The obvious way fits every draw on every fold from nothing, with a forest and a number of boosting rounds of the size
 that is wanted in the end. Ours ranks forests on their first trees, stops boosting early on one binned matrix a fold,
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import randint
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RandomizedSearchCV
@@ -37,8 +38,7 @@ from ravdess_mm.classifiers.crossfit import deal_inner_folds, family_columns, fi
 from ravdess_mm.classifiers.estimators import RandomForest, family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.rows import Sample, check_features
-from ravdess_mm.classifiers.search import score_rows, search_parameters
-from ravdess_mm.config import parse_actors
+from ravdess_mm.classifiers.search import draw_parameters, search_parameters
 from ravdess_mm.store import read_table
 
 OBVIOUS: dict[Kind, Any] = {
@@ -47,8 +47,8 @@ OBVIOUS: dict[Kind, Any] = {
     Kind.XGBOOST: XGBClassifier(n_jobs=1, tree_method="hist"),
     Kind.LOGISTIC: LogisticRegression(max_iter=2000),
 }
-FURTHER: dict[Kind, dict[str, Any]] = {Kind.XGBOOST: {"n_estimators": randint(100, 501)}}
-"""What the obvious way has to draw because it does not find it by itself."""
+ROUNDS = (100, 500)
+"""Boosting rounds, which the obvious way has to draw because it does not find them by itself."""
 
 
 def ours(kind: Kind, train: Sample, folds: np.ndarray, draws: int, seed: int) -> Any:
@@ -57,32 +57,37 @@ def ours(kind: Kind, train: Sample, folds: np.ndarray, draws: int, seed: int) ->
     params, _ = search_parameters(family, train, folds, draws=draws, refine=False, seed=seed, jobs=1)
     columns = family_columns(family, train)
     pipeline = fit_pipeline(family, params, train.of_columns(columns), seed=seed)
-    return lambda X: pipeline_scores(family, pipeline, X if columns is None else X[:, columns])
+    return lambda X: pipeline_scores(family, pipeline, X if columns is None else X[:, columns]).argmax(axis=1)
 
 
 def obvious(kind: Kind, train: Sample, folds: np.ndarray, draws: int, seed: int) -> Any:
-    """Search and fit as scikit-learn's documentation shows."""
-    spaces = [{**dict(space), **FURTHER.get(kind, {})} for space in family_of(kind).spaces(train.X.shape[1])]
-    spaces = [{f"model__{name}": values for name, values in space.items()} for space in spaces]
+    """Search and fit as scikit-learn's documentation shows, with the draws that `ours` makes."""
+    family = family_of(kind)
+    drawn = draw_parameters(family.spaces(family.width(train.X.shape[1])), draws, seed=seed)
+    if kind is Kind.XGBOOST:
+        rounds = np.random.default_rng(seed).integers(*ROUNDS, size=len(drawn), endpoint=True)
+        drawn = [{**params, "n_estimators": int(count)} for params, count in zip(drawn, rounds, strict=True)]
+    model = clone(OBVIOUS[kind])
+    if "random_state" in model.get_params():
+        model.set_params(random_state=seed)
     splits = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
     search = RandomizedSearchCV(
-        Pipeline([("scale", StandardScaler()), ("model", OBVIOUS[kind])]),
-        spaces,
+        Pipeline([("scale", StandardScaler()), ("model", model)]),
+        [{f"model__{name}": [value] for name, value in params.items()} for params in drawn],
         n_iter=draws,
         scoring="recall_macro",
         cv=splits,
         random_state=seed,
         n_jobs=1,
     )
-    search.fit(train.X, train.y)
-    return lambda X: np.eye(8)[search.predict(X)]
+    return search.fit(train.X, train.y).predict
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("features", type=Path, help="features.parquet of a run")
-    parser.add_argument("--test-actors", default="17-20", help="default: 17-20")
-    parser.add_argument("--draws", type=int, default=10, help="draws a search (default: 10)")
+    parser.add_argument("--sets", type=int, default=5, help="sets of test actors (default: 5)")
+    parser.add_argument("--draws", type=int, default=6, help="draws a search (default: 6)")
     parser.add_argument("--kinds", default=",".join(OBVIOUS), help="which classifiers, separated by commas")
     parser.add_argument("--seed", type=int, default=20)
     options = parser.parse_args()
@@ -91,28 +96,38 @@ def main() -> int:
         return 2
     warnings.simplefilter("ignore", FutureWarning)
     rows = check_features(pd.DataFrame(read_table(options.features, schema=FEATURES_SCHEMA)))
-    test = np.isin(rows.sample.groups, parse_actors(options.test_actors))
-    train, held_out = rows.sample.rows(~test), rows.sample.rows(test)
-    folds = deal_inner_folds(train, 3, seed=options.seed)
-    if folds is None or not len(held_out):
-        print("too few actors: some to test on and two or more to train on are needed", file=sys.stderr)
+    sample, seed = rows.sample, options.seed
+    sets = deal_inner_folds(sample, options.sets, seed=seed)
+    if sets is None or len(np.unique(sets)) < 3:
+        print("too few actors: three or more are needed", file=sys.stderr)
         return 2
-    print(f"{len(train)} training takes, {len(held_out)} test takes, {len(rows.names)} features, {options.draws} draws")
+    print(f"{len(sample)} takes, {len(np.unique(sets))} sets of test actors, ", end="")
+    print(f"{len(rows.names)} features, {options.draws} draws")
     print(f"{'':15}{'CPU seconds':>24}{'':>8}{'test accuracy':>24}")
-    print(f"{'':15}{'scikit-learn':>14}{'ours':>10}{'ratio':>8}{'scikit-learn':>14}{'ours':>10}", flush=True)
+    header = f"{'':15}{'scikit-learn':>14}{'ours':>10}{'ratio':>8}{'scikit-learn':>14}{'ours':>10}{'difference':>16}"
+    print(header, flush=True)
     totals = np.zeros(2)
     with threadpool_limits(1):
         for kind in map(Kind, options.kinds.split(",")):
-            seconds, accuracy = [], []
-            for way in (obvious, ours):
-                start = time.process_time()
-                answer = way(kind, train, folds, options.draws, options.seed)
-                seconds.append(time.process_time() - start)
-                accuracy.append(score_rows(answer(held_out.X), held_out.y)[1])
+            seconds, right = np.zeros(2), np.zeros((2, len(sample)), dtype=bool)
+            for number in np.unique(sets):
+                train, held_out = sample.rows(sets != number), sample.rows(sets == number)
+                folds = deal_inner_folds(train, 3, seed=seed)
+                for place, way in enumerate((obvious, ours)):
+                    start = time.process_time()
+                    answer = way(kind, train, folds, options.draws, seed)
+                    seconds[place] += time.process_time() - start
+                    right[place, sets == number] = answer(held_out.X) == held_out.y
             totals += seconds
-            ratio = seconds[0] / seconds[1]
-            print(f"{kind.value:15}{seconds[0]:14.1f}{seconds[1]:10.1f}{ratio:8.1f}", end="")
-            print(f"{100 * accuracy[0]:14.1f}{100 * accuracy[1]:10.1f}", flush=True)
+            accuracy = 100 * right.mean(axis=1)
+            gains = [
+                100 * np.subtract(right[1], right[0], dtype=float)[sample.groups == actor].mean()
+                for actor in np.unique(sample.groups)
+            ]
+            error = np.std(gains, ddof=1) / np.sqrt(len(gains))
+            print(f"{kind.value:15}{seconds[0]:14.1f}{seconds[1]:10.1f}{seconds[0] / seconds[1]:8.1f}", end="")
+            difference = f"{accuracy[1] - accuracy[0]:+.1f} +- {error:.1f}"
+            print(f"{accuracy[0]:14.1f}{accuracy[1]:10.1f}{difference:>16}", flush=True)
     print(f"{'all':15}{totals[0]:14.1f}{totals[1]:10.1f}{totals[0] / totals[1]:8.1f}")
     return 0
 

@@ -25,6 +25,8 @@ from ravdess_mm.corpus.leakage import demonstrate_leakage
 from ravdess_mm.corpus.stills import Stills, read_ckplus48, read_fer2013
 from ravdess_mm.entry import guarded
 from ravdess_mm.errors import InputError
+from ravdess_mm.evaluation.intervals import DRAWS, LEVEL, actor_draws, percentile_estimate
+from ravdess_mm.evaluation.scores import class_recalls, confusion_by_group, rates
 from ravdess_mm.progress import set_up_logging
 from ravdess_mm.store import fingerprint, write_json
 from ravdess_mm.video.still_settings import StillSettings
@@ -194,10 +196,27 @@ def _ckplus48(settings: FaceSettings) -> dict[str, Any]:
         "protocol": "ten folds by subject",
         "images": len(stills),
         "subjects": len(np.unique(stills.groups)),
-        "accuracy": float((probabilities.argmax(axis=1) == stills.labels).mean()),
+        **_figures(stills, probabilities.argmax(axis=1), seed=settings.seed),
         "leakage": str(demonstrate_leakage(stills)),
         **_estimate(settings, time.process_time() - started, len(stills), len(everything)),
     }
+
+
+def _figures(stills: Stills, answers: npt.NDArray[np.int64], *, seed: int) -> dict[str, Any]:
+    """Return accuracy and UAR with 95 % intervals that resample subjects, and the recall of each class."""
+    labels = stills.labels.astype(np.int64)
+    subjects = np.unique(stills.groups, return_inverse=True)[1]
+    _, matrices = confusion_by_group(labels, answers, subjects)
+    drawn = np.tensordot(actor_draws(len(matrices), draws=DRAWS, seed=seed), matrices, axes=1)
+    recalls = class_recalls(matrices.sum(axis=0))
+    figures: dict[str, Any] = {}
+    for name in ("accuracy", "uar"):
+        value = float(getattr(rates(matrices.sum(axis=0)), name))
+        figures[name] = value
+        found = percentile_estimate(value, getattr(rates(drawn), name), level=LEVEL)
+        figures[f"{name}_interval"] = [found.low, found.high]
+    figures["recall"] = {stills.classes[label]: float(recalls[label]) for label in np.unique(labels)}
+    return figures
 
 
 def _pca_dense(settings: FaceSettings) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,6 +18,9 @@ from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.store import read_table, write_table
+
+if TYPE_CHECKING:
+    from ravdess_mm.video.frames import FrameStoreBuild
 
 logger = logging.getLogger("ravdess_mm.pipelines.features")
 
@@ -91,15 +96,15 @@ def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
     )
 
 
-def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
-    """Fill the store of video frames."""
+def make_frames(run: RunFolder, clips: pd.DataFrame, build: Callable[..., FrameStoreBuild] | None = None) -> None:
+    """Fill the store of video frames; `build` stands in for ``build_frame_store``."""
     from ravdess_mm.video.frames import build_frame_store, store_files
 
     settings = run.settings
     rejected_path = run.frames_dir.parent / "rejected.parquet"
 
     def work() -> None:
-        built = build_frame_store(
+        built = (build or build_frame_store)(
             clips,
             run.frames_dir,
             frame_step=settings.frame_step,

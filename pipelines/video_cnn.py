@@ -1,28 +1,64 @@
-"""From the frame store to a trained network, its learning curves and its prediction tables."""
+"""From video frames to a trained network, its learning curves and its prediction tables.
+
+Where the frames of a run are not there yet, they are decoded while the first fold is trained.
+"""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
+from pathlib import Path
 
+import pandas as pd
+
+from pipelines.features import gather_rejected, make_catalog, make_frames
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Settings
-from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
+from ravdess_mm.corpus.catalog import data_fingerprint
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import read_predictions, rows_out_of_fold, write_predictions
 from ravdess_mm.runs import RunFolder
-from ravdess_mm.store import hash_file, read_table, write_table
+from ravdess_mm.store import hash_file, write_table
+from ravdess_mm.video.arriving import build_while
 from ravdess_mm.video.frames import FrameStore
 from ravdess_mm.video.pretrained import need_pretrained
 
 NAME = "video-cnn"
 
 
+def train_while_decoding(run: RunFolder, clips: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
+    """Make the frame store, unless it is up to date; train the first fold on the frames as they come."""
+    settings = run.settings
+    start_from = _start_of(settings)
+
+    def first_needed(store: FrameStore) -> list[str]:
+        from ravdess_mm.video.training import takes_by_first_use
+
+        return takes_by_first_use(store, folds, settings=settings.cnn, seed=settings.seed)
+
+    def work(store: FrameStore) -> None:
+        from ravdess_mm.video.training import run_network
+
+        first = restrict_folds(folds, store.index["actor"])[:1]
+        run_network(
+            store,
+            first,
+            net=settings.net,
+            settings=settings.cnn,
+            seed=settings.seed,
+            folder=run.models_dir / NAME,
+            start_from=start_from,
+        )
+
+    make_frames(run, clips, partial(build_while, first_needed=first_needed, work=work))
+
+
 def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
     """Train the network on every fold and predict the takes nobody trained on."""
     settings = run.settings
-    start_from = None if settings.fine_tune == "none" else need_pretrained(settings.fine_tune)
+    start_from = _start_of(settings)
     frame_predictions_path = run.models_dir / NAME / "frames.parquet"
 
     def work() -> None:
@@ -57,12 +93,18 @@ def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
     )
 
 
+def _start_of(settings: Settings) -> Path | None:
+    return None if settings.fine_tune == "none" else need_pretrained(settings.fine_tune)
+
+
 def video_cnn(settings: Settings) -> None:
-    """Train the video network of a run; needs its frames."""
+    """Train the video network of a run."""
     run = RunFolder(settings)
-    run.need(run.catalog_path, stage="features")
-    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
-    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
+    clips = make_catalog(run)
+    folds = make_folds(settings.protocol, clips["actor"], test_actors=settings.test_actors)
+    train_while_decoding(run, clips, folds)
+    gather_rejected(run)
+    run.update_record(data_fingerprint=data_fingerprint(clips))
     try:
         if not run.frames_card_path.is_file():
             raise InputError("there is no video in the data")

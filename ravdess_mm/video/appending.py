@@ -18,6 +18,8 @@ from ravdess_mm.errors import InputError
 
 FRAMES_NAME: Final = "frames.npy"
 TAKES_NAME: Final = "takes.jsonl"
+BUILDING_NAME: Final = "building.npy"
+"""The array while it grows; a reader that opened it can go on when it gets its final name."""
 
 _HEADER_BYTES: Final = 128  # numpy pads its header so that the first axis can grow in place
 
@@ -94,7 +96,7 @@ class Appender:
     def __init__(self, folder: Path, size_px: int) -> None:
         self._folder = folder
         self._size_px = size_px
-        self._frames_path = folder / "building.npy"
+        self._frames_path = folder / BUILDING_NAME
         self._journal_path = folder / "building.jsonl"
         self.takes: list[TakeFrames] = []
 

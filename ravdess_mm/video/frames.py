@@ -11,7 +11,7 @@ processes worked, in which order the files were listed, or how often the build w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -31,6 +31,9 @@ from ravdess_mm.video.planning import TakePlan, plan_takes
 from ravdess_mm.video.sampling import FRAME_SIZE_PX, no_face, sample_frames
 
 SCHEMA: Final = "frames/1"
+
+Decoded = tuple[TakeFrames, npt.NDArray[np.uint8]]
+"""A take and its frames [shape=(n, 256, 256)]."""
 
 _CARD: Final = "store.json"
 
@@ -103,7 +106,7 @@ class FrameStore:
     @property
     def fingerprint(self) -> str:
         """Hexadecimal hash of what the store holds: equal for equal frames of equal takes."""
-        return _fingerprint(self.takes)
+        return takes_fingerprint(self.takes)
 
     def _has_its_size(self) -> bool:
         return self.frames_path.stat().st_size == Appender.size_of(self.n_frames, FRAME_SIZE_PX)
@@ -185,6 +188,7 @@ def build_frame_store(
     crop: Crop = Crop.NONE,
     jobs: int = -1,
     backend: Backend = Backend.LOKY,
+    ahead: FrameStore | None = None,
 ) -> FrameStoreBuild:
     """Sample the frames of every take that has a clip for the video branch.
 
@@ -203,6 +207,8 @@ def build_frame_store(
         What part of a frame is kept.
     jobs, backend
         See :func:`ravdess_mm.progress.map_parallel`. The bytes of the store do not depend on them.
+    ahead : FrameStore, optional
+        A store of the same takes in another order, to copy from; see `arriving`.
 
     Raises
     ------
@@ -217,66 +223,87 @@ def build_frame_store(
     folder.mkdir(parents=True, exist_ok=True)
     plans = plan_takes(clips, frame_step=frame_step, crop=crop)
     with FileLock(folder / ".lock"):
-        earlier = _open_if_there(folder)
+        earlier = open_if_there(folder)
         n_computed = 0
-        if earlier is None or not _is_current(earlier, plans):
-            n_computed = _append_all(plans, folder, earlier, frame_step, crop, jobs, backend)
+        if earlier is None or not is_current(earlier, plans):
+            decode = partial(decode_takes, frame_step=frame_step, crop=crop, jobs=jobs, backend=backend)
+            n_computed = fill_store(plans, folder, ahead or earlier, decode, frame_step=frame_step, crop=crop)
         store = FrameStore.open(folder)
     rejected = [row for plan, found in zip(plans, store.takes, strict=True) for row in plan.rejections(found)]
     table = pd.DataFrame(rejected, columns=["path", "reason", "stage"]).sort_values("path", ignore_index=True)
     return FrameStoreBuild(table.astype("str"), n_computed, store.n_frames)
 
 
-def _open_if_there(folder: Path) -> FrameStore | None:
+def open_if_there(folder: Path) -> FrameStore | None:
+    """Open the store in a folder; None if there is none yet, it is of an older schema, or damaged."""
     try:
         return FrameStore.open(folder)
-    except InputError:  # none yet, of an older schema, or damaged: built anew
+    except InputError:
         return None
 
 
-def _is_current(store: FrameStore, plans: list[TakePlan]) -> bool:
+def is_current(store: FrameStore, plans: Sequence[TakePlan]) -> bool:
+    """Return whether a store holds what decoding these takes, in this order, would give."""
     return len(store.takes) == len(plans) and all(map(TakePlan.agrees_with, plans, store.takes))
 
 
-def _append_all(
-    plans: list[TakePlan],
+def fill_store(
+    plans: Sequence[TakePlan],
     folder: Path,
     earlier: FrameStore | None,
+    decode: Callable[[Sequence[TakePlan]], Iterator[Decoded]],
+    *,
     frame_step: int,
     crop: Crop,
-    jobs: int,
-    backend: Backend,
+    on_append: Callable[[TakeFrames], None] = lambda found: None,
 ) -> int:
-    """Write the store anew: kept by a killed build, copied from the earlier store, or decoded. Return how many."""
+    """Write a store of takes in the order given: kept by a killed build, copied from an earlier store, or decoded.
+
+    Parameters
+    ----------
+    plans : sequence of TakePlan
+        The takes.
+    folder : Path
+        The store.
+    earlier : FrameStore or None
+        What frames of the same clips are copied from, whatever its order.
+    decode : callable
+        Decodes takes; yields them in the order given.
+    frame_step, crop
+        How clips are sampled; for the card.
+    on_append : callable
+        Is told of each take whose frames are on disk.
+
+    Returns
+    -------
+    int
+        How many clips were decoded.
+    """
     old: dict[str, tuple[TakeFrames, int]] = {}
     if earlier is not None:
         first = np.cumsum([0, *(len(found.numbers) for found in earlier.takes)])
         old = {found.take: (found, int(row)) for found, row in zip(earlier.takes, first, strict=False)}
     with Appender(folder, FRAME_SIZE_PX) as appender:
         appender.keep_while(lambda place, found: place < len(plans) and plans[place].agrees_with(found))
+        for found in appender.takes:
+            on_append(found)
         rest = plans[appender.n_takes :]
         reusable = [plan.take in old and plan.agrees_with(old[plan.take][0]) for plan in rest]
-        missing = [plan for plan, there in zip(rest, reusable, strict=True) if not there]
-        decoded: Iterator[tuple[TakeFrames, npt.NDArray[np.uint8]]] = map_parallel(
-            partial(_decode_take, frame_step=frame_step, crop=crop),
-            missing,
-            description="video frames",
-            jobs=jobs,
-            backend=backend,
-        )
+        decoded = decode([plan for plan, there in zip(rest, reusable, strict=True) if not there])
         n_computed = 0
         for plan, there in zip(rest, reusable, strict=True):
             if there and earlier is not None:
                 found, row = old[plan.take]
-                appender.append(found, earlier.read(range(row, row + len(found.numbers))))
+                images = earlier.read(range(row, row + len(found.numbers)))
             else:
                 found, images = next(decoded)
                 n_computed += len(found.tried)
-                appender.append(found, images)
+            appender.append(found, images)
+            on_append(found)
         appender.finish()
     card = {
         "schema": SCHEMA,
-        "fingerprint": _fingerprint(appender.takes),
+        "fingerprint": takes_fingerprint(appender.takes),
         "frame_step": frame_step,
         "crop": crop,
     }
@@ -284,7 +311,15 @@ def _append_all(
     return n_computed
 
 
-def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop) -> tuple[TakeFrames, npt.NDArray[np.uint8]]:
+def decode_takes(
+    plans: Sequence[TakePlan], *, frame_step: int, crop: Crop, jobs: int, backend: Backend
+) -> Iterator[Decoded]:
+    """Decode takes over processes; yield them in the order given, with a bar."""
+    decode = partial(_decode_take, frame_step=frame_step, crop=crop)
+    return map_parallel(decode, plans, description="video frames", jobs=jobs, backend=backend)
+
+
+def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop) -> Decoded:
     """Sample the first clip of a take that can be used; runs in a worker process."""
     found = TakeFrames(plan.take)
     for clip in plan.clips:
@@ -308,5 +343,6 @@ def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop) -> tuple[TakeFr
     return found, np.empty((0, FRAME_SIZE_PX, FRAME_SIZE_PX), dtype=np.uint8)
 
 
-def _fingerprint(takes: Sequence[TakeFrames]) -> str:
+def takes_fingerprint(takes: Sequence[TakeFrames]) -> str:
+    """Return the hexadecimal hash of a store of these takes in this order."""
     return fingerprint([(found.take, found.tried, found.numbers) for found in takes])

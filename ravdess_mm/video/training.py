@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.bundle import CARD_NAME, network_part, read_bundle, write_bundle
@@ -42,7 +43,7 @@ from ravdess_mm.video.inference import (
 )
 from ravdess_mm.video.networks import build_network
 from ravdess_mm.video.sides import Part, Sides, split_sides
-from ravdess_mm.video.stream import PlainStream, TrainingStream
+from ravdess_mm.video.stream import PlainStream, TrainingStream, epoch_order
 
 __all__ = [
     "FRAME_PREDICTIONS_SCHEMA",
@@ -52,9 +53,12 @@ __all__ = [
     "load_network",
     "predict_frames",
     "run_network",
+    "takes_by_first_use",
 ]
 
 logger = logging.getLogger(__name__)
+
+Integers = npt.NDArray[np.int64]
 
 HISTORY_SCHEMA: Final = "history/1"
 EPOCHS_UNWATCHED: Final = 20
@@ -156,6 +160,39 @@ def run_network(
     return NetworkRun(
         sort_predictions(pd.concat(takes, ignore_index=True)), pd.concat(frames, ignore_index=True), messages
     )
+
+
+def takes_by_first_use(store: FrameStore, folds: Iterable[Fold], *, settings: CnnSettings, seed: int) -> list[str]:
+    """Name the takes that training the first fold will ask for, in that order; parameters as for `run_network`.
+
+    Returns
+    -------
+    list of str
+        Empty where there is nobody to train on or to test.
+    """
+    if store.n_frames == 0:
+        return []
+    try:
+        fold = restrict_folds(folds, store.index["actor"])[0]
+    except InputError:  # the caller will find out again, and say so
+        return []
+    sides = split_sides(store.index, fold, share=settings.validation_share, seed=seed)
+    order = epoch_order(
+        sides.train.labels,
+        batch_size=settings.batch_size,
+        steps_per_epoch=settings.steps_per_epoch,
+        seed=seed,
+        epoch=0,
+    )
+    watched = sides.validation.rows[_watched(sides.validation)]
+    asked = (sides.train.rows[order], watched, sides.train.rows, sides.test.rows, sides.validation.rows)
+    return list(dict.fromkeys(store.index["take"].iloc[np.concatenate(asked)]))
+
+
+def _watched(validation: Part) -> Integers:
+    """Return the places of the validation actors' frames that are scored after each epoch."""
+    count = min(WATCHED_FRAMES, len(validation.rows))
+    return np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
 
 
 def _remarks(fold: Fold, sides: Sides, settings: CnnSettings) -> list[str]:
@@ -288,9 +325,8 @@ class _FoldJob:
 
     def _watched_frames(self) -> PlainStream:
         validation = self._sides.validation
-        count = min(WATCHED_FRAMES, len(validation.rows))
-        spread = np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
-        return PlainStream(self._store, validation.rows[spread], validation.labels[spread], batch_size=64)
+        places = _watched(validation)
+        return PlainStream(self._store, validation.rows[places], validation.labels[places], batch_size=64)
 
     def _predict(self, model: Any) -> float:
         """Write the predictions of everybody who was not trained on; return the temperature."""

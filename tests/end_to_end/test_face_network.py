@@ -5,10 +5,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipelines.face_network import command_of, main, read_settings, with_more
-from ravdess_mm.corpus.stills import read_fer2013
+from pipelines.face_network import _figures, command_of, main, read_settings, with_more
+from ravdess_mm.corpus.stills import Stills, read_fer2013
 from ravdess_mm.errors import InputError
 
 
@@ -91,6 +92,19 @@ def test_ck_is_cross_validated_by_subject(tmp_path: Path, tiny: str, capsys: pyt
     printed = json.loads(capsys.readouterr().out)
     assert (printed["images"], printed["subjects"], printed["protocol"]) == (20, 10, "ten folds by subject")
     assert printed["leakage"].startswith("demonstration of leakage, not a result")
+    assert set(printed["recall"]) == {"angry", "happy"}
+    assert printed["accuracy"] == printed["uar"] == pytest.approx(sum(printed["recall"].values()) / 2)
+    for name in ("accuracy", "uar"):
+        low, high = printed[f"{name}_interval"]
+        assert low <= printed[name] <= high
+
+
+def test_intervals_of_still_faces_resample_subjects() -> None:
+    images, subjects = np.zeros((8, 48, 48), np.uint8), np.repeat(["a", "b"], 4)
+    stills = Stills(images, np.zeros(8, np.int64), subjects, ("angry",), pd.DataFrame())
+    figures = _figures(stills, np.repeat([0, 1], 4), seed=1)
+    assert figures["accuracy"] == figures["recall"]["angry"] == 0.5
+    assert figures["accuracy_interval"] == [0, 1]
 
 
 def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.errors import RavdessError
 from ravdess_mm.predictions import read_predictions
-from ravdess_mm.store import read_json
+from ravdess_mm.store import hash_file, read_json
 from tests.end_to_end.conftest import FACE_MODELS, ROOT, Project, as_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
@@ -117,6 +117,22 @@ def test_results_do_not_depend_on_jobs_or_on_a_kill(new_project: Callable[[], Pr
     resumed = killed.make("fuse", **variables, JOBS=2)
     assert resumed.returncode == 0, resumed.stderr
     assert killed.hashes("r") == straight.hashes("r")
+
+
+def test_decoding_while_training_changes_nothing(new_project: Callable[[], Project], corpus: Path) -> None:
+    variables = {"DATA": as_data(corpus), "RUN": "r", "TEST_ACTORS": TEST_ACTORS}
+    straight, meanwhile = new_project(), new_project()
+    assert {"video-frames", "audio-features"} <= done(straight.make("features", **variables))
+    assert done(straight.make("video-cnn", **variables)) == {"video-cnn"}
+    first = meanwhile.make("video-cnn", **variables)
+    assert first.returncode == 0, first.stderr
+    assert done(first) == {"video-frames", "video-cnn"}
+    folders = [project.run_folder("r") for project in (straight, meanwhile)]
+    for name in ("predictions/video-cnn.parquet", "video/frames/frames.npy", "video/frames/takes.jsonl"):
+        assert hash_file(folders[0] / name) == hash_file(folders[1] / name), name
+    assert not any(path.is_dir() for path in (folders[1] / "video" / "frames").iterdir())
+    assert done(meanwhile.make("features", **variables)) == {"audio-features"}
+    assert done(meanwhile.make("video-cnn", **variables)) == set()
 
 
 @pytest.mark.parametrize(
