@@ -9,16 +9,17 @@ from functools import cached_property
 
 import pandas as pd
 
+from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, write_combined
 from ravdess_mm.audio.changed import usable_voices
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Adaptation, Augmentation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
-from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED, AUGMENTED, read_predictions, write_predictions
 from ravdess_mm.runs import RunFolder
-from ravdess_mm.store import read_table, write_json
+from ravdess_mm.store import read_table
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,6 @@ def train(
 ) -> None:
     """Search, calibrate and train one kind of classifier on every fold."""
     from ravdess_mm.augmentation import SOURCES
-    from ravdess_mm.classifiers.run import run_classifier
 
     settings = run.settings
     name = variant.model_name(kind)
@@ -114,26 +114,23 @@ def train(
     augmented = learned is not Augmentation.NONE
 
     def work() -> None:
-        trained = run_classifier(
+        answers = answers_of(
+            run,
             kind,
             table,
             folds,
-            search=settings.search,
-            dense=settings.dense,
-            seed=settings.seed,
-            jobs=settings.jobs,
-            folder=run.models_dir / name,
+            name=name,
             feature_set=settings.features.value,
             adapt=variant.adapt,
             copies=copies.tables(learned),
         )
-        write_predictions(run.predictions_path(name), trained.predictions)
+        write_predictions(run.predictions_path(name), answers)
 
     run.refresh(
         name,
         work=work,
         inputs={
-            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
+            "folds": fold_words(folds),
             "search": settings.search.model_dump(exclude={"models", "ensemble"}),
             "dense": settings.dense.model_dump() if kind == "network" else None,
             "seed": settings.seed,
@@ -141,26 +138,19 @@ def train(
         },
         files=[run.features_path, run.catalog_path] if augmented else [run.features_path],
         outputs=[run.predictions_path(name)],
-        source=["classifiers", "bundle.py", "archives.py", "corpus/splits.py", *(SOURCES if augmented else ())],
+        source=[*SOURCE, *(SOURCES if augmented else ())],
         libraries=["keras", "tensorflow"] if kind == "network" else ["scikit-learn", "xgboost"],
     )
 
 
 def combine(run: RunFolder, variant: Variant) -> None:
     """Combine the classifiers by what their out-of-fold answers teach."""
-    from ravdess_mm.fusion import fuse
-
     settings = run.settings
     name = variant.model_name("ensemble")
     members = {kind: run.predictions_path(variant.model_name(kind)) for kind in settings.search.models}
-    recipe_path = run.models_dir / name / "recipe.json"
 
     def work() -> None:
-        # one branch a classifier, so that the rule weighs all of them
-        tables = {path.stem: {path.stem: read_predictions(path)} for path in members.values()}
-        combined = fuse(tables, rule=settings.search.ensemble, seed=settings.seed)
-        write_predictions(run.predictions_path(name), combined.table.drop(columns="sources"))
-        write_json(recipe_path, combined.to_dict())
+        write_combined(run, name, {path.stem: read_predictions(path) for path in members.values()})
 
     if len(members) < 2:
         run.skip(name, "an ensemble needs two classifiers or more", run.predictions_path(name))
@@ -170,7 +160,7 @@ def combine(run: RunFolder, variant: Variant) -> None:
         work=work,
         inputs={"rule": settings.search.ensemble, "seed": settings.seed},
         files=members.values(),
-        outputs=[run.predictions_path(name), recipe_path],
+        outputs=[run.predictions_path(name), run.models_dir / name / "recipe.json"],
         source=["fusion", "evaluation", "predictions.py"],
     )
 
@@ -178,9 +168,7 @@ def combine(run: RunFolder, variant: Variant) -> None:
 def audio_models(settings: Settings) -> None:
     """Train the audio models of a run, plain and, where asked for, adapted and augmented; needs the run's features."""
     run = RunFolder(settings)
-    run.need(run.catalog_path, stage="features")
-    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
-    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
+    folds = folds_of(run)
     kinds = (*settings.search.models, "ensemble")
     names = [variant.model_name(kind) for variant in variants(settings) for kind in kinds]
     for path in sorted(run.predictions_dir.glob("audio-*.parquet")):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, plain_and_adapted
 from ravdess_mm.config import Adaptation, Settings
-from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
-from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.fusion.early import EARLY_SCHEMA, KIND, NAME, join_features, pooled_frames
@@ -65,49 +65,36 @@ def make_features(run: RunFolder) -> Path:
     return path
 
 
-def train(run: RunFolder, table: pd.DataFrame, table_path: Path, adapt: Adaptation, folds: tuple[Fold, ...]) -> None:
+def train(run: RunFolder, table: pd.DataFrame, table_path: Path, folds: tuple[Fold, ...]) -> None:
     """Search, calibrate and train the model on every fold."""
-    from ravdess_mm.classifiers.run import run_classifier
-
     settings = run.settings
-    name = NAME + (ADAPTED if adapt is Adaptation.SPEAKER else "")
 
-    def work() -> None:
-        trained = run_classifier(
-            KIND,
-            table,
-            folds,
-            search=settings.search,
-            dense=settings.dense,
-            seed=settings.seed,
-            jobs=settings.jobs,
-            folder=run.models_dir / name,
-            feature_set="early-fusion",
-            adapt=adapt,
+    def train_one(name: str, adapt: Adaptation) -> None:
+        def work() -> None:
+            answers = answers_of(run, KIND, table, folds, name=name, feature_set="early-fusion", adapt=adapt)
+            write_predictions(run.predictions_path(name), answers)
+
+        run.refresh(
+            name,
+            work=work,
+            inputs={
+                "folds": fold_words(folds),
+                "search": settings.search.model_dump(exclude={"models", "ensemble"}),
+                "seed": settings.seed,
+            },
+            files=[table_path],
+            outputs=[run.predictions_path(name)],
+            source=SOURCE,
+            libraries=["scikit-learn"],
         )
-        write_predictions(run.predictions_path(name), trained.predictions)
 
-    run.refresh(
-        name,
-        work=work,
-        inputs={
-            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
-            "search": settings.search.model_dump(exclude={"models", "ensemble"}),
-            "seed": settings.seed,
-        },
-        files=[table_path],
-        outputs=[run.predictions_path(name)],
-        source=["classifiers", "bundle.py", "archives.py", "corpus/splits.py"],
-        libraries=["scikit-learn"],
-    )
+    plain_and_adapted(run, NAME, train_one)
 
 
 def early_fusion(settings: Settings) -> None:
     """Train one model on the features of voice and face together; needs both, else it says so and does nothing."""
     run = RunFolder(settings)
-    run.need(run.catalog_path, stage="features")
-    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
-    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
+    folds = folds_of(run)
     names = [NAME, NAME + ADAPTED]
     try:
         path = make_features(run)
@@ -116,11 +103,7 @@ def early_fusion(settings: Settings) -> None:
     except InputError as reason:
         run.skip(NAME, str(reason), *(run.predictions_path(name) for name in names))
         return
-    train(run, table, path, Adaptation.NONE, own_folds)
-    if settings.adapt is Adaptation.SPEAKER:
-        train(run, table, path, Adaptation.SPEAKER, own_folds)
-    else:
-        run.forget(names[1], run.predictions_path(names[1]))
+    train(run, table, path, own_folds)
     run.update_record()
 
 

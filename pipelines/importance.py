@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.tabular import folds_of
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Settings
-from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
-from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.measured import RECIPE_NAME, fingerprint_of_model
@@ -62,7 +62,7 @@ def measure(run: RunFolder, name: str, features: pd.DataFrame, folds: tuple[Fold
 def importance(settings: Settings) -> None:
     """Measure what the voice models of a run listen to; needs the run's audio models."""
     run = RunFolder(settings)
-    run.need(run.catalog_path, stage="features")
+    folds = folds_of(run)
     whole_path = run.root / "importance.parquet"
     names = [path.stem for path in sorted(run.predictions_dir.glob("audio-*.parquet"))]
     # an ensemble listens to what its members listen to
@@ -70,9 +70,7 @@ def importance(settings: Settings) -> None:
     if not names or not run.features_path.is_file():
         run.skip("importance", "the run has no voice models", whole_path)
         return
-    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
     features = read_table(run.features_path, schema=FEATURES_SCHEMA)
-    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
     try:
         own_folds = restrict_folds(folds, features["actor"])
     except InputError as reason:

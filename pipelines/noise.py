@@ -7,11 +7,12 @@ import sys
 
 import pandas as pd
 
+from pipelines.tabular import folds_of
 from ravdess_mm.audio.changed import SOURCES, Voice, usable_voices
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
-from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.measured import fingerprint_of_model
@@ -79,14 +80,12 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
 def noise(settings: Settings) -> None:
     """Measure the voice models of a run in white noise and babble; needs the run's audio models."""
     run = RunFolder(settings)
-    run.need(run.catalog_path, stage="features")
+    folds = folds_of(run)
     names = [path.stem for path in sorted(run.predictions_dir.glob("audio-*.parquet"))]
     if not names or not run.features_path.is_file():
         run.skip("noise", "the run has no voice models", run.root / "noise.parquet")
         return
-    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
     features = read_table(run.features_path, schema=FEATURES_SCHEMA)
-    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
     try:
         own_folds = restrict_folds(folds, features["actor"])
     except InputError as reason:

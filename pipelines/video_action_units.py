@@ -6,15 +6,16 @@ import logging
 import sys
 from pathlib import Path
 
+from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, data_fingerprint
 from ravdess_mm.corpus.identifier import Take, VocalChannel
-from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
-from ravdess_mm.predictions import ADAPTED, write_predictions
+from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
-from ravdess_mm.store import hash_file, read_table, write_json, write_table
+from ravdess_mm.store import hash_file, read_table, write_table
 
 logger = logging.getLogger("ravdess_mm.pipelines.video_action_units")
 
@@ -56,76 +57,55 @@ def make_features(run: RunFolder, tables: list[Path]) -> Path:
     return path
 
 
-def train(run: RunFolder, features_path: Path, adapt: Adaptation, folds: tuple[Fold, ...]) -> None:
+def train(run: RunFolder, features_path: Path, folds: tuple[Fold, ...]) -> None:
     """Train the classifiers on every fold and combine them by what their out-of-fold answers teach."""
-    from ravdess_mm.classifiers.run import run_classifier
-    from ravdess_mm.fusion import fuse
-
     settings = run.settings
-    name = NAME + (ADAPTED if adapt is Adaptation.SPEAKER else "")
-    recipe_path = run.models_dir / name / "recipe.json"
 
-    def work() -> None:
-        table = read_table(features_path, schema=FEATURES_SCHEMA)
-        answers = {
-            kind: {
-                kind: run_classifier(
-                    kind,
-                    table,
-                    folds,
-                    search=settings.search,
-                    dense=settings.dense,
-                    seed=settings.seed,
-                    jobs=settings.jobs,
-                    folder=run.models_dir / name / kind,
-                    feature_set="action-units",
-                    adapt=adapt,
-                ).predictions
+    def train_one(name: str, adapt: Adaptation) -> None:
+        def work() -> None:
+            table = read_table(features_path, schema=FEATURES_SCHEMA)
+            answers = {
+                kind: answers_of(
+                    run, kind, table, folds, name=f"{name}/{kind}", feature_set="action-units", adapt=adapt
+                )
+                for kind in KINDS
             }
-            for kind in KINDS
-        }
-        combined = fuse(answers, rule=settings.search.ensemble, seed=settings.seed)
-        write_predictions(run.predictions_path(name), combined.table.drop(columns="sources"))
-        write_json(recipe_path, combined.to_dict())
+            write_combined(run, name, answers)
 
-    run.refresh(
-        name,
-        work=work,
-        inputs={
-            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
-            "search": settings.search.model_dump(exclude={"models"}),
-            "seed": settings.seed,
-        },
-        files=[features_path],
-        outputs=[run.predictions_path(name), recipe_path],
-        source=["classifiers", "fusion", "evaluation", "bundle.py", "archives.py", "corpus/splits.py"],
-        libraries=["scikit-learn"],
-    )
+        run.refresh(
+            name,
+            work=work,
+            inputs={
+                "folds": fold_words(folds),
+                "search": settings.search.model_dump(exclude={"models"}),
+                "seed": settings.seed,
+            },
+            files=[features_path],
+            outputs=[run.predictions_path(name), run.models_dir / name / "recipe.json"],
+            source=[*SOURCE, "fusion", "evaluation"],
+            libraries=["scikit-learn"],
+        )
+
+    plain_and_adapted(run, NAME, train_one)
 
 
 def video_action_units(settings: Settings) -> None:
     """Train classifiers on the action units (.csv among DATA) of a run's takes; needs the run's catalog."""
     run = RunFolder(settings)
-    run.need(run.catalog_path, stage="features")
+    folds = folds_of(run)
     tables = [path for path in settings.data if path.suffix.lower() == ".csv"]
     names = [NAME, NAME + ADAPTED]
     if not tables:
         for name in names:
             run.forget(name, run.predictions_path(name))
         return
-    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
-    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
     features_path = make_features(run, tables)
     try:
         own_folds = restrict_folds(folds, read_table(features_path, schema=FEATURES_SCHEMA)["actor"])
     except InputError as reason:
         run.skip(NAME, str(reason), *(run.predictions_path(name) for name in names))
         return
-    train(run, features_path, Adaptation.NONE, own_folds)
-    if settings.adapt is Adaptation.SPEAKER:
-        train(run, features_path, Adaptation.SPEAKER, own_folds)
-    else:
-        run.forget(names[1], run.predictions_path(names[1]))
+    train(run, features_path, own_folds)
     run.update_record()
 
 

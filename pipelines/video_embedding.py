@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Adaptation, Crop, Settings
-from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
+from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED, prediction_table, write_predictions
@@ -88,74 +88,59 @@ def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: t
     run.refresh(
         ZERO_SHOT,
         work=work,
-        inputs={"folds": [(fold.number, fold.train, fold.test) for fold in folds], "network": network},
+        inputs={"folds": fold_words(folds), "network": network},
         files=[answers_path],
         outputs=[run.predictions_path(ZERO_SHOT)],
         source=["predictions.py"],
     )
 
 
-def train(run: RunFolder, features_path: Path, network: Path, adapt: Adaptation, folds: tuple[Fold, ...]) -> None:
+def train(run: RunFolder, features_path: Path, network: Path, folds: tuple[Fold, ...]) -> None:
     """Train classifiers on every fold and combine them by what their out-of-fold answers teach."""
-    from ravdess_mm.classifiers.run import run_classifier
-    from ravdess_mm.fusion import fuse
     from ravdess_mm.video.embedding import answers_only
     from ravdess_mm.video.embedding_model import SOURCE_NAME
 
     settings = run.settings
-    name = NAME + (ADAPTED if adapt is Adaptation.SPEAKER else "")
-    recipe_path = run.models_dir / name / "recipe.json"
 
-    def work() -> None:
-        table = read_table(features_path, schema=FEATURES_SCHEMA)
-        fewest = min(len(set(table["actor"]) & set(fold.train)) for fold in folds)
-        sets = {"answers": answers_only(table)}
-        if fewest >= MIN_ACTORS:
-            sets["embedding"] = table
-        else:
-            logger.warning(
-                "%s: %d training actor(s); only the network's probabilities are learned from, not its embeddings",
-                name,
-                fewest,
-            )
-        kinds = KINDS if fewest > 1 else KINDS[:1]
-        answers = {
-            f"{what}-{kind}": {
-                f"{what}-{kind}": run_classifier(
-                    kind,
-                    features,
-                    folds,
-                    search=settings.search,
-                    dense=settings.dense,
-                    seed=settings.seed,
-                    jobs=settings.jobs,
-                    folder=run.models_dir / name / f"{what}-{kind}",
-                    feature_set=f"face-{what}",
-                    adapt=adapt,
-                ).predictions
+    def train_one(name: str, adapt: Adaptation) -> None:
+        def work() -> None:
+            table = read_table(features_path, schema=FEATURES_SCHEMA)
+            fewest = min(len(set(table["actor"]) & set(fold.train)) for fold in folds)
+            sets = {"answers": answers_only(table)}
+            if fewest >= MIN_ACTORS:
+                sets["embedding"] = table
+            else:
+                logger.warning(
+                    "%s: %d training actor(s); only the network's probabilities are learned from, not its embeddings",
+                    name,
+                    fewest,
+                )
+            answers = {
+                f"{what}-{kind}": answers_of(
+                    run, kind, features, folds, name=f"{name}/{what}-{kind}", feature_set=f"face-{what}", adapt=adapt
+                )
+                for what, features in sets.items()
+                for kind in (KINDS if fewest > 1 else KINDS[:1])
             }
-            for what, features in sets.items()
-            for kind in kinds
-        }
-        combined = fuse(answers, rule=settings.search.ensemble, seed=settings.seed)
-        write_predictions(run.predictions_path(name), combined.table.drop(columns="sources"))
-        write_json(recipe_path, combined.to_dict())
-        write_json(run.models_dir / name / SOURCE_NAME, _source_of(run, network))
+            write_combined(run, name, answers)
+            write_json(run.models_dir / name / SOURCE_NAME, _source_of(run, network))
 
-    run.refresh(
-        name,
-        work=work,
-        inputs={
-            "folds": [(fold.number, fold.train, fold.test) for fold in folds],
-            "search": settings.search.model_dump(exclude={"models"}),
-            "seed": settings.seed,
-            "network": network,
-        },
-        files=[features_path],
-        outputs=[run.predictions_path(name), recipe_path],
-        source=["classifiers", "fusion", "evaluation", "bundle.py", "archives.py", "corpus/splits.py"],
-        libraries=["scikit-learn"],
-    )
+        run.refresh(
+            name,
+            work=work,
+            inputs={
+                "folds": fold_words(folds),
+                "search": settings.search.model_dump(exclude={"models"}),
+                "seed": settings.seed,
+                "network": network,
+            },
+            files=[features_path],
+            outputs=[run.predictions_path(name), run.models_dir / name / "recipe.json"],
+            source=[*SOURCE, "fusion", "evaluation"],
+            libraries=["scikit-learn"],
+        )
+
+    plain_and_adapted(run, NAME, train_one)
 
 
 def _source_of(run: RunFolder, network: Path) -> dict[str, object]:
@@ -171,7 +156,7 @@ def _source_of(run: RunFolder, network: Path) -> dict[str, object]:
 def video_embedding(settings: Settings) -> None:
     """Answer from a trained face network, and train classifiers on what it sees; needs the run's frames."""
     run = RunFolder(settings)
-    run.need(run.catalog_path, stage="features")
+    folds = folds_of(run)
     names = [ZERO_SHOT, NAME, NAME + ADAPTED]
     chosen = SHIPPED if settings.fine_tune == "none" else settings.fine_tune
     network = need_pretrained(chosen) if settings.fine_tune != "none" else find_pretrained(chosen)
@@ -180,8 +165,6 @@ def video_embedding(settings: Settings) -> None:
         for name in names:
             run.forget(name, run.predictions_path(name))
         return
-    actors = read_table(run.catalog_path, schema=CATALOG_SCHEMA)["actor"]
-    folds = make_folds(settings.protocol, actors, test_actors=settings.test_actors)
     try:
         if not run.frames_card_path.is_file():
             raise InputError("there is no video in the data")
@@ -191,11 +174,7 @@ def video_embedding(settings: Settings) -> None:
         return
     features_path, answers_path = make_features(run, network)
     answer_untrained(run, answers_path, network, own_folds)
-    train(run, features_path, network, Adaptation.NONE, own_folds)
-    if settings.adapt is Adaptation.SPEAKER:
-        train(run, features_path, network, Adaptation.SPEAKER, own_folds)
-    else:
-        run.forget(names[2], run.predictions_path(names[2]))
+    train(run, features_path, network, own_folds)
     run.update_record()
 
 
