@@ -17,6 +17,7 @@ PARAMS = {
     "colsample_bynode": 0.5,
     "reg_lambda": 1.0,
 }
+COARSE = {"max_bin": BoostedTrees.SEARCH_BINS}
 
 
 def folds_of(table) -> list[InnerFold]:
@@ -31,7 +32,7 @@ def test_scan_equals_a_plain_fit_of_the_rounds_it_found(make_features, emotions:
     ((params, scores),) = family.scan(folds, [PARAMS], seed=5)
     assert 1 <= params["n_estimators"] < BoostedTrees.MAX_ROUNDS
     for fold, part in zip(folds, scores, strict=True):
-        alone = family.build(params, seed=5).fit(fold.X_train, fold.y_train)
+        alone = family.build({**params, **COARSE}, seed=5).fit(fold.X_train, fold.y_train)
         np.testing.assert_allclose(part, family.log_scores(alone, fold.X_test), atol=1e-5)
 
 
@@ -43,12 +44,21 @@ def test_rounds_have_the_lowest_mean_loss(make_features) -> None:
     def loss(rounds: int) -> float:
         losses = []
         for fold in folds:
-            model = family.build({**PARAMS, "n_estimators": rounds}, seed=0).fit(fold.X_train, fold.y_train)
+            model = family.build({**PARAMS, **COARSE, "n_estimators": rounds}, seed=0).fit(fold.X_train, fold.y_train)
             losses.append(-family.log_scores(model, fold.X_test)[np.arange(len(fold.y_test)), fold.y_test].mean())
         return float(np.mean(losses))
 
     best = loss(params["n_estimators"])
     assert best <= min(loss(max(params["n_estimators"] - 3, 1)), loss(params["n_estimators"] + 3))
+
+
+def test_draws_are_compared_on_coarser_bins_than_the_model_has(make_features) -> None:
+    family = BoostedTrees()
+    assert family.build(PARAMS, seed=0).get_params()["max_bin"] is None  # XGBoost's own choice, 256
+    folds = folds_of(make_features(noise=3.0))
+    ((params, scores),) = family.scan(folds, [PARAMS], seed=5)
+    fine = family.build(params, seed=5).fit(folds[0].X_train, folds[0].y_train)
+    assert not np.allclose(scores[0], family.log_scores(fine, folds[0].X_test), atol=1e-5)
 
 
 def test_emotion_unseen_in_training_is_scored_but_does_not_stop(make_features) -> None:

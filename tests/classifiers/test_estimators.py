@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ravdess_mm.classifiers.boosting import BoostedTrees
 from ravdess_mm.classifiers.crossfit import deal_inner_folds, split_inner_folds
 from ravdess_mm.classifiers.estimators import RandomForest, family_of
 from ravdess_mm.classifiers.family import InnerFold, Kind
@@ -78,22 +77,6 @@ def test_forest_is_ranked_on_its_own_first_trees(folds: list[InnerFold]) -> None
     first = whole.estimators_[: RandomForest.SEARCH_TREES]
     shares = np.mean([tree.predict_proba(fold.X_test) for tree in first], axis=0)
     np.testing.assert_allclose(np.exp(scores[0]), shares + 0.5 / RandomForest.SEARCH_TREES)
-
-
-def test_boosting_finds_the_round_at_which_others_are_answered_best(folds: list[InnerFold]) -> None:
-    family = BoostedTrees()
-    params = {"learning_rate": 0.3, "max_depth": 2, "subsample": 0.8}
-    ((found, scores),) = family.scan(folds, [params], seed=3)
-    curves = []
-    for fold in folds:
-        options = {"n_estimators": 120, "max_bin": BoostedTrees.SEARCH_BINS, "eval_metric": "mlogloss"}
-        alone = family.build({**params, **options}, seed=3)
-        alone.fit(fold.X_train, fold.y_train, eval_set=[(fold.X_test, fold.y_test)], verbose=False)
-        curves.append(alone.evals_result()["validation_0"]["mlogloss"])
-        shares = alone.predict_proba(fold.X_test, iteration_range=(0, found["n_estimators"]))
-        np.testing.assert_allclose(np.exp(scores[len(curves) - 1]), shares, atol=1e-5)
-    assert found == {"n_estimators": 1 + int(np.argmin(np.mean(curves, axis=0))), **params}
-    assert family.build(found, seed=3).get_params()["max_bin"] is None  # XGBoost's own choice
 
 
 def test_forest_gives_finite_scores_and_forgets_its_threads(folds: list[InnerFold]) -> None:
