@@ -1,0 +1,147 @@
+"""The verbs of ``ravdess-mm`` on clips of your own: predict, enrol, explain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ravdess_mm.command import Json, console, print_json, run_verb
+from ravdess_mm.errors import InputError
+
+
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Clips of any name, or folders of them.", metavar="PATH...")],
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
+    ] = None,
+    speaker: Annotated[
+        Path | None,
+        typer.Option(
+            help="The one person who speaks in all of them: a folder of their clips, or what `enrol` wrote. "
+            "Speaker-adapted models answer then."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which emotion voice and face of a clip express.
+
+    A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
+
+    Example: ravdess-mm predict holiday.mp4 --speaker her-clips/
+    """
+
+    def action() -> int:
+        from ravdess_mm.errors import MediaError
+        from ravdess_mm.predict import PRETRAINED_DIR, Predictor, find_clips
+        from ravdess_mm.progress import track
+        from ravdess_mm.tables import predictions_table
+
+        clips = list(find_clips(paths))
+        predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker)
+        answers, failed = [], 0
+        for path in track(clips, "clips", unit="clip"):
+            try:
+                answers.append(predictor.predict(path))
+            except MediaError as error:
+                failed += 1
+                typer.echo(f"{path}: {error}", err=True)
+        if as_json:
+            print_json([answer.to_dict() for answer in answers])
+        elif answers:
+            console().print(predictions_table(answers))
+        if not answers:
+            raise InputError(f"none of {len(clips)} clips could be used")
+        return 1 if failed else 0
+
+    run_verb(action)
+
+
+def enrol(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Clips of one person, or folders of them; no labels.", metavar="PATH...")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the enrolment, a .json file.")],
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a run with ADAPT=speaker; by default for the models that ship."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Get to know a speaker once, for `predict --speaker`; a dozen clips in several moods do well.
+
+    A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
+    """
+
+    def action() -> int:
+        from ravdess_mm.audio.features import feature_names
+        from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+        from ravdess_mm.speaker import FEWEST_CLIPS, enrol_speaker
+
+        if output.suffix.lower() != ".json":
+            raise InputError(f"{output}: an enrolment is a .json file; name it so")
+        feature_set = Predictor.adapted_features(run or PRETRAINED_DIR)
+        enrolment, failed = enrol_speaker(paths, feature_set=feature_set)
+        for path, reason in failed.items():
+            typer.echo(f"{path}: {reason}", err=True)
+        if enrolment.n_clips < FEWEST_CLIPS:
+            raise InputError(f"one usable clip says too little about a speaker; {FEWEST_CLIPS} or more are needed")
+        enrolment.save(output, feature_names=feature_names(feature_set))
+        if as_json:
+            facts = {"path": output, "clips": enrolment.n_clips, "features": feature_set}
+            print_json({**facts, "failed": {path.as_posix(): reason for path, reason in failed.items()}})
+        else:
+            typer.echo(f"{output}: a speaker by {enrolment.n_clips} clips, features {feature_set.value}")
+        return 1 if failed else 0
+
+    run_verb(action)
+
+
+def explain(
+    clip: Annotated[Path, typer.Argument(help="A clip of any name, with a picture.", metavar="CLIP")],
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page; by default <name of the clip>-explained.html here.")
+    ] = None,
+    emotion: Annotated[
+        str | None,
+        typer.Option(help="Show what speaks for this emotion; by default for each frame's most probable one."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="grad-cam, or hires-cam: truer to places in a network that flattens its last map, as seed."),
+    ] = "grad-cam",
+    frames: Annotated[int, typer.Option(help="Most frames to show.", min=1, max=60)] = 12,
+    as_json: Json = False,
+) -> None:
+    """Show why: the clip's frames, colour over the part of the face that spoke, every emotion over time.
+
+    Writes one HTML page that opens anywhere, with what the voice, the face and both together answer.
+
+    Example: ravdess-mm explain holiday.mp4 --run artifacts/mine -o holiday.html
+    """
+
+    def action() -> None:
+        from ravdess_mm.errors import MediaError
+        from ravdess_mm.explain import explain_clip, write_explanation
+        from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+
+        if method not in ("grad-cam", "hires-cam"):
+            raise InputError(f"method {method!r}; allowed: grad-cam, hires-cam")
+        predictor = Predictor.from_run(run or PRETRAINED_DIR)
+        try:
+            explanation = explain_clip(predictor, clip, method=method, about=emotion, n_frames=frames)
+        except MediaError as error:
+            raise MediaError(f"{clip}: {error}") from error
+        page = write_explanation(explanation, output or Path(f"{clip.stem}-explained.html"))
+        if as_json:
+            print_json({**explanation.to_dict(), "page": page})
+        else:
+            typer.echo(page)
+
+    run_verb(action)
