@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from markupsafe import Markup
 
-from ravdess_mm._version import __version__
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict import Prediction, Predictor
 from ravdess_mm.report import words
+from ravdess_mm.report.paper import render
 from ravdess_mm.report.pictures import data_uri, evenly
 from ravdess_mm.report.svg import drawing, element
 from ravdess_mm.store import write_text
@@ -195,22 +194,11 @@ def write_explanation(explanation: Explanation, page_path: Path) -> Path:
 
 def render_explanation(explanation: Explanation) -> str:
     """Return the page about a clip as HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ravdess_mm.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     prediction = explanation.prediction
     answers = {"fused": prediction.probabilities} if len(prediction.branches) > 1 else {}
     answers |= {{"audio": "voice", "video": "face"}.get(name, name): own for name, own in prediction.branches.items()}
-    return environment.get_template("explain.html.j2").render(
-        # a file of this package, written by us: the only text on the page that is not escaped
-        style=Markup((resources("ravdess_mm.report") / "templates" / "style.css").read_text("utf-8")),
-        version=__version__,
+    return render(
+        "explain.html.j2",
         name=prediction.path.name,
         prediction=prediction,
         explanation=explanation,

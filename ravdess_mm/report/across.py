@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any, Final
 
 from markupsafe import Markup
 
-from ravdess_mm._version import __version__
 from ravdess_mm.evaluation import Estimate
 from ravdess_mm.evaluation.across import RunComparison
 from ravdess_mm.report import words
+from ravdess_mm.report.paper import render
 from ravdess_mm.report.svg import drawing, element
 from ravdess_mm.store import write_text
 
@@ -35,22 +34,11 @@ def write_comparison(found: RunComparison, records: Mapping[str, Mapping[str, An
         The HTML file; written whole or not at all, self-contained, without scripts. The same comparison gives the
         same bytes.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ravdess_mm.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     ends = [end for pair in found.pairs for end in _ends(pair.comparison.difference)]
     span = max(0.05, math.ceil(20 * max(map(abs, ends))) / 20)
     runs = [found.first, *dict.fromkeys(pair.run for pair in found.pairs)]
-    text = environment.get_template("across.html.j2").render(
-        # a file of this package, written by us: the only text on the page that is not escaped
-        style=Markup((resources("ravdess_mm.report") / "templates" / "style.css").read_text("utf-8")),
-        version=__version__,
+    text = render(
+        "across.html.j2",
         found=found,
         runs=runs,
         title=f"{words.listing(runs[1:])} against {found.first}",

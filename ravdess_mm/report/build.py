@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any, Final
 
 from markupsafe import Markup
 
-from ravdess_mm._version import __version__
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.report import figures, fused, leaks, listening, material, noise, results, words
 from ravdess_mm.report.explorer import actors_of, explorer_data
@@ -19,6 +17,7 @@ from ravdess_mm.report.gather import RunFiles, gather_run
 from ravdess_mm.report.headline import Headline, make_headline
 from ravdess_mm.report.heat import heat_section
 from ravdess_mm.report.method import method_in_words, split_in_words
+from ravdess_mm.report.paper import own_text, render
 from ravdess_mm.report.pictures import sample_pictures
 from ravdess_mm.report.svg import element
 from ravdess_mm.store import write_text
@@ -80,33 +79,14 @@ def write_report(run_dir: Path, report_path: Path) -> Path:
 
 def render_report(run: RunFiles) -> str:
     """Return the report of a run as HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ravdess_mm.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("report.html.j2")
-    return template.render(**_frame(), **_words(), **_content(run, make_headline(run)))
+    return render("report.html.j2", **_script(), **_words(), **_content(run, make_headline(run)))
 
 
-def _frame() -> dict[str, Any]:
-    """Return the page's style and script, and the hash that allows this one script and no other to run."""
-    # both are files of this package, written by us: they are the only text on the page that is not escaped
-    style, script = (
-        Markup((resources("ravdess_mm.report") / "templates" / name).read_text("utf-8"))
-        for name in ("style.css", "script.js")
-    )
+def _script() -> dict[str, Any]:
+    """Return the page's script, and the hash that allows this one script and no other to run."""
+    script = own_text("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return {
-        "style": style,
-        "script": script,
-        "script_hash": f"sha256-{digest}",
-        "version": __version__,
-    }
+    return {"script": script, "script_hash": f"sha256-{digest}"}
 
 
 def _words() -> dict[str, Any]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from ravdess_mm._version import __version__
+from ravdess_mm.report.paper import render
 from ravdess_mm.report.words import percent
 from ravdess_mm.store import write_text
 
@@ -28,16 +25,9 @@ def write_pca_page(page_path: Path, scores: Mapping[str, Any], pictures: Sequenc
     pictures : sequence of Path
         The scree plot and the eigenfaces, PNG.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ravdess_mm.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     scree, eigenfaces = (f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" for path in pictures)
-    page = environment.get_template("pca.html.j2").render(
-        # a file of this package, written by us: the only text on the page that is not escaped
-        style=Markup((resources("ravdess_mm.report") / "templates" / "style.css").read_text("utf-8")),
-        version=__version__,
+    page = render(
+        "pca.html.j2",
         scores=scores,
         percent=percent,
         scree=scree,

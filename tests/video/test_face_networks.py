@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +8,7 @@ from ravdess_mm.config import Net
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_networks import EMBEDDING, FACE_NETWORKS, LOGITS, build_face_network
+from tests.video.backends import run_on
 
 PARAMETERS = {"compact": 661_095, "vgg19": 20_043_335, "resnet18": 11_180_871}
 FACES = np.random.default_rng(0).integers(0, 256, (2, 44, 44, 1), dtype=np.uint8)
@@ -95,15 +91,4 @@ def test_every_weight_of_the_large_networks_is_trained(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_one_step_of_every_network_on_each_backend(backend: str) -> None:
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    finished = subprocess.run(
-        [sys.executable, "-c", ONE_STEP],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.splitlines() == [f"{backend} {net.value}" for net in Net]
+    assert run_on(backend, ONE_STEP).splitlines() == [f"{backend} {net.value}" for net in Net]

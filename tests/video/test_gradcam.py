@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +10,7 @@ from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_networks import build_face_network
 from ravdess_mm.video.gradcam import Method, heat_maps, map_layer, overlay
 from ravdess_mm.video.networks import seed_network
+from tests.video.backends import run_on
 
 RNG = np.random.default_rng(0)
 UPPER_LEFT = (slice(None), slice(0, 16), slice(0, 16))
@@ -147,15 +144,4 @@ def test_an_overlay_colours_what_is_hot_and_nothing_else() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_agree(backend: str) -> None:
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    finished = subprocess.run(
-        [sys.executable, "-c", ON_A_BACKEND],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.split() == [backend]
+    assert run_on(backend, ON_A_BACKEND).split() == [backend]
