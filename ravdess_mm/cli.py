@@ -62,12 +62,13 @@ def verify(
 
     def action() -> int:
         from ravdess_mm.corpus.verify import verify_corpus
+        from ravdess_mm.corpus.verify_text import render_result
 
         result = verify_corpus(data, deep=deep, jobs=jobs)
         if as_json:
             print_json(result.to_dict())
         else:
-            result.render(console())
+            render_result(result, console())
         return 0 if result.ok else 1
 
     run_verb(action)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ravdess_mm.audio.changed import Change, Voice, changed_features, choose_others, seed_of
 from ravdess_mm.audio.noise import SNRS_DB, Noise
-from ravdess_mm.classifiers.family import Floats
+from ravdess_mm.classifiers.arrays import Floats
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
 from ravdess_mm.config import Backend, FeatureSet
 from ravdess_mm.corpus.splits import Fold, check_disjoint

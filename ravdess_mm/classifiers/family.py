@@ -16,10 +16,10 @@ from functools import cached_property
 from typing import Any, ClassVar, Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.classifiers.screening import distinct_columns
+
 Params = dict[str, Any]
 Space = Mapping[str, Any]
 
@@ -64,8 +64,6 @@ class InnerFold:
 
     def of_columns(self, limit: int | None) -> InnerFold:
         """Return the fold with the columns that say most of what all say, `limit` at most; see `screening`."""
-        from ravdess_mm.classifiers.screening import distinct_columns
-
         columns = distinct_columns(self.X_train, limit)
         if columns is None:
             return self

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
-from ravdess_mm.classifiers.family import Floats, Integers
+from ravdess_mm.classifiers.arrays import Floats, Integers
 
 BOUND: Final = 4.0
 """Standardised features are clipped here: one wild value among thousands would outweigh all others in a distance."""

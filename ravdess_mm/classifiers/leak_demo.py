@@ -15,10 +15,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ravdess_mm.classifiers.arrays import Floats, Integers
 from ravdess_mm.classifiers.calibration import probabilities
 from ravdess_mm.classifiers.crossfit import fit_pipeline, pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
-from ravdess_mm.classifiers.family import Floats, Integers, Kind
+from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.rows import Sample, check_features
 from ravdess_mm.corpus.splits import HOLDOUT_NUMBER, Fold, check_disjoint, group_folds
 from ravdess_mm.errors import InputError

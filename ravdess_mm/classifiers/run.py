@@ -17,10 +17,11 @@ import pandas as pd
 
 from ravdess_mm.bundle import CARD_NAME, read_bundle
 from ravdess_mm.classifiers.adaptation import SpeakerScaler
+from ravdess_mm.classifiers.arrays import Integers
 from ravdess_mm.classifiers.calibration import calibrate_out_of_fold, fit_temperature
 from ravdess_mm.classifiers.crossfit import deal_inner_folds, family_columns, fit_pipeline, out_of_fold_scores
 from ravdess_mm.classifiers.estimators import family_of
-from ravdess_mm.classifiers.family import Family, Integers, Kind, Params
+from ravdess_mm.classifiers.family import Family, Kind, Params
 from ravdess_mm.classifiers.rows import FeatureRows, Sample, check_features
 from ravdess_mm.classifiers.search import empty_table, score_fixed, search_parameters
 from ravdess_mm.classifiers.trained import TrainedClassifier, save_classifier

@@ -23,10 +23,11 @@ from ravdess_mm.bundle import (
     write_bundle,
 )
 from ravdess_mm.classifiers.adaptation import Enrolment, SpeakerScaler
+from ravdess_mm.classifiers.arrays import Floats
 from ravdess_mm.classifiers.calibration import probabilities
 from ravdess_mm.classifiers.crossfit import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
-from ravdess_mm.classifiers.family import Floats, Kind
+from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.guards import check_loaded, check_scaler
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError

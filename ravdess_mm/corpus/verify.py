@@ -21,7 +21,7 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.progress import map_parallel
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 Part = tuple[Modality, VocalChannel]
 """One of the six parts the release comes in, such as audio-only speech."""
@@ -151,12 +151,6 @@ class VerifyResult:
             "same_bytes": [list(names) for names in self.same_bytes],
             "beyond_release": list(map(str, self.beyond_release)),
         }
-
-    def render(self, console: Console) -> None:
-        """Print tables and lines for people."""
-        from ravdess_mm.corpus.verify_text import render_result
-
-        render_result(self, console)
 
 
 def verify_corpus(folders: Sequence[str | Path], *, deep: bool = False, jobs: int = -1) -> VerifyResult:

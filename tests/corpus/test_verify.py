@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ravdess_mm.corpus.release import release_clips
 from ravdess_mm.corpus.verify import VerifyResult, verify_corpus
+from ravdess_mm.corpus.verify_text import render_result
 from ravdess_mm.errors import InputError
 
 MakeSound = Callable[..., Path]
@@ -24,7 +25,7 @@ def verify(*folders: Path, deep: bool = False) -> VerifyResult:
 
 def text_of(result: VerifyResult) -> str:
     console = Console(file=io.StringIO(), width=160)
-    result.render(console)
+    render_result(result, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
