@@ -156,7 +156,7 @@ def _source_of(run: RunFolder, network: Path) -> dict[str, object]:
 def video_embedding(settings: Settings) -> None:
     """Answer from a trained face network, and train classifiers on what it sees; needs the run's frames."""
     run = RunFolder(settings)
-    folds = folds_of(run)
+    run.need(run.catalog_path, stage="features")
     names = [ZERO_SHOT, NAME, NAME + ADAPTED]
     chosen = SHIPPED if settings.fine_tune == "none" else settings.fine_tune
     network = need_pretrained(chosen) if settings.fine_tune != "none" else find_pretrained(chosen)
@@ -165,6 +165,7 @@ def video_embedding(settings: Settings) -> None:
         for name in names:
             run.forget(name, run.predictions_path(name))
         return
+    folds = folds_of(run)
     try:
         if not run.frames_card_path.is_file():
             raise InputError("there is no video in the data")

@@ -109,10 +109,9 @@ def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: Fram
     run = run_of(tmp_path, tiny_store)
     folds = (Fold(-1, (1, 2, 3, 4), (5,)),)
     features_path, answers_path = make_features(run, bundle)
-    run.settings = run.settings.model_copy(update={"fine_tune": str(bundle)})
+    run.settings = run.settings.model_copy(update={"fine_tune": str(bundle), "adapt": Adaptation.SPEAKER})
     answer_untrained(run, answers_path, bundle, folds)
-    train(run, features_path, bundle, Adaptation.NONE, folds)
-    train(run, features_path, bundle, Adaptation.SPEAKER, folds)
+    train(run, features_path, bundle, folds)
     frames = tiny_store.read(np.flatnonzero(tiny_store.index["actor"] == 5))[:3]
     take = tiny_store.index.loc[tiny_store.index["actor"] == 5, "take"].iloc[0]
     for name in (ZERO_SHOT, NAME, f"{NAME}-adapted"):
@@ -131,6 +130,12 @@ def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: Fram
     )
     with pytest.raises(BundleError, match="not the face network of"):
         load_embedding_model(run.models_dir / NAME)
+
+    # a run that does not ask for adapted models any more forgets them, and keeps the plain ones
+    run.settings = run.settings.model_copy(update={"adapt": Adaptation.NONE})
+    train(run, features_path, bundle, folds)
+    assert not run.predictions_path(f"{NAME}-adapted").exists()
+    assert run.predictions_path(NAME).exists()
 
 
 def test_without_a_network_or_video_the_stage_says_so_and_goes(tmp_path: Path, monkeypatch, caplog) -> None:
