@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -25,13 +26,15 @@ from ravdess_mm.video.arriving import build_while
 from ravdess_mm.video.frames import FrameStore
 from ravdess_mm.video.pretrained import need_pretrained
 
+if TYPE_CHECKING:
+    from ravdess_mm.video.training import NetworkRun
+
 NAME = "video-cnn"
 
 
 def train_while_decoding(run: RunFolder, clips: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
     """Make the frame store, unless it is up to date; train the first fold on the frames as they come."""
     settings = run.settings
-    start_from = _start_of(settings)
 
     def first_needed(store: FrameStore) -> list[str]:
         from ravdess_mm.video.training import takes_by_first_use
@@ -39,18 +42,7 @@ def train_while_decoding(run: RunFolder, clips: pd.DataFrame, folds: tuple[Fold,
         return takes_by_first_use(store, folds, settings=settings.cnn, seed=settings.seed)
 
     def work(store: FrameStore) -> None:
-        from ravdess_mm.video.training import run_network
-
-        first = restrict_folds(folds, store.index["actor"])[:1]
-        run_network(
-            store,
-            first,
-            net=settings.net,
-            settings=settings.cnn,
-            seed=settings.seed,
-            folder=run.models_dir / NAME,
-            start_from=start_from,
-        )
+        _train(run, store, restrict_folds(folds, store.index["actor"])[:1])
 
     make_frames(run, clips, partial(build_while, first_needed=first_needed, work=work))
 
@@ -62,17 +54,9 @@ def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
     frame_predictions_path = run.models_dir / NAME / "frames.parquet"
 
     def work() -> None:
-        from ravdess_mm.video.training import FRAME_PREDICTIONS_SCHEMA, run_network
+        from ravdess_mm.video.training import FRAME_PREDICTIONS_SCHEMA
 
-        trained = run_network(
-            store,
-            folds,
-            net=settings.net,
-            settings=settings.cnn,
-            seed=settings.seed,
-            folder=run.models_dir / NAME,
-            start_from=start_from,
-        )
+        trained = _train(run, store, folds)
         write_table(frame_predictions_path, trained.frame_predictions, schema=FRAME_PREDICTIONS_SCHEMA)
         write_predictions(run.predictions_path(NAME), trained.predictions)
 
@@ -90,6 +74,21 @@ def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
         outputs=[run.predictions_path(NAME), frame_predictions_path],
         source=["video", "bundle.py", "corpus/splits.py"],
         libraries=["keras", "tensorflow"],
+    )
+
+
+def _train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> NetworkRun:
+    from ravdess_mm.video.training import run_network
+
+    settings = run.settings
+    return run_network(
+        store,
+        folds,
+        net=settings.net,
+        settings=settings.cnn,
+        seed=settings.seed,
+        folder=run.models_dir / NAME,
+        start_from=_start_of(settings),
     )
 
 

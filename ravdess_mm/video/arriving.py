@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Condition, Event, Thread
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +27,7 @@ from typing_extensions import override
 from ravdess_mm.config import Backend, Crop
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import map_parallel
-from ravdess_mm.video.appending import BUILDING_NAME, Appender, TakeFrames
+from ravdess_mm.video.appending import AHEAD_NAME, BUILDING_NAME, Appender, TakeFrames
 from ravdess_mm.video.decode import list_frames
 from ravdess_mm.video.faces import FaceStatus
 from ravdess_mm.video.frames import (
@@ -45,9 +43,6 @@ from ravdess_mm.video.planning import TakePlan, plan_takes
 from ravdess_mm.video.sampling import FRAME_SIZE_PX
 
 logger = logging.getLogger(__name__)
-
-AHEAD: Final = "ahead"
-"""Folder, in the store's, of the frames in the order of their arrival."""
 
 
 class ArrivalError(InputError):
@@ -170,7 +165,7 @@ def build_while(
     from filelock import FileLock
 
     folder = Path(folder)
-    ahead = folder / AHEAD
+    ahead = folder / AHEAD_NAME
     fill = partial(build_frame_store, clips, folder, frame_step=frame_step, crop=crop, jobs=jobs, backend=backend)
     plans = plan_takes(clips, frame_step=frame_step, crop=crop)
     earlier = open_if_there(folder)
@@ -194,7 +189,6 @@ def build_while(
         with filling:
             work(store)
     built = fill(ahead=FrameStore.open(ahead))
-    shutil.rmtree(ahead)
     return FrameStoreBuild(built.rejected, filling.n_computed, built.n_frames)
 
 
@@ -261,6 +255,7 @@ class _Filling:
         if error is not None and not was_refused:
             self._stop.set()
         self._thread.join()
+        refusal = self._store.refusal
         self._store.close()
         if self._error is not None:
             raise self._error

@@ -11,6 +11,7 @@ processes worked, in which order the files were listed, or how often the build w
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -26,7 +27,7 @@ from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.store import fingerprint, read_json, write_json
-from ravdess_mm.video.appending import FRAMES_NAME, TAKES_NAME, Appender, TakeFrames, read_takes
+from ravdess_mm.video.appending import AHEAD_NAME, FRAMES_NAME, TAKES_NAME, Appender, TakeFrames, read_takes
 from ravdess_mm.video.planning import TakePlan, plan_takes
 from ravdess_mm.video.sampling import FRAME_SIZE_PX, no_face, sample_frames
 
@@ -229,6 +230,7 @@ def build_frame_store(
             decode = partial(decode_takes, frame_step=frame_step, crop=crop, jobs=jobs, backend=backend)
             n_computed = fill_store(plans, folder, ahead or earlier, decode, frame_step=frame_step, crop=crop)
         store = FrameStore.open(folder)
+        shutil.rmtree(folder / AHEAD_NAME, ignore_errors=True)  # copied, or left by a killed build
     rejected = [row for plan, found in zip(plans, store.takes, strict=True) for row in plan.rejections(found)]
     table = pd.DataFrame(rejected, columns=["path", "reason", "stage"]).sort_values("path", ignore_index=True)
     return FrameStoreBuild(table.astype("str"), n_computed, store.n_frames)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from ravdess_mm.config import CnnSettings, Crop
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import MediaError
 from ravdess_mm.video import frames as frames_module
-from ravdess_mm.video.arriving import AHEAD, ArrivalError, ArrivingFrames, announce, build_while
+from ravdess_mm.video.arriving import ArrivalError, ArrivingFrames, announce, build_while
 from ravdess_mm.video.decode import iter_frames, list_frames
 from ravdess_mm.video.frames import FrameStore, build_frame_store
 from ravdess_mm.video.planning import plan_takes
@@ -137,7 +138,7 @@ def test_the_works_own_error_is_raised_and_what_was_decoded_is_kept(
     build_while(clips, tmp_path / "s", work=lambda store: None, **options)
     assert sorted(decoded) == sorted(TAKES)
     assert FrameStore.open(tmp_path / "s").n_frames == 12
-    assert not (tmp_path / "s" / AHEAD).exists()
+    assert not (tmp_path / "s" / "ahead").exists()
 
 
 def test_an_error_of_the_filling_reaches_who_waits(
@@ -182,6 +183,8 @@ def test_a_killed_build_keeps_what_had_arrived(clips: pd.DataFrame, tmp_path: Pa
         assert process.stdout.readline() == "two are there\n"
         time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
+    assert (tmp_path / "s" / "ahead").is_dir()
+    shutil.copytree(tmp_path / "s", tmp_path / "other")
     seen = []
     built = build_while(
         clips,
@@ -195,6 +198,8 @@ def test_a_killed_build_keeps_what_had_arrived(clips: pd.DataFrame, tmp_path: Pa
     build_frame_store(clips, tmp_path / "plain", frame_step=10, jobs=1)
     np.testing.assert_array_equal(seen[0], FrameStore.open(tmp_path / "plain").frames)
     assert bytes_of(tmp_path / "s") == bytes_of(tmp_path / "plain")
+    build_frame_store(clips, tmp_path / "other", frame_step=10, jobs=1)
+    assert not (tmp_path / "other" / "ahead").exists()
 
 
 @pytest.mark.slow
