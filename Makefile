@@ -21,7 +21,7 @@ NOISE_TAKES ?=     ## test takes an actor that make noise measures (none: 20; al
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
-NET ?=             ## network of the video branch: seed, compact, vgg19 or resnet18 (the last three want CROP=face)
+NET ?=             ## network of the video branch: seed, compact, medium, vgg19 or resnet18 (all but seed want CROP=face)
 FINE_TUNE ?=       ## start the video network from a trained face network: none, face-compact, or its folder
 RULE ?=            ## mean, product, weighted or stacking: how voice and face are fused (none: product)
 JOBS ?=            ## processes (none: one a core)

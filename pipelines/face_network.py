@@ -1,6 +1,7 @@
 """Train a face network on still faces, score it, and write it as a bundle or, for CK+48, cross-validate by subject.
 
-START=<bundle> goes on from an earlier training, MORE=ckplus48.zip learns from posed faces as well.
+START=<bundle> goes on from an earlier training, TEACHER=<bundle> learns from its answers beside the labels,
+MORE=ckplus48.zip learns from posed faces as well.
 NET=vgg16 and NET=efficientnetb0 start from ImageNet (see WEIGHTS). NET=pca-dense is a baseline without convolutions and
 writes pictures and a page instead of a bundle. LIMIT=<n> makes a smoke run of n images that says so.
 """
@@ -54,8 +55,9 @@ class FaceSettings(StillSettings):
     corpus: Literal["fer2013", "ckplus48"] = Field("fer2013", description="fer2013 or ckplus48")
     faces: Path = Field(description="the corpus: a folder, a zip, or FER2013's original CSV")
     out: Path = Field(Path("artifacts/face-network"), description="folder of the bundle and of scores.json")
-    net: str = Field("compact", description="compact, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense")
+    net: str = Field("compact", description="compact, medium, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense")
     weights: str = Field("imagenet", description="what vgg16 and efficientnetb0 start from: imagenet, none, a .h5 file")
+    teacher: str = Field("none", description="bundle of a face network whose answers are learned from too; or none")
     start: str = Field("none", description="bundle of a face network to go on from, by name or folder; or none")
     more: Path | None = Field(None, description="CK+48, to be learned from beside FER2013: a folder or a zip")
     more_times: int = Field(6, ge=1, description="how often an epoch shows each of those images")
@@ -95,24 +97,30 @@ def _limited(stills: Stills, settings: FaceSettings) -> Stills:
 
 
 def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
+    from ravdess_mm.video.face_networks import FACE_NETWORKS
     from ravdess_mm.video.still_training import train_face_network
     from ravdess_mm.video.transfer_networks import IMAGENET_NETWORKS, find_weights
     from ravdess_mm.video.transfer_training import train_imagenet_network
 
     if settings.net not in IMAGENET_NETWORKS:
-        return partial(train_face_network, start=_start(settings))
+        others = {name: _other_network(name, settings) for name in ("start", "teacher")}
+        return partial(train_face_network, **others)
+    if settings.teacher != "none":
+        raise InputError(f"NET={settings.net} learns without a teacher; TEACHER is for {', '.join(FACE_NETWORKS)}")
     return partial(train_imagenet_network, weights=find_weights(settings.net, settings.weights))
 
 
-def _start(settings: FaceSettings) -> FaceNetwork | None:
+def _other_network(name: str, settings: FaceSettings) -> FaceNetwork | None:
+    """Load the network that START or TEACHER names."""
     from ravdess_mm.video.face_bundle import load_face_network
     from ravdess_mm.video.pretrained import need_pretrained
 
-    if settings.start == "none":
+    given = getattr(settings, name)
+    if given == "none":
         return None
     if settings.corpus != "fer2013":  # who was seen by that network is not known here
-        raise InputError("START is for FER2013 only: its network may have seen the subjects that are to test it")
-    return load_face_network(need_pretrained(settings.start))
+        raise InputError(f"{name.upper()} is for FER2013 only: its network may have seen the subjects that test it")
+    return load_face_network(need_pretrained(given))
 
 
 def with_more(training: Stills, settings: FaceSettings) -> Stills:
@@ -163,6 +171,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
         "net": settings.net,
         "trained_on": "FER2013 Training" + (", CK+48" if settings.more else ""),
         "start": settings.start,
+        "teacher": settings.teacher,
         "training_images": len(training),
         "settings": _still_settings(settings).model_dump(mode="json"),
         "precision": trained.precision,
@@ -257,6 +266,8 @@ def model_card(settings: FaceSettings, facts: dict[str, Any]) -> str:
     fresh = scores["without_duplicates"]
     recalls = "\n".join(f"| {emotion} | {recall:.3f} |" for emotion, recall in scores["recall"].items())
     beginning = "" if settings.start == "none" else f", from the weights of {Path(settings.start).name}"
+    if settings.teacher != "none":
+        beginning += f", taught by {Path(settings.teacher).name}"
     smoke = f"**A smoke run of {settings.limit} images: its figures are of no worth.**\n\n" if settings.limit else ""
     return f"""# Face network `{settings.net}`
 
@@ -285,8 +296,9 @@ def command_of(settings: FaceSettings) -> str:
     """Return the command that repeats a run; the path of the corpus is shortened to its name."""
     given = settings.model_dump(mode="json", exclude_defaults=True)
     given |= {"faces": settings.faces.name, "epochs": settings.epochs, "seed": settings.seed}
-    if settings.start != "none":
-        given["start"] = Path(settings.start).name
+    for name in ("start", "teacher"):
+        if name in given:
+            given[name] = Path(given[name]).name
     if settings.more:
         given["more"] = settings.more.name
     given.pop("out", None)

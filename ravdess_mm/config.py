@@ -79,6 +79,7 @@ class Net(StrEnum):
 
     SEED = "seed"
     COMPACT = "compact"
+    MEDIUM = "medium"
     VGG19 = "vgg19"
     RESNET18 = "resnet18"
 
@@ -168,7 +169,7 @@ class Settings(_Section):
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
-    net: Net = Field(Net.SEED, description="network of the video branch: seed, compact, vgg19 or resnet18")
+    net: Net = Field(Net.SEED, description="network of the video branch: seed, compact, medium, vgg19 or resnet18")
     fine_tune: str = Field(
         "none", description="start the video network from a trained face network: none, face-compact or a folder"
     )

@@ -44,6 +44,7 @@ class StillSettings(BaseModel):
     learning_rate: float = Field(3e-3, gt=0, description="the highest of a one-cycle, the first of a plateau")
     weight_decay: float = Field(1e-2, ge=0, description="of AdamW")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="of the cross-entropy")
+    teacher_share: float = Field(0.5, ge=0, le=1, description="what a teacher's answer counts beside the label")
     loss: Loss = Field(Loss.CROSS_ENTROPY, description="cross-entropy or hinge")
     schedule: Schedule = Field(Schedule.ONE_CYCLE, description="of the learning rate: one-cycle or plateau")
     patience: int = Field(10, ge=1, description="epochs without a better validation loss before a plateau stops")

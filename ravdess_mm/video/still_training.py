@@ -72,6 +72,7 @@ def train_face_network(
     seed: int,
     working_dir: Path,
     start: FaceNetwork | None = None,
+    teacher: FaceNetwork | None = None,
 ) -> TrainedFaceNetwork:
     """Train a face network, from random weights or from where an earlier training ended.
 
@@ -89,12 +90,17 @@ def train_face_network(
         Gets what a killed training needs to go on; remove it when the network has been put in its place.
     start : FaceNetwork, optional
         Of the same kind and classes: its weights are where this training begins.
+    teacher : FaceNetwork, optional
+        Of the same classes: what it answers to an image (ten crops) counts for `teacher_share` of the target, and the
+        label for the rest. Many labels of FER2013 are doubtful, and a network's answer says which.
+
+        Hinton G, Vinyals O, Dean J (2015), arXiv:1503.02531.
 
     Raises
     ------
     InputError
-        If the network is unknown, `start` is another kind of network or has other classes, there are too few images,
-        or a plateau has no validation images to watch.
+        If the network is unknown, `start` is another kind of network, `start` or `teacher` has other classes, there
+        are too few images, a plateau has no validation images to watch, or the hinge loss has a teacher.
     """
     if settings.schedule is Schedule.PLATEAU and settings.validation_share == 0:
         raise InputError("schedule plateau watches validation images; validation_share is 0")
@@ -106,11 +112,14 @@ def train_face_network(
     begin = "random"
     if start is not None:
         _take_weights(model, stills, start)
-        begin = fingerprint([hashlib.sha256(values.tobytes()).hexdigest() for values in start.model.get_weights()])
+        begin = _weights_key(start)
+    if teacher is not None:
+        begin += f", taught by {_weights_key(teacher)}"
     train, validation = split_validation(stills, settings.validation_share, seed=seed)
     key = training_key(f"{name} from {begin}", stills, settings, precision, seed)
     state_path, best_path = working_dir / f"state-{key}.npz", working_dir / f"best-{key}.weights.h5"
-    state = fit_network(model, train, validation, settings, seed, state_path, best_path)
+    targets = None if teacher is None else taught_targets(train, teacher, settings)
+    state = fit_network(model, train, validation, settings, seed, state_path, best_path, targets=targets)
     if best_path.is_file():
         model.load_weights(best_path)
     final = build_face_network(name, n_classes=n_classes)
@@ -119,11 +128,35 @@ def train_face_network(
     return TrainedFaceNetwork(final, history, precision)
 
 
-def _take_weights(model: Any, stills: Stills, start: FaceNetwork) -> None:
-    if start.classes != stills.classes:
+def _weights_key(network: FaceNetwork) -> str:
+    return fingerprint([hashlib.sha256(values.tobytes()).hexdigest() for values in network.model.get_weights()])
+
+
+def _check_classes(stills: Stills, network: FaceNetwork) -> None:
+    if network.classes != stills.classes:
         raise InputError(
-            f"a network of classes {', '.join(start.classes)}; the images have {', '.join(stills.classes)}"
+            f"a network of classes {', '.join(network.classes)}; the images have {', '.join(stills.classes)}"
         )
+
+
+def taught_targets(stills: Stills, teacher: FaceNetwork, settings: StillSettings) -> npt.NDArray[np.float32]:
+    """Return what is to be answered to each image [shape=(n, n_classes)]: its label, mixed with a teacher's answer.
+
+    Raises
+    ------
+    InputError
+        If the teacher has other classes, or the loss is the hinge, which knows one right answer only.
+    """
+    _check_classes(stills, teacher)
+    if settings.loss is Loss.HINGE:
+        raise InputError("loss hinge with a teacher; allowed: cross-entropy, which takes shares of several classes")
+    labels = one_hot(stills.labels, len(stills.classes))
+    answers = predict_ten_crops(teacher.model, stills.images).astype(np.float32)
+    return (1 - settings.teacher_share) * labels + settings.teacher_share * answers
+
+
+def _take_weights(model: Any, stills: Stills, start: FaceNetwork) -> None:
+    _check_classes(stills, start)
     own, given = model.get_weights(), start.model.get_weights()
     if [values.shape for values in own] != [values.shape for values in given]:
         raise InputError(f"network {start.model.name!r} to start from, but {model.name!r} is to be trained")
@@ -138,6 +171,7 @@ def fit_network(
     seed: int,
     state_path: Path,
     best_path: Path,
+    targets: npt.NDArray[np.float32] | None = None,
 ) -> TrainingState:
     """Train what is trainable of a network that has logits, from where `state_path` says it stopped.
 
@@ -153,10 +187,12 @@ def fit_network(
         Seed of order and augmentation.
     state_path, best_path : Path
         Get the state after each epoch, and the weights with the least validation loss.
+    targets : numpy.ndarray [shape=(len(train), n_classes)], optional
+        What is to be answered to each training image; its label where nothing is given.
     """
     # the losses work on logits; the two models share their layers
     trainee = keras.Model(model.input, model.get_layer(LOGITS).output, name=model.name)
-    stream = StillStream(train, settings, seed=seed)
+    stream = StillStream(train, settings, seed=seed, targets=targets)
     trainee.compile(
         optimizer=keras.optimizers.AdamW(learning_rate_of(settings, len(stream)), weight_decay=settings.weight_decay),
         loss=_loss(settings),

@@ -183,3 +183,21 @@ def test_posed_faces_are_learned_from_beside_the_others(tmp_path: Path, capsys: 
     assert counts["angry"] == 1 + 3 * 1
     assert main(["CORPUS=ckplus48", f"FACES={posed}", "START=face-compact", f"OUT={tmp_path / 'out'}"]) == 2
     assert "START is for FER2013 only" in capsys.readouterr().err
+
+
+def test_a_teacher_is_for_networks_that_learn_from_random_weights_on_fer2013(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, (name, posed) in enumerate((("happy", "happy"), ("angry", "anger"))):
+        for folder, part in (("train", "Training"), ("test", "PublicTest")):
+            write_stripes(tmp_path / "fer" / folder / name / f"{part}_{number}.png", number, number)
+        write_stripes(tmp_path / "CK+48" / posed / f"S{number:03d}_001_00000001.png", 0, number)
+    fer = [f"FACES={tmp_path / 'fer'}", f"OUT={tmp_path / 'out'}", "EPOCHS=1", "BATCH_SIZE=2"]
+    assert main([*fer, "TEACHER=face-huge"]) == 2
+    assert "face-huge: no trained face network" in capsys.readouterr().err
+    assert main([*fer, "TEACHER=face-compact", "NET=vgg16", "WEIGHTS=none"]) == 2
+    assert "NET=vgg16 learns without a teacher; TEACHER is for compact, medium" in capsys.readouterr().err
+    assert main([*fer, "TEACHER=face-compact", "CORPUS=ckplus48", f"FACES={tmp_path / 'CK+48'}"]) == 2
+    assert "TEACHER is for FER2013 only" in capsys.readouterr().err
+    settings = read_settings([*fer, f"TEACHER={tmp_path / 'nets' / 'large'}", "NET=medium"])
+    assert "TEACHER=large" in command_of(settings)

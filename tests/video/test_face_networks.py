@@ -10,7 +10,7 @@ from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_networks import EMBEDDING, FACE_NETWORKS, LOGITS, build_face_network
 from tests.video.backends import run_on
 
-PARAMETERS = {"compact": 661_095, "vgg19": 20_043_335, "resnet18": 11_180_871}
+PARAMETERS = {"compact": 661_095, "medium": 1_314_983, "vgg19": 20_043_335, "resnet18": 11_180_871}
 FACES = np.random.default_rng(0).integers(0, 256, (2, 44, 44, 1), dtype=np.uint8)
 
 ONE_STEP = """
@@ -38,7 +38,7 @@ def test_shapes(name: str) -> None:
     assert model.input_shape == (None, 44, 44, 1)
     assert probabilities.shape == (2, 8)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    assert model.get_layer(EMBEDDING).output.shape == (None, 192 if name == "compact" else 512)
+    assert model.get_layer(EMBEDDING).output.shape == (None, {"compact": 192, "medium": 256}.get(name, 512))
     assert build_face_network(name).count_params() == PARAMETERS[name]
 
 
@@ -74,13 +74,13 @@ def test_half_precision_is_for_the_middle_only() -> None:
 
 
 def test_an_unknown_network_is_refused() -> None:
-    with pytest.raises(InputError, match="NET=alexnet is not available; allowed: compact, vgg19, resnet18"):
+    with pytest.raises(InputError, match="NET=alexnet is not available; allowed: compact, medium, vgg19, resnet18"):
         build_face_network("alexnet")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["vgg19", "resnet18"])
-def test_every_weight_of_the_large_networks_is_trained(name: str) -> None:
+@pytest.mark.parametrize("name", ["medium", "vgg19", "resnet18"])
+def test_every_weight_of_the_larger_networks_is_trained(name: str) -> None:
     model = build_face_network(name)
     before = model.get_weights()
     model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=False)

@@ -63,7 +63,7 @@ def test_a_step_changes_the_open_layers_alone(bundle: Path, tmp_path: Path) -> N
 def test_a_bundle_of_another_network_is_refused(tmp_path: Path) -> None:
     model = build_face_network("compact")
     write_face_bundle(tmp_path, model, classes=FER_CLASSES, facts={"net": "brightness"}, text="")
-    with pytest.raises(BundleError, match="of network 'brightness'; allowed: compact, vgg19, resnet18"):
+    with pytest.raises(BundleError, match="of network 'brightness'; allowed: compact, medium, vgg19, resnet18"):
         fine_tuned_network(tmp_path)
 
 

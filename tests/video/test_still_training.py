@@ -14,7 +14,7 @@ from ravdess_mm.video.crops import predict_ten_crops
 from ravdess_mm.video.face_bundle import FaceNetwork
 from ravdess_mm.video.still_settings import Loss, Precision, Schedule, StillSettings, resolve_precision
 from ravdess_mm.video.still_stream import StillStream, class_weights, one_hot, split_validation
-from ravdess_mm.video.still_training import cross_validate, train_face_network
+from ravdess_mm.video.still_training import cross_validate, taught_targets, train_face_network
 
 QUICK = StillSettings(epochs=3, batch_size=8, learning_rate=1e-2, precision=Precision.FLOAT32)
 
@@ -219,3 +219,38 @@ def test_a_training_goes_on_from_another_networks_weights(tmp_path: Path, tiny: 
         train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path, start=other)
     with pytest.raises(InputError, match="'tiny' to start from, but 'compact'"):
         train_face_network("compact", stripes(), settings, seed=2, working_dir=tmp_path, start=start)
+
+
+def teacher_of(tiny: str, names: tuple[str, ...]) -> FaceNetwork:
+    keras.utils.set_random_seed(5)
+    return FaceNetwork(face_networks.build_face_network(tiny, n_classes=len(names)), names, {})
+
+
+def test_a_teachers_answers_are_mixed_with_the_labels(tiny: str) -> None:
+    stills = stripes(9)
+    teacher = teacher_of(tiny, stills.classes)
+    answers = predict_ten_crops(teacher.model, stills.images)
+    targets = taught_targets(stills, teacher, QUICK.model_copy(update={"teacher_share": 0.3}))
+    np.testing.assert_allclose(targets, 0.7 * np.eye(3)[stills.labels] + 0.3 * answers, atol=1e-6)
+    np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
+    stream = StillStream(stills, QUICK, seed=1, targets=targets)
+    shown = np.random.default_rng((1, 0, 0)).permutation(9)[:8]
+    np.testing.assert_array_equal(stream[0][1], targets[shown])
+    with pytest.raises(InputError, match="a network of classes happy, sad, other; the images have"):
+        taught_targets(stills, teacher_of(tiny, ("happy", "sad", "other")), QUICK)
+    with pytest.raises(InputError, match="loss hinge with a teacher; allowed: cross-entropy"):
+        taught_targets(stills, teacher, QUICK.model_copy(update={"loss": Loss.HINGE}))
+
+
+@pytest.mark.slow
+def test_a_pupil_learns_what_its_teacher_knows_and_the_labels_do_not_say(tmp_path: Path, tiny: str) -> None:
+    settings = QUICK.model_copy(update={"epochs": 12, "learning_rate": 0.03})
+    known = train_face_network(tiny, stripes(96), settings, seed=1, working_dir=tmp_path / "teacher")
+    teacher = FaceNetwork(known.model, stripes().classes, {})
+    guessed = stripes(96, seed=3)
+    guessed.labels[:] = np.random.default_rng(0).integers(0, 3, 96)
+    alone = settings.model_copy(update={"teacher_share": 1.0})
+    taught = train_face_network(tiny, guessed, alone, seed=2, working_dir=tmp_path / "w", teacher=teacher)
+    untaught = train_face_network(tiny, guessed, alone, seed=2, working_dir=tmp_path / "w")
+    assert accuracy(taught.model) > 0.9
+    assert accuracy(untaught.model) < 0.7
