@@ -85,7 +85,7 @@ class ArrivingFrames(FrameStore):
                 self._file = os.open(self._building_path, os.O_RDONLY)
             self._places[found.take] = self._n_arrived
             self._n_arrived += len(found.numbers)
-            if found != self._announced[found.take]:
+            if not _same_frames(found, self._announced[found.take]):
                 self._refusal = self._refusal or f"take {found.take} has other frames than its container says"
             self._news.notify_all()
 
@@ -225,6 +225,11 @@ def _announce_take(plan: TakePlan, *, frame_step: int, crop: Crop) -> TakeFrames
             faces=(FaceStatus.FOUND.value,) * len(frames) if crop is Crop.FACE else (),
         )
     return TakeFrames(plan.take, tried=tuple(clip.key for clip in plan.clips), failures=tuple(failures))
+
+
+def _same_frames(one: TakeFrames, other: TakeFrames) -> bool:
+    """Say whether both hold the same frames of the same clip; where each frame's face was found is another matter."""
+    return (one.tried, one.numbers, one.times_s) == (other.tried, other.numbers, other.times_s)
 
 
 class _StoppedError(Exception):

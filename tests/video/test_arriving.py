@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from ravdess_mm.config import CnnSettings, Crop
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import MediaError
 from ravdess_mm.video import frames as frames_module
+from ravdess_mm.video.appending import Appender, TakeFrames
 from ravdess_mm.video.arriving import ArrivalError, ArrivingFrames, announce, build_while
 from ravdess_mm.video.decode import iter_frames, list_frames
 from ravdess_mm.video.frames import FrameStore, build_frame_store
@@ -112,6 +114,28 @@ def test_a_clip_that_breaks_its_word_gives_up_the_work_and_not_the_store(
     build_while(clips, tmp_path / "s", first_needed=lambda store: TAKES, work=work, frame_step=10, jobs=1)
     assert bytes_of(tmp_path / "s") == bytes_of(tmp_path / "plain")
     assert f"take {TAKES[2]} has other frames than its container says" in caplog.text
+
+
+def test_a_face_that_was_carried_over_a_frame_keeps_the_word(tmp_path: Path) -> None:
+    told = TakeFrames(TAKES[0], tried=("clip",), numbers=(0, 10), times_s=(0.0, 0.4), faces=("found", "found"))
+    came = replace(told, faces=("found", "carried"))
+    pictures = np.arange(2, dtype=np.uint8)[:, None, None] * np.ones((256, 256), np.uint8)
+    with Appender(tmp_path, 256) as appender:
+        appender.append(came, pictures)
+    for found, refusal in (
+        (came, None),
+        (replace(came, times_s=(0.0, 0.5)), "has other frames than its container says"),
+        (replace(came, tried=("clip", "clip 2")), "has other frames than its container says"),
+    ):
+        store = ArrivingFrames(tmp_path, frame_step=10, crop=Crop.FACE, takes=[told])
+        store.arrived(found)
+        assert (store.refusal is None) == (refusal is None)
+        if refusal is None:
+            np.testing.assert_array_equal(store.read([1, 0]), pictures[::-1])
+        else:
+            with pytest.raises(ArrivalError, match=refusal):
+                store.read([0])
+        store.close()
 
 
 def test_the_works_own_error_is_raised_and_what_was_decoded_is_kept(
