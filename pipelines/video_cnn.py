@@ -54,7 +54,7 @@ def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
     frame_predictions_path = run.models_dir / NAME / "frames.parquet"
 
     def work() -> None:
-        from ravdess_mm.video.training import FRAME_PREDICTIONS_SCHEMA
+        from ravdess_mm.video.inference import FRAME_PREDICTIONS_SCHEMA
 
         trained = _train(run, store, folds)
         write_table(frame_predictions_path, trained.frame_predictions, schema=FRAME_PREDICTIONS_SCHEMA)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from markupsafe import Markup
 
+from ravdess_mm.clip_prediction import Prediction
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import InputError, MediaError
-from ravdess_mm.predict import Prediction, Predictor
+from ravdess_mm.predict import Predictor
 from ravdess_mm.report import words
 from ravdess_mm.report.paper import render
 from ravdess_mm.report.pictures import data_uri, evenly

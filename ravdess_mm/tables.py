@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from ravdess_mm.predict import Prediction
+    from ravdess_mm.clip_prediction import Prediction
 
 
 def interval_text(estimate: Mapping[str, Any]) -> str:

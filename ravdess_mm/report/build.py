@@ -13,12 +13,13 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.report import figures, fused, leaks, listening, material, noise, results, words
 from ravdess_mm.report.explorer import actors_of, explorer_data
 from ravdess_mm.report.feature_map import make_feature_map
-from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.gather import gather_run
 from ravdess_mm.report.headline import Headline, make_headline
 from ravdess_mm.report.heat import heat_section
 from ravdess_mm.report.method import method_in_words, split_in_words
 from ravdess_mm.report.paper import own_text, render
 from ravdess_mm.report.pictures import sample_pictures
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.svg import element
 from ravdess_mm.store import write_text
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ravdess_mm.classifiers.calibration import FLOOR, probabilities
 from ravdess_mm.predictions import PROBABILITIES, probabilities_of
-from ravdess_mm.report.gather import RunFiles
+from ravdess_mm.report.run_files import RunFiles
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ravdess_mm.corpus.identifier import EMOTIONS, Statement, Take
 from ravdess_mm.predictions import probabilities_of
-from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.pictures import thumbnails
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.sounds import waveforms
 from ravdess_mm.report.words import branch_of, model_label
 

@@ -16,8 +16,8 @@ from ravdess_mm.evaluation import Comparison, compare_all
 from ravdess_mm.fusion import fuse_missing_curve
 from ravdess_mm.predictions import labels_of, probabilities_of
 from ravdess_mm.report import figures
-from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.headline import Headline
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import BRANCHES, count, listing, model_label
 
 CASES: Final[tuple[tuple[str, bool, bool], ...]] = (

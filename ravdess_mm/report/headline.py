@@ -12,7 +12,7 @@ import pandas as pd
 from ravdess_mm.corpus.splits import format_actors
 from ravdess_mm.evaluation import Estimate, permutation_test
 from ravdess_mm.predictions import ADAPTED, labels_of, probabilities_of, rows_out_of_fold
-from ravdess_mm.report.gather import RunFiles
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import branch_of, count, listing, p_value, percent, spelled, with_interval
 
 COMPARABLE: Final = 0.9

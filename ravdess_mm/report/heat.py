@@ -11,8 +11,8 @@ import pandas as pd
 
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
 from ravdess_mm.errors import BundleError, InputError
-from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.pictures import data_uri
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import percent, take_in_words
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from ravdess_mm.evaluation import Estimate
 from ravdess_mm.report import figures
-from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.headline import estimate_of
+from ravdess_mm.report.run_files import RunFiles
 
 HONEST = "actors"
 """The split that the others are set against."""

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ravdess_mm.corpus.identifier import EMOTIONS, Take, actor_sex
 from ravdess_mm.report import figures
 from ravdess_mm.report.feature_map import FeatureMap
-from ravdess_mm.report.gather import RunFiles, Split
+from ravdess_mm.report.run_files import RunFiles, Split
 from ravdess_mm.report.words import branch_of, count, model_label, percent, take_in_words
 
 MODALITIES: Final[dict[str, str]] = {"full-av": "full AV", "video-only": "video only", "audio-only": "audio only"}

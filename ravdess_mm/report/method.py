@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.headline import Headline
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import branch_of, count, kind_label, listing, percent
 
 PROTOCOLS: Final[dict[str, str]] = {

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from ravdess_mm.evaluation import Estimate
 from ravdess_mm.predictions import ADAPTED, AUGMENTED
 from ravdess_mm.report import figures
-from ravdess_mm.report.gather import RunFiles
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import model_label, percent
 
 CLEAN = "clean"

@@ -17,8 +17,8 @@ from ravdess_mm.evaluation.scores import expected_calibration_error
 from ravdess_mm.predictions import ADAPTED, labels_of, probabilities_of
 from ravdess_mm.report import figures
 from ravdess_mm.report.calibration import before_calibration
-from ravdess_mm.report.gather import RunFiles
 from ravdess_mm.report.headline import HUMAN_WORDS, Headline, estimate_of
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import branch_of, model_label, percent
 
 SHADES: Final = 10

@@ -153,3 +153,23 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
 
 def _plain(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def watching_callbacks(best_path: Path, *, patience: int, min_rate: float = 0.0) -> list[Any]:
+    """Keep the best epoch, lower the learning rate on a plateau, stop: all by the loss of what is not trained on.
+
+    Parameters
+    ----------
+    best_path : Path
+        Gets the weights of the epoch with the least loss.
+    patience : int
+        Epochs without a lower loss before the training stops; after a third of them the learning rate is halved.
+    min_rate : float
+        The learning rate is lowered no further.
+    """
+    callbacks = keras.callbacks
+    return [
+        callbacks.ModelCheckpoint(str(best_path), monitor="val_loss", save_best_only=True, save_weights_only=True),
+        callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=max(1, patience // 3), min_lr=min_rate),
+        callbacks.EarlyStopping(monitor="val_loss", patience=patience),
+    ]

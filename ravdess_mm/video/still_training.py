@@ -22,7 +22,7 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
 from ravdess_mm.runs import library_versions
 from ravdess_mm.store import fingerprint, source_fingerprint
-from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState
+from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState, watching_callbacks
 from ravdess_mm.video.crops import predict_ten_crops
 from ravdess_mm.video.face_bundle import FaceNetwork
 from ravdess_mm.video.face_networks import FACE_SIZE_PX, LOGITS, build_face_network
@@ -202,7 +202,9 @@ def fit_network(
     state_path.parent.mkdir(parents=True, exist_ok=True)
     state = TrainingState.read(state_path)
     epochs = state.epochs if state.is_over else settings.epochs
-    watching = _watching_callbacks(settings, best_path) if settings.schedule is Schedule.PLATEAU else []
+    watching = (
+        watching_callbacks(best_path, patience=settings.patience) if settings.schedule is Schedule.PLATEAU else []
+    )
     backup = Backup(state_path, state, watching)
     start = EpochStart(stream, description=f"face network {model.name}", epochs=epochs)
     trainee.fit(
@@ -280,15 +282,6 @@ def _centre_batch(stills: Stills) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np
     offset = (stills.images.shape[1] - FACE_SIZE_PX) // 2
     inside = slice(offset, offset + FACE_SIZE_PX)
     return stills.images[:, inside, inside, None], one_hot(stills.labels, len(stills.classes))
-
-
-def _watching_callbacks(settings: StillSettings, best_path: Path) -> list[Any]:
-    callbacks = keras.callbacks
-    return [
-        callbacks.ModelCheckpoint(str(best_path), monitor="val_loss", save_best_only=True, save_weights_only=True),
-        callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=max(1, settings.patience // 3)),
-        callbacks.EarlyStopping(monitor="val_loss", patience=settings.patience),
-    ]
 
 
 def training_key(name: str, stills: Stills, settings: StillSettings, precision: Precision, seed: int) -> str:

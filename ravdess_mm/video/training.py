@@ -1,4 +1,4 @@
-"""Compile, fit, go on after a kill, predict: one network a fold.
+"""One network a fold: trained, or read where it is finished, and what it says about whom it never saw.
 
 Within the training side of a fold, some actors are set apart as *validation actors*. They are never trained on; they
 say when to stop, which epoch was best, when to lower the learning rate, and the temperature of the answers. Their
@@ -8,80 +8,26 @@ takes are the ``oof`` rows of the predictions. Test actors are seen by a finishe
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ravdess_mm.bundle import CARD_NAME, network_part, read_bundle, write_bundle
 from ravdess_mm.config import CnnSettings, Net
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold, format_actors, restrict_folds
-from ravdess_mm.errors import BundleError, InputError
-from ravdess_mm.predictions import SCHEMA, prediction_table, sort_predictions
-from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
-from ravdess_mm.runs import library_versions
-from ravdess_mm.store import fingerprint, hash_file, read_table, source_fingerprint, write_table
-from ravdess_mm.video.calibration import fit_temperature, mean_by_take, soften
-from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState
-from ravdess_mm.video.fine_tuning import fine_tuned_network
+from ravdess_mm.errors import InputError
+from ravdess_mm.predictions import SCHEMA, sort_predictions
+from ravdess_mm.store import read_table
+from ravdess_mm.video.fold_training import EPOCHS_UNWATCHED, FoldJob, watched_places
 from ravdess_mm.video.frames import FrameStore
-from ravdess_mm.video.inference import (
-    FRAME_PREDICTIONS_SCHEMA,
-    KIND,
-    NETWORK_PART,
-    TrainedNetwork,
-    frame_table,
-    load_network,
-    predict_frames,
-    predict_rows,
-)
-from ravdess_mm.video.networks import build_network
-from ravdess_mm.video.sides import Part, Sides, split_sides
-from ravdess_mm.video.stream import PlainStream, TrainingStream, epoch_order
-
-__all__ = [
-    "FRAME_PREDICTIONS_SCHEMA",
-    "HISTORY_SCHEMA",
-    "NetworkRun",
-    "TrainedNetwork",
-    "load_network",
-    "predict_frames",
-    "run_network",
-    "takes_by_first_use",
-]
+from ravdess_mm.video.inference import FRAME_PREDICTIONS_SCHEMA
+from ravdess_mm.video.sides import Sides, split_sides
+from ravdess_mm.video.stream import epoch_order
 
 logger = logging.getLogger(__name__)
-
-Integers = npt.NDArray[np.int64]
-
-HISTORY_SCHEMA: Final = "history/1"
-EPOCHS_UNWATCHED: Final = 20
-"""Most epochs of a training that no validation actor watches."""
-WATCHED_FRAMES: Final = 400
-"""Most frames of the validation actors, evenly spread, that are scored after each epoch."""
-
-_SOURCE: Final = tuple(
-    f"video/{name}.py"
-    for name in (
-        "augmentation",
-        "calibration",
-        "callbacks",
-        "crops",
-        "face_networks",
-        "fine_tuning",
-        "inference",
-        "networks",
-        "sides",
-        "stream",
-        "training",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -150,7 +96,7 @@ def run_network(
     for fold in restrict_folds(folds, store.index["actor"]):
         sides = split_sides(store.index, fold, share=settings.validation_share, seed=seed)
         messages += _remarks(fold, sides, settings)
-        job = _FoldJob(store, fold, sides, net, settings, seed, folder / fold.name, start_from)
+        job = FoldJob(store, fold, sides, net, settings, seed, folder / fold.name, start_from)
         if not job.is_finished():
             job.run()
         takes.append(read_table(job.predictions_path, schema=SCHEMA))
@@ -184,15 +130,9 @@ def takes_by_first_use(store: FrameStore, folds: Iterable[Fold], *, settings: Cn
         seed=seed,
         epoch=0,
     )
-    watched = sides.validation.rows[_watched(sides.validation)]
+    watched = sides.validation.rows[watched_places(sides.validation)]
     asked = (sides.train.rows[order], watched, sides.train.rows, sides.test.rows, sides.validation.rows)
     return list(dict.fromkeys(store.index["take"].iloc[np.concatenate(asked)]))
-
-
-def _watched(validation: Part) -> Integers:
-    """Return the places of the validation actors' frames that are scored after each epoch."""
-    count = min(WATCHED_FRAMES, len(validation.rows))
-    return np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
 
 
 def _remarks(fold: Fold, sides: Sides, settings: CnnSettings) -> list[str]:
@@ -207,163 +147,3 @@ def _remarks(fold: Fold, sides: Sides, settings: CnnSettings) -> list[str]:
     if unseen:
         remarks.append(f"{fold.name}: nobody trained on shows {', '.join(unseen)} on video; such takes are missed")
     return remarks
-
-
-class _FoldJob:
-    """The training of one fold, and its files."""
-
-    def __init__(
-        self,
-        store: FrameStore,
-        fold: Fold,
-        sides: Sides,
-        net: Net,
-        settings: CnnSettings,
-        seed: int,
-        folder: Path,
-        start_from: Path | None,
-    ) -> None:
-        self._store = store
-        self._fold = fold
-        self._sides = sides
-        self._net = net
-        self._settings = settings
-        self._seed = seed
-        self._folder = folder
-        self._start_from = start_from
-        self._working_dir = folder / "training"
-        self._history_path = folder / "history.parquet"
-        self.predictions_path = folder / "predictions.parquet"
-        self.frames_path = folder / "frames.parquet"
-        self._fingerprint = fingerprint(
-            store.fingerprint,
-            (fold.number, fold.train, fold.test),
-            net,
-            settings.model_dump(),
-            seed,
-            None if start_from is None else hash_file(start_from / CARD_NAME),
-            library_versions(("keras", "tensorflow", "numpy", "opencv-python-headless")),
-            source_fingerprint(*_SOURCE),
-        )
-
-    def is_finished(self) -> bool:
-        """Return whether an earlier run of the very same job left all of its results."""
-        try:
-            card = read_bundle(self._folder).card
-        except BundleError:
-            return False
-        tables = (self._history_path, self.predictions_path, self.frames_path)
-        return card.get("fingerprint") == self._fingerprint and all(path.is_file() for path in tables)
-
-    def run(self) -> None:
-        """Train, predict and write; the bundle last, since it says that all is done."""
-        keras.backend.clear_session()
-        make_deterministic(self._seed)
-        state_path = self._working_dir / f"state-{self._fingerprint[:16]}.npz"
-        best_path = self._working_dir / f"best-{self._fingerprint[:16]}.weights.h5"
-        model = build_network(self._net) if self._start_from is None else fine_tuned_network(self._start_from)
-        state = self._fit(model, state_path, best_path)
-        if best_path.is_file():
-            model.load_weights(best_path)
-        temperature = self._predict(model)
-        history = pd.DataFrame(state.history, columns=list(HISTORY_COLUMNS)).astype({"epoch": "int64"})
-        write_table(self._history_path, history, schema=HISTORY_SCHEMA)
-        card = {
-            "net": model.name,
-            "trained_on": self._sides.train.actors,
-            "validation_actors": self._sides.validation.actors,
-            "test_actors": self._sides.test.actors,
-            "fold": self._fold.number,
-            "epochs": state.epochs,
-            "temperature": temperature,
-            "frame_step": self._store.frame_step,
-            "frame_shape": model.input_shape[1:],
-            "crop": self._store.crop,
-            "seed": self._seed,
-            "settings": self._settings.model_dump(),
-            "fingerprint": self._fingerprint,
-        }
-        write_bundle(self._folder, kind=KIND, card=card, files={NETWORK_PART: network_part(model)})
-        shutil.rmtree(self._working_dir)
-
-    def _fit(self, model: Any, state_path: Path, best_path: Path) -> TrainingState:
-        settings, train, validation = self._settings, self._sides.train, self._sides.validation
-        state_path.parent.mkdir(parents=True, exist_ok=True)
-        state = TrainingState.read(state_path)
-        watched = len(validation.rows) > 0
-        epochs = settings.epochs if watched else min(settings.epochs, EPOCHS_UNWATCHED)
-        if state.is_over:  # killed between the last epoch and the predictions
-            epochs = state.epochs
-        model.compile(
-            optimizer=keras.optimizers.Adam(settings.learning_rate),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            jit_compile=jit_compile(),
-        )
-        stream = TrainingStream(
-            self._store,
-            train.rows,
-            train.labels,
-            batch_size=settings.batch_size,
-            steps_per_epoch=settings.steps_per_epoch,
-            seed=self._seed,
-            augmented=settings.augment,
-        )
-        watching = _watching_callbacks(settings, best_path) if watched else []
-        backup = Backup(state_path, state, watching)
-        start = EpochStart(stream, description=f"video network, {self._fold.name}", epochs=epochs)
-        model.fit(
-            stream,
-            epochs=epochs,
-            initial_epoch=state.epochs,
-            validation_data=self._watched_frames() if watched else None,
-            callbacks=[start, *watching, backup],
-            verbose=0,
-            shuffle=False,
-        )
-        return backup.state
-
-    def _watched_frames(self) -> PlainStream:
-        validation = self._sides.validation
-        places = _watched(validation)
-        return PlainStream(self._store, validation.rows[places], validation.labels[places], batch_size=64)
-
-    def _predict(self, model: Any) -> float:
-        """Write the predictions of everybody who was not trained on; return the temperature."""
-        index = self._store.index
-        validation, test = self._sides.validation, self._sides.test
-        raw = {
-            role: predict_rows(model, self._store, part.rows, ten_crop=self._settings.ten_crop)
-            for role, part in _roles(validation, test)
-        }
-        temperature = 1.0
-        if len(validation.rows):
-            takes = index["take"].iloc[validation.rows].to_numpy(dtype=np.str_)
-            temperature = fit_temperature(raw["oof"], takes, validation.labels)
-        frames, takes_of = [], []
-        for role, part in _roles(validation, test):
-            probabilities = soften(raw[role], temperature)
-            rows = index.iloc[part.rows]
-            frames.append(frame_table(rows, probabilities, fold=self._fold.number, role=role))
-            names, means = mean_by_take(probabilities, rows["take"].to_numpy(dtype=np.str_))
-            takes_of.append(prediction_table(names.tolist(), means, fold=self._fold.number, role=role))
-        write_table(self.frames_path, pd.concat(frames, ignore_index=True), schema=FRAME_PREDICTIONS_SCHEMA)
-        write_table(self.predictions_path, pd.concat(takes_of, ignore_index=True), schema=SCHEMA)
-        return temperature
-
-
-def _roles(validation: Part, test: Part) -> list[tuple[str, Part]]:
-    return [("test", test), *([("oof", validation)] if len(validation.rows) else [])]
-
-
-def _watching_callbacks(settings: CnnSettings, best_path: Path) -> list[Any]:
-    """Keep the best epoch, lower the learning rate on a plateau, stop: all by the validation actors' loss."""
-    return [
-        keras.callbacks.ModelCheckpoint(
-            str(best_path), monitor="val_loss", save_best_only=True, save_weights_only=True
-        ),
-        keras.callbacks.ReduceLROnPlateau(
-            monitor="val_loss", factor=0.5, patience=max(1, settings.patience // 3), min_lr=1e-5
-        ),
-        keras.callbacks.EarlyStopping(monitor="val_loss", patience=settings.patience),
-    ]

@@ -54,7 +54,7 @@ def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     new_project: Callable[[], Project], clips: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import ravdess_mm.classifiers.run as classifiers
-    import ravdess_mm.video.training as networks
+    import ravdess_mm.video.fold_training as networks
 
     project = new_project()
     folder = project.run_folder("r")
@@ -62,7 +62,7 @@ def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     voice = interrupt_second(monkeypatch, classifiers, "_fit")
     assert run(project, clips, "r", "luna5") == 130
     assert not (folder / "predictions" / "audio-svc.parquet").exists()
-    face = interrupt_second(monkeypatch, networks._FoldJob, "run")
+    face = interrupt_second(monkeypatch, networks.FoldJob, "run")
     assert run(project, clips, "r", "luna5") == 130
     assert len(voice) == 2 + 2  # fold 0, interrupted; then folds 1 and 4 only
     first_fold = hash_file(folder / "models" / "video-cnn" / "fold-0" / "predictions.parquet")

@@ -9,7 +9,8 @@ import pytest
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.predictions import probabilities_of
 from ravdess_mm.report.explorer import actors_of, explorer_data
-from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.gather import gather_run
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.store import plain
 
 

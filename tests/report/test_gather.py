@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from ravdess_mm.errors import InputError
-from ravdess_mm.report.gather import Split, gather_run
+from ravdess_mm.report.gather import gather_run
+from ravdess_mm.report.run_files import Split
 from ravdess_mm.store import read_json, write_json, write_table
 
 Copy = Callable[[Path], Path]

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from ravdess_mm.evaluation import evaluate_many
-from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.gather import gather_run
 from ravdess_mm.report.headline import make_headline
+from ravdess_mm.report.run_files import RunFiles
 
 
 @pytest.fixture(scope="module")

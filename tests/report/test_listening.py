@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ravdess_mm.report.build import render_report
-from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.gather import gather_run
 from ravdess_mm.report.listening import listening_section
+from ravdess_mm.report.run_files import RunFiles
 
 
 @pytest.fixture(scope="module")

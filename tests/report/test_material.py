@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from ravdess_mm.report import material
-from ravdess_mm.report.gather import RunFiles, Split, gather_run
+from ravdess_mm.report.gather import gather_run
+from ravdess_mm.report.run_files import RunFiles, Split
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 
 from ravdess_mm.measured import fingerprint_of_model
 from ravdess_mm.report.build import render_report
-from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.gather import gather_run
 from ravdess_mm.report.noise import noise_section
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.store import write_json
 
 

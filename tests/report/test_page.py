@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.predictions import labels_of, probabilities_of
-from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.gather import gather_run
 from ravdess_mm.report.headline import make_headline
+from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import model_label
 
 pytestmark = pytest.mark.browser

@@ -8,8 +8,9 @@ import pytest
 
 from ravdess_mm.predictions import labels_of, probabilities_of
 from ravdess_mm.report import fused, results
-from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.gather import gather_run
 from ravdess_mm.report.headline import Headline, make_headline
+from ravdess_mm.report.run_files import RunFiles
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ravdess_mm.report import sounds
-from ravdess_mm.report.gather import RunFiles, gather_run
+from ravdess_mm.report.gather import gather_run
+from ravdess_mm.report.run_files import RunFiles
 
 
 @pytest.fixture(scope="module")

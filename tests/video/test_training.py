@@ -19,9 +19,10 @@ from ravdess_mm.quiet_keras import keras
 from ravdess_mm.store import read_table
 from ravdess_mm.video import training
 from ravdess_mm.video.callbacks import EpochStart
+from ravdess_mm.video.fold_training import HISTORY_SCHEMA
 from ravdess_mm.video.frames import FrameStore
 from ravdess_mm.video.inference import load_network, predict_frames
-from ravdess_mm.video.training import HISTORY_SCHEMA, NetworkRun, run_network
+from ravdess_mm.video.training import NetworkRun, run_network
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,108 @@
+"""What is said about a clip of your own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What one frame shows.
+
+    Attributes
+    ----------
+    time_s : float
+        From the start of the clip.
+    top : tuple of (str, float)
+        The two most probable emotions and their probabilities.
+    """
+
+    time_s: float
+    top: tuple[tuple[str, float], tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """The sampled frames of a clip, and what the network of the face says about each.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The network.
+    times_s : tuple of float
+        From the start of the clip.
+    images : numpy.ndarray [shape=(n, height, width), dtype=uint8]
+        The frames as the network takes them, gray.
+    answer : numpy.ndarray [shape=(8,)]
+        Of the face for the whole clip, in the order of `EMOTIONS`.
+    probabilities : numpy.ndarray [shape=(n, 8)]
+        Of each frame.
+    outputs : tuple of str
+        The emotion of each output of `model`.
+    """
+
+    model: Any
+    times_s: tuple[float, ...]
+    images: npt.NDArray[np.uint8]
+    answer: Floats
+    probabilities: Floats
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one clip.
+
+    Attributes
+    ----------
+    path : Path
+        The clip.
+    probabilities : dict of str to float
+        Emotion to probability; they sum to 1.
+    branches : dict of str to dict
+        The same from each branch alone, by branch name.
+    moments : tuple of Moment
+        The face over time; empty without video.
+    notes : tuple of str
+        What a reader must know: a branch that could not answer, and why.
+    speaker_clips : int
+        By how many clips of the speaker the answer was adapted; 0 where it is plain.
+    """
+
+    path: Path
+    probabilities: dict[str, float]
+    branches: dict[str, dict[str, float]]
+    moments: tuple[Moment, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    speaker_clips: int = 0
+
+    @property
+    def label(self) -> str:
+        """The most probable emotion."""
+        return max(self.probabilities, key=lambda emotion: self.probabilities[emotion])
+
+    @property
+    def sources(self) -> str:
+        """The branches the answer rests on, such as ``audio+video``."""
+        return "+".join(self.branches)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``predict --json`` prints for this clip."""
+        return {
+            "path": self.path,
+            "label": self.label,
+            "probabilities": self.probabilities,
+            "sources": self.sources,
+            "speaker_adapted": self.speaker_clips > 0,
+            "speaker_clips": self.speaker_clips,
+            "branches": self.branches,
+            "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
+            "notes": list(self.notes),
+        }
