@@ -103,8 +103,8 @@ def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
     from ravdess_mm.video.transfer_training import train_imagenet_network
 
     if settings.net not in IMAGENET_NETWORKS:
-        others = {name: _other_network(name, settings) for name in ("start", "teacher")}
-        return partial(train_face_network, **others)
+        start, teacher = (_other_network(name, settings) for name in ("start", "teacher"))
+        return partial(train_face_network, start=start, teacher=teacher)
     if settings.teacher != "none":
         raise InputError(f"NET={settings.net} learns without a teacher; TEACHER is for {', '.join(FACE_NETWORKS)}")
     return partial(train_imagenet_network, weights=find_weights(settings.net, settings.weights))
