@@ -171,7 +171,8 @@ class Settings(_Section):
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
     net: Net = Field(Net.SEED, description="network of the video branch: seed, compact, medium, vgg19 or resnet18")
     fine_tune: str = Field(
-        "none", description="start the video network from a trained face network: none, face-compact or a folder"
+        "none",
+        description="start the video network from a trained face network: none, face-medium, face-compact or a folder",
     )
     rule: Rule = Field(Rule.PRODUCT, description="how branches are fused: mean, product, weighted or stacking")
     jobs: int = Field(-1, description="processes; -1 for one a core")

@@ -9,8 +9,10 @@ from typing import Final
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.errors import InputError
 
-SHIPPED: Final = "face-compact"
-"""The network that ships; see the model card in its folder."""
+COMPACT: Final = "face-compact"
+"""The smaller of the two networks that ship; each has a model card in its folder."""
+SHIPPED: Final = "face-medium"
+"""The one that answers where nothing else is said; it was taught by the smaller one and takes twice its time."""
 
 
 def find_pretrained(name: str | Path = SHIPPED) -> Path | None:
@@ -40,6 +42,7 @@ def need_pretrained(name: str | Path) -> Path:
     if folder is None:
         raise InputError(
             f"{name}: no trained face network of that name or in that folder; "
-            f"allowed: {SHIPPED} where it is installed, or what `python -m pipelines.face_network FACES=...` wrote"
+            f"allowed: {SHIPPED} and {COMPACT} where they are installed, or what "
+            "`python -m pipelines.face_network FACES=...` wrote"
         )
     return folder
