@@ -19,6 +19,7 @@ import pandas as pd
 from ravdess_mm.corpus.splits import check_disjoint
 from ravdess_mm.corpus.stills import Stills, subject_folds
 from ravdess_mm.errors import InputError
+from ravdess_mm.progress import bar
 from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
 from ravdess_mm.runs import library_versions
 from ravdess_mm.store import fingerprint, source_fingerprint
@@ -31,6 +32,8 @@ from ravdess_mm.video.still_stream import StillStream, one_hot, split_validation
 
 WARM_UP_SHARE: Final = 0.25
 """Share of a one-cycle training in which the learning rate rises."""
+TAUGHT_AT_A_TIME: Final = 510
+"""Images that a teacher answers to between two moves of the bar."""
 _SOURCE: Final = tuple(
     f"video/{name}.py"
     for name in (
@@ -151,7 +154,12 @@ def taught_targets(stills: Stills, teacher: FaceNetwork, settings: StillSettings
     if settings.loss is Loss.HINGE:
         raise InputError("loss hinge with a teacher; allowed: cross-entropy, which takes shares of several classes")
     labels = one_hot(stills.labels, len(stills.classes))
-    answers = predict_ten_crops(teacher.model, stills.images).astype(np.float32)
+    answers = np.empty_like(labels)
+    with bar("answers of the teacher", total=len(stills), unit="image") as shown:
+        for start in range(0, len(stills), TAUGHT_AT_A_TIME):
+            part = slice(start, start + TAUGHT_AT_A_TIME)
+            answers[part] = predict_ten_crops(teacher.model, stills.images[part])
+            shown.update(len(answers[part]))
     return (1 - settings.teacher_share) * labels + settings.teacher_share * answers
 
 
