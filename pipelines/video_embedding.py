@@ -48,7 +48,7 @@ def make_features(run: RunFolder, network: Path) -> tuple[Path, Path]:
         lost = built.features["emotion"].isin(embedder.missing).sum()
         if lost:
             logger.warning(
-                "%s: the network has no class %s; the %d takes of it are missed",
+                "%s: the network has no class %s; the %d takes of it are missed, or taken for neutral",
                 ZERO_SHOT,
                 ", ".join(embedder.missing),
                 lost,

@@ -40,6 +40,11 @@ FER2013_COUNTS: Final = {
     "surprised": 3171,
 }
 """Images of each class in the training part of FER2013."""
+SHARED: Final = {"calm": "neutral"}
+"""Emotions without a class among still faces, and the class that holds their faces: the two share its probability.
+
+A network that gave *calm* nothing would veto it wherever its answer is multiplied with a voice's.
+"""
 SMALLEST: Final = 1e-6
 """Probabilities are raised to this before their logarithm is taken."""
 ANSWERS: Final = ("log_", "spread_")
@@ -107,11 +112,16 @@ class Embedder:
         """Return the network's own answer to each frame [shape=(n, 8)], in the order of `EMOTIONS`.
 
         A probability is divided by its class's share of the training images (as if all classes were equally frequent;
-        Saerens M et al. (2002), Neural Computation 14(1):21-41) and normalised. An emotion without a class gets 0.
+        Saerens M et al. (2002), Neural Computation 14(1):21-41) and normalised. An emotion without a class gets half of
+        that which holds its faces (`SHARED`).
         """
         even = answers.probabilities / self._shares
         found = np.zeros((len(even), len(EMOTIONS)))
         found[:, [EMOTIONS.index(name) for name in self.classes]] = even / even.sum(axis=1, keepdims=True)
+        for emotion in self.missing:
+            if emotion in SHARED:
+                both = [EMOTIONS.index(name) for name in (emotion, SHARED[emotion])]
+                found[:, both] = found[:, both].sum(axis=1, keepdims=True) / 2
         return found
 
     def feature_names(self) -> tuple[str, ...]:
