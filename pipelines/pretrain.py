@@ -12,7 +12,7 @@ import pandas as pd
 
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.bundle import CARD_NAME
-from ravdess_mm.config import Adaptation, Crop, SearchSettings, Settings, load_settings
+from ravdess_mm.config import Adaptation, Crop, Rule, SearchSettings, Settings, load_settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.entry import stage_main
@@ -112,7 +112,7 @@ def changed_copies(run: RunFolder, table: pd.DataFrame) -> tuple[pd.DataFrame, .
 
 
 def write_recipe(out: Path, ending: str) -> None:
-    """Say which models answer, and that voice and face count the same: no clip has taught anything else."""
+    """Say which models answer, and that their probabilities are multiplied: no clip has taught anything else."""
     models = {"audio": f"{VOICE}{ending}"}
     network = find_pretrained(SHIPPED)
     if network is not None:
@@ -121,8 +121,12 @@ def write_recipe(out: Path, ending: str) -> None:
         write_json(
             out / "models" / FACE / "network.json", {**card, "frame_step": FACE_FRAME_STEP, "crop": Crop.FACE.value}
         )
-    fold = {"fold": -1, "models": models, "temperatures": dict.fromkeys(models, 1.0), "lessons": []}
-    write_json(out / "models" / f"fused{ending}" / "recipe.json", {"schema": SCHEMA, "rule": "mean", "folds": [fold]})
+    lesson = {"sources": list(models), "n_actors": 0, "n_takes": 0}
+    fold = {"fold": -1, "models": models, "temperatures": dict.fromkeys(models, 1.0), "lessons": [lesson]}
+    write_json(
+        out / "models" / f"fused{ending}" / "recipe.json",
+        {"schema": SCHEMA, "rule": Rule.PRODUCT.value, "folds": [fold]},
+    )
 
 
 def model_card(settings: Settings, adapt: Adaptation, table: pd.DataFrame, search: pd.DataFrame) -> str:
