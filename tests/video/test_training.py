@@ -17,7 +17,7 @@ from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import PROBABILITIES, check_predictions
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.store import read_table
-from ravdess_mm.video import training
+from ravdess_mm.video import fold_training
 from ravdess_mm.video.callbacks import EpochStart
 from ravdess_mm.video.fold_training import HISTORY_SCHEMA
 from ravdess_mm.video.frames import FrameStore
@@ -160,7 +160,7 @@ def refuse_epoch(self: EpochStart, epoch: int, logs: object = None) -> None:
 def test_one_training_actor_trains_unwatched_and_says_so(tiny_store: FrameStore, tmp_path: Path) -> None:
     options = {"settings": SETTINGS.model_copy(update={"epochs": 2}), "seed": 7, "folder": tmp_path}
     with pytest.MonkeyPatch.context() as patch:  # stopped after the last epoch: what was learnt is not lost
-        patch.setattr(training, "predict_rows", interrupt)
+        patch.setattr(fold_training, "predict_rows", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_network(tiny_store, [Fold(3, (1,), (5, 9))], **options)
     with pytest.MonkeyPatch.context() as patch:
