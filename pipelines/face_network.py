@@ -67,6 +67,7 @@ class FaceSettings(StillSettings):
 
 def face_network(settings: FaceSettings) -> None:
     """Train, score, write."""
+    _check_others(settings)
     started = time.monotonic(), time.process_time()
     work = {"fer2013": _fer2013, "ckplus48": _ckplus48}[settings.corpus]
     scores = _pca_dense(settings) if settings.net == PCA_DENSE else work(settings)
@@ -97,7 +98,6 @@ def _limited(stills: Stills, settings: FaceSettings) -> Stills:
 
 
 def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
-    from ravdess_mm.video.face_networks import FACE_NETWORKS
     from ravdess_mm.video.still_training import train_face_network
     from ravdess_mm.video.transfer_networks import IMAGENET_NETWORKS, find_weights
     from ravdess_mm.video.transfer_training import train_imagenet_network
@@ -105,9 +105,20 @@ def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
     if settings.net not in IMAGENET_NETWORKS:
         start, teacher = (_other_network(name, settings) for name in ("start", "teacher"))
         return partial(train_face_network, start=start, teacher=teacher)
-    if settings.teacher != "none":
-        raise InputError(f"NET={settings.net} learns without a teacher; TEACHER is for {', '.join(FACE_NETWORKS)}")
     return partial(train_imagenet_network, weights=find_weights(settings.net, settings.weights))
+
+
+def _check_others(settings: FaceSettings) -> None:
+    """Refuse START and TEACHER where they would be ignored, and where they may know whom they are tested on."""
+    from ravdess_mm.video.face_networks import FACE_NETWORKS
+
+    for name in ("start", "teacher"):
+        if getattr(settings, name) == "none":
+            continue
+        if settings.corpus != "fer2013":  # who was seen by that network is not known here
+            raise InputError(f"{name.upper()} is for FER2013 only: its network may have seen the subjects that test it")
+        if settings.net not in FACE_NETWORKS:
+            raise InputError(f"NET={settings.net} takes no {name.upper()}; it is for {', '.join(FACE_NETWORKS)}")
 
 
 def _other_network(name: str, settings: FaceSettings) -> FaceNetwork | None:
@@ -116,11 +127,7 @@ def _other_network(name: str, settings: FaceSettings) -> FaceNetwork | None:
     from ravdess_mm.video.pretrained import need_pretrained
 
     given = getattr(settings, name)
-    if given == "none":
-        return None
-    if settings.corpus != "fer2013":  # who was seen by that network is not known here
-        raise InputError(f"{name.upper()} is for FER2013 only: its network may have seen the subjects that test it")
-    return load_face_network(need_pretrained(given))
+    return None if given == "none" else load_face_network(need_pretrained(given))
 
 
 def with_more(training: Stills, settings: FaceSettings) -> Stills:
@@ -139,6 +146,12 @@ def with_more(training: Stills, settings: FaceSettings) -> Stills:
         training.classes,
         training.rejected,
     )
+
+
+def class_counts(stills: Stills) -> dict[str, int]:
+    """Return how many images of each class a training sees an epoch; the zero-shot answer divides by these."""
+    numbers = np.bincount(stills.labels, minlength=len(stills.classes))
+    return {name: max(1, int(number)) for name, number in zip(stills.classes, numbers, strict=True)}
 
 
 def _estimate(settings: FaceSettings, cpu_s: float, trained_on: int, all_images: int) -> dict[str, Any]:
@@ -173,6 +186,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
         "start": settings.start,
         "teacher": settings.teacher,
         "training_images": len(training),
+        "class_counts": class_counts(training),
         "settings": _still_settings(settings).model_dump(mode="json"),
         "precision": trained.precision,
         "seed": settings.seed,

@@ -39,7 +39,7 @@ FER2013_COUNTS: Final = {
     "sad": 4830,
     "surprised": 3171,
 }
-"""Images of each class in the training part of FER2013."""
+"""Images of each class in the training part of FER2013: what a network learned from whose card does not say."""
 SHARED: Final = {"calm": "neutral"}
 """Emotions without a class among still faces, and the class that holds their faces: the two share its probability.
 
@@ -90,7 +90,8 @@ class Embedder:
         outputs = [network.model.get_layer(EMBEDDING).output, network.model.output]
         self._model = keras.Model(network.model.input, outputs, name="embedder")
         self._size_px = int(network.model.input_shape[1])
-        counts = np.array([FER2013_COUNTS[name] for name in network.classes], dtype=np.float64)
+        seen = {**FER2013_COUNTS, **network.card.get("class_counts", {})}
+        counts = np.array([seen[name] for name in network.classes], dtype=np.float64)
         self._shares: Floats = counts / counts.sum()
 
     @property

@@ -67,6 +67,8 @@ def test_one_command_trains_scores_and_writes_a_bundle(
     network = load_face_network(out)
     assert network.card["scores"]["accuracy"] == printed["accuracy"]
     assert network.card["training_images"] == 32
+    counts = network.card["class_counts"]
+    assert {name: counts[name] for name in ("happy", "angry", "sad")} == {"happy": 16, "angry": 16, "sad": 1}
     card = (out / "MODEL_CARD.md").read_text()
     assert (
         "python -m pipelines.face_network EPOCHS=3 BATCH_SIZE=16 PRECISION=float32 FACES=fer NET=tiny SEED=20" in card
@@ -196,7 +198,9 @@ def test_a_teacher_is_for_networks_that_learn_from_random_weights_on_fer2013(
     assert main([*fer, "TEACHER=face-huge"]) == 2
     assert "face-huge: no trained face network" in capsys.readouterr().err
     assert main([*fer, "TEACHER=face-compact", "NET=vgg16", "WEIGHTS=none"]) == 2
-    assert "NET=vgg16 learns without a teacher; TEACHER is for compact, medium" in capsys.readouterr().err
+    assert "NET=vgg16 takes no TEACHER; it is for compact, medium" in capsys.readouterr().err
+    assert main([*fer, "START=face-compact", "NET=pca-dense"]) == 2
+    assert "NET=pca-dense takes no START" in capsys.readouterr().err
     assert main([*fer, "TEACHER=face-compact", "CORPUS=ckplus48", f"FACES={tmp_path / 'CK+48'}"]) == 2
     assert "TEACHER is for FER2013 only" in capsys.readouterr().err
     settings = read_settings([*fer, f"TEACHER={tmp_path / 'nets' / 'large'}", "NET=medium"])

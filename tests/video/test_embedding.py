@@ -25,7 +25,7 @@ from ravdess_mm.video.embedding import (
     views_of,
 )
 from ravdess_mm.video.embedding_model import load_embedding_model
-from ravdess_mm.video.face_bundle import FaceNetwork, write_face_bundle
+from ravdess_mm.video.face_bundle import FaceNetwork, load_face_network, write_face_bundle
 from ravdess_mm.video.face_networks import build_face_network
 from ravdess_mm.video.frames import FrameStore
 
@@ -60,6 +60,15 @@ def test_zero_shot_evens_the_classes_and_shares_neutral_with_calm(bundle: Path) 
     np.testing.assert_allclose(found[0], expected)
     surest = np.eye(7)[[FER_CLASSES.index("disgust")]]
     assert embedder.zero_shot(FrameAnswers(np.zeros((1, 3)), surest)).argmax() == EMOTIONS.index("disgust")
+
+
+def test_the_classes_are_evened_by_what_the_network_learned_from(bundle: Path) -> None:
+    network = load_face_network(bundle)
+    counts = {**FER2013_COUNTS, "disgust": 4360}
+    embedder = Embedder(FaceNetwork(network.model, network.classes, {"class_counts": counts}))
+    shares = np.array([counts[name] for name in FER_CLASSES]) / sum(counts.values())
+    found = embedder.zero_shot(FrameAnswers(np.zeros((1, 3)), shares[None]))
+    assert found[0, EMOTIONS.index("disgust")] == pytest.approx(1 / 7)
 
 
 def test_a_take_is_described_by_mean_and_deviation_of_its_frames(bundle: Path, tiny_store: FrameStore) -> None:
