@@ -148,10 +148,13 @@ def with_more(training: Stills, settings: FaceSettings) -> Stills:
     )
 
 
-def class_counts(stills: Stills) -> dict[str, int]:
-    """Return how many images of each class a training sees an epoch; the zero-shot answer divides by these."""
+def class_counts(stills: Stills, *, balanced: bool = False) -> dict[str, int]:
+    """Return what each class counted in an epoch, 1 or more: its images, or the same for all where they were balanced.
+
+    The zero-shot answer divides by these.
+    """
     numbers = np.bincount(stills.labels, minlength=len(stills.classes))
-    return {name: max(1, int(number)) for name, number in zip(stills.classes, numbers, strict=True)}
+    return {name: 1 if balanced else max(1, int(number)) for name, number in zip(stills.classes, numbers, strict=True)}
 
 
 def _estimate(settings: FaceSettings, cpu_s: float, trained_on: int, all_images: int) -> dict[str, Any]:
@@ -186,7 +189,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
         "start": settings.start,
         "teacher": settings.teacher,
         "training_images": len(training),
-        "class_counts": class_counts(training),
+        "class_counts": class_counts(training, balanced=settings.balanced),
         "settings": _still_settings(settings).model_dump(mode="json"),
         "precision": trained.precision,
         "seed": settings.seed,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.face_network import _figures, command_of, main, read_settings, with_more
+from pipelines.face_network import _figures, class_counts, command_of, main, read_settings, with_more
 from ravdess_mm.corpus.stills import Stills, read_fer2013
 from ravdess_mm.errors import InputError
 
@@ -107,6 +107,13 @@ def test_intervals_of_still_faces_resample_subjects() -> None:
     figures = _figures(stills, np.repeat([0, 1], 4), seed=1)
     assert figures["accuracy"] == figures["recall"]["angry"] == 0.5
     assert figures["accuracy_interval"] == [0, 1]
+
+
+def test_a_class_counts_what_the_training_made_of_it() -> None:
+    labels = np.array([0, 0, 0, 2])
+    stills = Stills(np.zeros((4, 48, 48), np.uint8), labels, np.repeat("", 4), ("a", "b", "c"), pd.DataFrame())
+    assert class_counts(stills) == {"a": 3, "b": 1, "c": 1}
+    assert class_counts(stills, balanced=True) == {"a": 1, "b": 1, "c": 1}
 
 
 def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
