@@ -112,7 +112,7 @@ class SearchSettings(_Section):
     refine: bool = Field(True, description="search a smaller grid around the best draw")
     models: tuple[str, ...] = Field(
         ("random-forest", "svc", "xgboost", "logistic", "kernel-ridge", "network"),
-        description="which classifiers to train",
+        description="which classifiers to train; ``ridge`` is there too, not among the defaults",
     )
     ensemble: Rule = Field(Rule.WEIGHTED, description="how the classifiers of one run become ``audio-ensemble``")
 

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     SVC = "svc"
     XGBOOST = "xgboost"
     LOGISTIC = "logistic"
+    RIDGE = "ridge"
     KERNEL_RIDGE = "kernel-ridge"
     NETWORK = "network"
 

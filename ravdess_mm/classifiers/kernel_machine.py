@@ -60,7 +60,7 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     classes_ : numpy.ndarray [shape=(K,)]
     vectors_ : numpy.ndarray of float32 [shape=(m, n_features)]
-        The training rows that count, clipped to `BOUND`.
+        The training rows that count, clipped to `BOUND`; of the linear kernel, one row of weights a class.
     coefficients_ : numpy.ndarray of float64 [shape=(m, K)]
     intercept_ : numpy.ndarray of float64 [shape=(K,)]
     """
@@ -82,6 +82,11 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         precomputed = self.kernel == "precomputed"
         gram = rows if precomputed else self._kernel(bounded(rows), bounded(rows))
         coefficients, self.intercept_ = self._solve(gram, codes, row_weights(codes, self.class_weight))
+        if self.kernel == "linear":
+            # K(x, training) a = x (training' a): the weights are all that is needed, no training row is kept
+            self.vectors_ = (coefficients.T @ bounded(rows)).astype(np.float32)
+            self.coefficients_ = np.eye(len(self.classes_))
+            return self
         used = np.ones(len(rows), dtype=bool) if precomputed else np.any(coefficients != 0, axis=1)
         self.coefficients_ = np.ascontiguousarray(coefficients[used])
         if not precomputed:

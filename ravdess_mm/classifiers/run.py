@@ -111,7 +111,7 @@ def run_classifier(
     Parameters
     ----------
     kind : Kind
-        ``random-forest``, ``svc``, ``xgboost``, ``logistic`` or ``network``.
+        ``random-forest``, ``svc``, ``xgboost``, ``logistic``, ``ridge``, ``kernel-ridge`` or ``network``.
     features : pandas.DataFrame
         Columns take, actor, emotion and any number of finite numeric columns; one row a take, in any order.
     folds : sequence of Fold

@@ -39,7 +39,7 @@ BOOSTER_PART: Final = "model.ubj"
 NETWORK_PART: Final = "model.keras"
 MACHINE_PART: Final = "machine.npz"
 SPEAKER_PART: Final = "speaker.json"
-_MACHINES: Final = (Kind.SVC, Kind.KERNEL_RIDGE)
+_MACHINES: Final = (Kind.SVC, Kind.KERNEL_RIDGE, Kind.RIDGE)
 
 
 @dataclass(frozen=True)

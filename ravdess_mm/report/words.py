@@ -18,6 +18,7 @@ _KINDS: Final[dict[str, str]] = {
     "kernel-ridge": "kernel ridge",
     "logistic": "logistic regression",
     "network": "dense network",
+    "ridge": "ridge regression",
     "svc": "SVC",
     "xgboost": "XGBoost",
 }

@@ -29,6 +29,7 @@ def machines() -> list[KernelMachine]:
         SupportVectorMachine(C=3.0, gamma=0.1, class_weight="balanced"),
         SupportVectorMachine(C=0.3, kernel="linear"),
         KernelRidge(alpha=0.1, gamma=0.1, class_weight="balanced"),
+        KernelRidge(alpha=3.0, kernel="linear"),
     ]
 
 
@@ -65,20 +66,35 @@ def test_support_vectors_agree_with_one_svc_a_class(blobs, kernel: str, class_we
 
 def test_rows_that_support_nothing_are_dropped() -> None:
     X = np.array([[-3.0], [-2.9], [-1.0], [1.0], [2.9], [3.0]])
-    machine = SupportVectorMachine(kernel="linear").fit(X, [0, 0, 0, 1, 1, 1])
+    machine = SupportVectorMachine(gamma=0.01, C=100.0).fit(X, [0, 0, 0, 1, 1, 1])
     assert sorted(machine.vectors_[:, 0]) == [-1.0, 1.0]
 
 
+@pytest.mark.parametrize("kind", [SupportVectorMachine, KernelRidge])
+def test_a_linear_machine_keeps_weights_and_no_training_row(blobs, kind: type[KernelMachine]) -> None:
+    X, y = blobs
+    rows = bounded(X)
+    machine = kind(kernel="linear").fit(X, y)
+    assert machine.vectors_.shape == (4, 6)
+    compared = kind(kernel="precomputed").fit(rows @ rows.T, y)
+    expected = compared.decision_function(rows[:9] @ rows.T)
+    np.testing.assert_allclose(machine.decision_function(X[:9]), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
-def test_ridge_agrees_with_weighted_kernel_ridge_on_centred_targets(blobs, class_weight: str | None) -> None:
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+def test_ridge_agrees_with_weighted_kernel_ridge_on_centred_targets(
+    blobs, kernel: str, class_weight: str | None
+) -> None:
     X, y = blobs
     weights = row_weights(y, class_weight)
     targets = 2.0 * np.eye(4)[y] - 1
     mean = np.average(targets, axis=0, weights=weights)
-    reference = ReferenceRidge(alpha=0.3, kernel="rbf", gamma=0.1)
+    reference = ReferenceRidge(alpha=0.3, kernel=kernel, gamma=0.1)
     reference.fit(bounded(X), targets - mean, sample_weight=weights)
-    machine = KernelRidge(alpha=0.3, gamma=0.1, class_weight=class_weight).fit(X, y)
-    np.testing.assert_allclose(machine.decision_function(X), reference.predict(bounded(X)) + mean, atol=1e-8)
+    machine = KernelRidge(alpha=0.3, kernel=kernel, gamma=0.1, class_weight=class_weight).fit(X, y)
+    stored = 1e-8 if kernel == "rbf" else 1e-6  # weights are kept in float32
+    np.testing.assert_allclose(machine.decision_function(X), reference.predict(bounded(X)) + mean, atol=stored)
 
 
 @pytest.mark.parametrize("machine", machines(), ids=lambda machine: type(machine).__name__ + machine.kernel)

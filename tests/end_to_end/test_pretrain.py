@@ -22,7 +22,7 @@ from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pretrain")]
 
-VOICES = ("audio-logistic", "audio-logistic-adapted")
+VOICES = ("audio-ridge", "audio-ridge-adapted")
 
 
 @pytest.fixture(scope="module")
