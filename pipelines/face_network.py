@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
 
+from pipelines.face_card import model_card
+from pipelines.face_settings import FaceSettings, command_of, read_settings
 from ravdess_mm.corpus.leakage import demonstrate_leakage
 from ravdess_mm.corpus.stills import Stills, read_ckplus48, read_fer2013
 from ravdess_mm.entry import guarded
@@ -45,24 +46,6 @@ NOTE = (
 )
 FULL_EPOCHS = 60
 """Epochs that the estimate of a smoke run is for."""
-LICENCE = """FER2013 (Goodfellow et al. 2013) and CK+ (Lucey et al. 2010) are for non-commercial research; so are
-networks trained on them. None of their images is in this bundle."""
-
-
-class FaceSettings(StillSettings):
-    """What one run of this command depends on; every field is an argument NAME=value in capitals."""
-
-    corpus: Literal["fer2013", "ckplus48"] = Field("fer2013", description="fer2013 or ckplus48")
-    faces: Path = Field(description="the corpus: a folder, a zip, or FER2013's original CSV")
-    out: Path = Field(Path("artifacts/face-network"), description="folder of the bundle and of scores.json")
-    net: str = Field("compact", description="compact, medium, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense")
-    weights: str = Field("imagenet", description="what vgg16 and efficientnetb0 start from: imagenet, none, a .h5 file")
-    teacher: str = Field("none", description="bundle of a face network whose answers are learned from too; or none")
-    start: str = Field("none", description="bundle of a face network to go on from, by name or folder; or none")
-    more: Path | None = Field(None, description="CK+48, to be learned from beside FER2013: a folder or a zip")
-    more_times: int = Field(6, ge=1, description="how often an epoch shows each of those images")
-    limit: int = Field(0, ge=0, description="a smoke run of so many training and test images; 0 for all")
-    seed: int = Field(20, ge=0, lt=2**32)
 
 
 def face_network(settings: FaceSettings) -> None:
@@ -275,76 +258,6 @@ def _pca_dense(settings: FaceSettings) -> dict[str, Any]:
 def compact_labels(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return labels as places among those that occur: CK+48 has seven of its eight class names."""
     return np.searchsorted(np.unique(labels), labels)
-
-
-def model_card(settings: FaceSettings, facts: dict[str, Any]) -> str:
-    """Return the model card of a network, in Markdown."""
-    scores = facts["scores"]
-    fresh = scores["without_duplicates"]
-    recalls = "\n".join(f"| {emotion} | {recall:.3f} |" for emotion, recall in scores["recall"].items())
-    beginning = "" if settings.start == "none" else f", from the weights of {Path(settings.start).name}"
-    if settings.teacher != "none":
-        beginning += f", taught by {Path(settings.teacher).name}"
-    smoke = f"**A smoke run of {settings.limit} images: its figures are of no worth.**\n\n" if settings.limit else ""
-    return f"""# Face network `{settings.net}`
-
-{smoke}From a 44x44 gray crop of a face to seven emotions: {", ".join(scores["recall"])}. There is no *calm*.
-
-- Trained on {facts["trained_on"]} ({facts["training_images"]} images an epoch{beginning}); nothing was chosen on the
-  test part.
-- PublicTest, mean of ten crops: accuracy **{scores["accuracy"]:.3f}** on {scores["images"]} images
-  (centre crop alone {scores["accuracy_centre"]:.3f}), unweighted recall {scores["uar"]:.3f}.
-- Without the {scores["images"] - fresh["images"]} test images that are pixel for pixel in the training part:
-  **{fresh["accuracy"]:.3f}** on {fresh["images"]} images.
-
-| class | recall |
-|---|---|
-{recalls}
-
-Reproduce it:
-
-    {command_of(settings)}
-
-Licence: {LICENCE}
-"""
-
-
-def command_of(settings: FaceSettings) -> str:
-    """Return the command that repeats a run; the path of the corpus is shortened to its name."""
-    given = settings.model_dump(mode="json", exclude_defaults=True)
-    given |= {"faces": settings.faces.name, "epochs": settings.epochs, "seed": settings.seed}
-    for name in ("start", "teacher"):
-        if name in given:
-            given[name] = Path(given[name]).name
-    if settings.more:
-        given["more"] = settings.more.name
-    given.pop("out", None)
-    return "python -m pipelines.face_network " + " ".join(f"{name.upper()}={value}" for name, value in given.items())
-
-
-def read_settings(arguments: Sequence[str]) -> FaceSettings:
-    """Read ``NAME=value`` arguments.
-
-    Raises
-    ------
-    InputError
-        One line that says which argument is wrong, what was received and what is allowed.
-    """
-    allowed = ", ".join(name.upper() for name in FaceSettings.model_fields)
-    given: dict[str, str] = {}
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or name != name.upper() or name.lower() not in FaceSettings.model_fields:
-            raise InputError(f"{argument!r} is not an argument NAME=value; allowed names: {allowed}")
-        given[name.lower()] = value
-    try:
-        return FaceSettings.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
-        if first["type"] == "missing":
-            raise InputError(f"{name}=... is missing: {FaceSettings.model_fields[name.lower()].description}") from error
-        raise InputError(f"{name}={first['input']}: {first['msg']}") from error
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.face_network import _figures, class_counts, command_of, main, read_settings, with_more
+from pipelines.face_network import _figures, class_counts, main, with_more
+from pipelines.face_settings import command_of, read_settings
 from ravdess_mm.corpus.stills import Stills, read_fer2013
 from ravdess_mm.errors import InputError
 
