@@ -117,11 +117,10 @@ def write_recipe(out: Path, ending: str) -> None:
     models = {"audio": f"{VOICE}{ending}"}
     network = find_pretrained(SHIPPED)
     if network is not None:
-        models["video"] = FACE
+        models["video"] = f"{FACE}{ending}"
         card = {"network": SHIPPED, "sha256": hash_file(network / CARD_NAME)}
-        write_json(
-            out / "models" / FACE / "network.json", {**card, "frame_step": FACE_FRAME_STEP, "crop": Crop.FACE.value}
-        )
+        sampling = {"frame_step": FACE_FRAME_STEP, "crop": Crop.FACE.value}
+        write_json(out / "models" / models["video"] / "network.json", {**card, **sampling})
     lesson = {"sources": list(models), "n_actors": 0, "n_takes": 0}
     fold = {"fold": -1, "models": models, "temperatures": dict.fromkeys(models, 1.0), "lessons": [lesson]}
     write_json(

@@ -69,30 +69,39 @@ def make_features(run: RunFolder, network: Path) -> tuple[Path, Path]:
 
 
 def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: tuple[Fold, ...]) -> None:
-    """Write the network's own answers as a prediction table; training actors' takes are out of fold as well."""
+    """Write the network's own answers as prediction tables; training actors' takes are out of fold as well.
 
-    def work() -> None:
-        from ravdess_mm.video.embedding_model import SOURCE_NAME
+    Of the adapted table, the answers of each actor, trained on or tested, are evened by that actor's own.
+    """
 
-        answers = read_table(answers_path, schema=ANSWERS_SCHEMA).set_index("take")
-        actors = answers.index.str[-2:].astype(int)
-        tables = []
-        for fold in folds:
-            for role, side in (("test", fold.test), ("oof", fold.train)):
-                own = answers[actors.isin(side)]
-                values = own[list(EMOTIONS)].to_numpy()
-                tables.append(prediction_table(own.index.tolist(), values, fold=fold.number, role=role))
-        write_predictions(run.predictions_path(ZERO_SHOT), pd.concat(tables, ignore_index=True))
-        write_json(run.models_dir / ZERO_SHOT / SOURCE_NAME, _source_of(run, network))
+    def answer(name: str, adapt: Adaptation) -> None:
+        def work() -> None:
+            from ravdess_mm.video.embedding_model import SOURCE_NAME
+            from ravdess_mm.video.face_shares import even_by_person
 
-    run.refresh(
-        ZERO_SHOT,
-        work=work,
-        inputs={"folds": fold_words(folds), "network": network},
-        files=[answers_path],
-        outputs=[run.predictions_path(ZERO_SHOT)],
-        source=["predictions.py"],
-    )
+            answers = read_table(answers_path, schema=ANSWERS_SCHEMA).set_index("take")
+            actors = answers.index.str[-2:].astype(int)
+            if adapt is Adaptation.SPEAKER:
+                answers[list(EMOTIONS)] = even_by_person(answers[list(EMOTIONS)], actors)
+            tables = []
+            for fold in folds:
+                for role, side in (("test", fold.test), ("oof", fold.train)):
+                    own = answers[actors.isin(side)]
+                    values = own[list(EMOTIONS)].to_numpy()
+                    tables.append(prediction_table(own.index.tolist(), values, fold=fold.number, role=role))
+            write_predictions(run.predictions_path(name), pd.concat(tables, ignore_index=True))
+            write_json(run.models_dir / name / SOURCE_NAME, _source_of(run, network))
+
+        run.refresh(
+            name,
+            work=work,
+            inputs={"folds": fold_words(folds), "network": network},
+            files=[answers_path],
+            outputs=[run.predictions_path(name)],
+            source=["predictions.py", "video/face_shares.py"],
+        )
+
+    plain_and_adapted(run, ZERO_SHOT, answer)
 
 
 def train(run: RunFolder, features_path: Path, network: Path, folds: tuple[Fold, ...]) -> None:
@@ -157,7 +166,7 @@ def video_embedding(settings: Settings) -> None:
     """Answer from a trained face network, and train classifiers on what it sees; needs the run's frames."""
     run = RunFolder(settings)
     run.need(run.catalog_path, stage="features")
-    names = [ZERO_SHOT, NAME, NAME + ADAPTED]
+    names = [name + ending for name in (ZERO_SHOT, NAME) for ending in ("", ADAPTED)]
     chosen = SHIPPED if settings.fine_tune == "none" else settings.fine_tune
     network = need_pretrained(chosen) if settings.fine_tune != "none" else find_pretrained(chosen)
     if network is None:

@@ -76,24 +76,28 @@ def enrol(
     """
 
     def action() -> int:
-        from ravdess_mm.audio.features import feature_names
         from ravdess_mm.predict import PRETRAINED_DIR, Predictor
-        from ravdess_mm.speaker import FEWEST_CLIPS, enrol_speaker
+        from ravdess_mm.speaker import FEWEST_CLIPS, enrol_speaker, save_speaker
 
         if output.suffix.lower() != ".json":
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
-        feature_set = Predictor.adapted_features(run or PRETRAINED_DIR)
+        predictor = Predictor.adaptable(run or PRETRAINED_DIR)
+        feature_set = predictor.feature_set
         enrolment, failed = enrol_speaker(paths, feature_set=feature_set)
         for path, reason in failed.items():
             typer.echo(f"{path}: {reason}", err=True)
         if enrolment.n_clips < FEWEST_CLIPS:
             raise InputError(f"one usable clip says too little about a speaker; {FEWEST_CLIPS} or more are needed")
-        enrolment.save(output, feature_names=feature_names(feature_set))
+        face = predictor.face_shares(paths)
+        network = predictor.face_network if face is not None else None
+        save_speaker(output, enrolment, feature_set=feature_set, face=face, network=network)
+        faces = face.n_clips if face is not None else 0
         if as_json:
-            facts = {"path": output, "clips": enrolment.n_clips, "features": feature_set}
+            facts = {"path": output, "clips": enrolment.n_clips, "faces": faces, "features": feature_set}
             print_json({**facts, "failed": {path.as_posix(): reason for path, reason in failed.items()}})
         else:
-            typer.echo(f"{output}: a speaker by {enrolment.n_clips} clips, features {feature_set.value}")
+            seen = f", the face in {faces} of them" if faces else ""
+            typer.echo(f"{output}: a speaker by {enrolment.n_clips} clips{seen}, features {feature_set.value}")
         return 1 if failed else 0
 
     run_verb(action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +23,7 @@ from ravdess_mm.predictions import ADAPTED
 if TYPE_CHECKING:
     from ravdess_mm.classifiers.adaptation import Enrolment
     from ravdess_mm.config import FeatureSet
+    from ravdess_mm.video.face_shares import FaceShares
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
 """A run in miniature: the models that ship with the package, with their model cards."""
 FROM_TABLES: Final = ("video-action-units",)
 """Face models that do not look at frames."""
+EVENED: Final = f"video-zero-shot{ADAPTED}"
+"""The face model whose answers are evened by what it says of the speaker's other clips."""
 
 
 class Predictor:
@@ -58,6 +62,7 @@ class Predictor:
         self.models_dir = models_dir
         self.recipe = recipe
         self.speaker = speaker
+        self.speaker_source: Path | None = None
         self.notes = notes
 
     @classmethod
@@ -87,19 +92,14 @@ class Predictor:
         return cls(models_dir, read_recipe(recipe_path))
 
     @classmethod
-    def adapted_features(cls, run_dir: str | Path) -> FeatureSet:
-        """Return what the speaker-adapted voice models of a run listen to.
+    def adaptable(cls, run_dir: str | Path) -> Predictor:
+        """Return the speaker-adapted models of a run, before they know a speaker.
 
         Raises
         ------
         InputError
             If it has none.
         """
-        return cls._unadapted(run_dir)._feature_set
-
-    @classmethod
-    def _unadapted(cls, run_dir: str | Path) -> Predictor:
-        """Return the speaker-adapted models of a run, before they know a speaker."""
         plain = cls.from_run(run_dir)
         recipe_path = plain.models_dir / f"fused{ADAPTED}" / "recipe.json"
         predictor = cls(plain.models_dir, read_recipe(recipe_path)) if recipe_path.is_file() else plain
@@ -114,13 +114,14 @@ class Predictor:
     def _adapted(cls, run_dir: str | Path, source: str | Path) -> Predictor:
         from ravdess_mm.speaker import FEWEST_CLIPS, know_speaker
 
-        predictor = cls._unadapted(run_dir)
-        enrolment = know_speaker(source, feature_set=predictor._feature_set)
+        predictor = cls.adaptable(run_dir)
+        enrolment = know_speaker(source, feature_set=predictor.feature_set)
         if enrolment.n_clips < FEWEST_CLIPS:
             plain = cls.from_run(run_dir)
             plain.notes = (f"not adapted to the speaker: {source} holds one usable clip, two or more are needed",)
             return plain
         predictor.speaker = enrolment
+        predictor.speaker_source = Path(source)
         return predictor
 
     def predict(self, path: str | Path) -> Prediction:
@@ -161,11 +162,18 @@ class Predictor:
             branches={branch: _named(values) for branch, values in answers.items()},
             moments=moments,
             notes=tuple(notes),
-            speaker_clips=self.speaker.n_clips if self.speaker is not None and "audio" in answers else 0,
+            speaker_clips=self._speaker_clips(answers),
         )
 
+    def _speaker_clips(self, answers: Iterable[str]) -> int:
+        """By how many clips of the speaker these branches were adapted: the most of them."""
+        voice = self.speaker.n_clips if self.speaker is not None and "audio" in answers else 0
+        face = self._speaker_face.n_clips if "video" in answers and self._speaker_face is not None else 0
+        return max(voice, face if face > 1 else 0)
+
     @property
-    def _feature_set(self) -> FeatureSet:
+    def feature_set(self) -> FeatureSet:
+        """What the voice models listen to."""
         from ravdess_mm.config import FeatureSet
 
         voices, _ = self._voices
@@ -214,14 +222,65 @@ class Predictor:
             answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis], enrolment=self.speaker)[0])
         return ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
 
+    @property
+    def evens_faces(self) -> bool:
+        """Whether the face model is a frozen network whose answers are evened by what it says of the speaker."""
+        return self.recipe.models.get("video") == EVENED
+
+    def face_shares(self, paths: Iterable[str | Path]) -> FaceShares | None:
+        """Return what the face model says of a person on the whole; None where nothing is evened by that.
+
+        Parameters
+        ----------
+        paths : iterable of path
+            Clips of the one person, and folders of such clips; those without a picture, or without a frame that can be
+            used, are passed over.
+        """
+        from ravdess_mm.progress import track
+        from ravdess_mm.speaker import clips_in
+        from ravdess_mm.video.face_shares import FaceShares
+
+        if not self.evens_faces:
+            return None
+        answers = []
+        for path in track(list(clips_in(paths)), "faces of the speaker", unit="clip"):
+            try:
+                if probe_media(path).has_video:
+                    answers.append(self._look(path).answer)
+            except MediaError as error:
+                logger.warning("%s: not used to know the speaker's face (%s)", path, error)
+        return FaceShares.of(answers) if answers else None
+
+    @cached_property
+    def _speaker_face(self) -> FaceShares | None:
+        from ravdess_mm.speaker import is_enrolment, read_face
+
+        source = self.speaker_source
+        if source is None or not self.evens_faces:
+            return None
+        if is_enrolment(source):
+            return read_face(source, network=self.face_network)
+        return self.face_shares([source])
+
+    @property
+    def face_network(self) -> str:
+        """The SHA-256 of the card of the frozen face network."""
+        return str(self._face.card["sha256"])
+
     def look(self, path: str | Path) -> Look:
-        """Return the frames of a clip with the network's answer to each.
+        """Return the frames of a clip with the network's answer to each, adapted where the speaker's face is known.
 
         Raises
         ------
         MediaError
             If the clip has no frames that can be used.
         """
+        seen, shares = self._look(path), self._speaker_face
+        if shares is None:
+            return seen
+        return replace(seen, answer=shares.even(seen.answer), probabilities=shares.even(seen.probabilities))
+
+    def _look(self, path: str | Path) -> Look:
         from ravdess_mm.config import Crop
         from ravdess_mm.video.sampling import frames_with_picture
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from ravdess_mm.config import FeatureSet
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import track
+from ravdess_mm.store import read_json
+
+if TYPE_CHECKING:
+    from ravdess_mm.video.face_shares import FaceShares
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +49,7 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
         If a path does not exist, or no clip can be used.
     """
     vectors, failed = [], {}
-    clips = list(_clips_in(paths))
+    clips = list(clips_in(paths))
     for path in track(clips, "clips of the speaker", unit="clip"):
         try:
             samples, sr = decode_audio(path)
@@ -69,7 +73,7 @@ def know_speaker(source: str | Path, *, feature_set: FeatureSet) -> Enrolment:
         If there is no such file, no clip can be used, or the enrolment was made from other features.
     """
     source = Path(source)
-    if source.suffix.lower() == ".json":
+    if is_enrolment(source):
         return Enrolment.load(source, feature_names=feature_names(feature_set))
     enrolment, failed = enrol_speaker([source], feature_set=feature_set)
     for path, reason in failed.items():
@@ -77,7 +81,59 @@ def know_speaker(source: str | Path, *, feature_set: FeatureSet) -> Enrolment:
     return enrolment
 
 
-def _clips_in(paths: Iterable[str | Path]) -> Iterable[Path]:
+def is_enrolment(source: Path) -> bool:
+    """Tell a saved enrolment from clips, by its name."""
+    return source.suffix.lower() == ".json"
+
+
+def save_speaker(
+    path: Path, enrolment: Enrolment, *, feature_set: FeatureSet, face: FaceShares | None, network: str | None
+) -> None:
+    """Write what is known of a speaker's voice and, where anything is, of the face.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.json`` file.
+    enrolment : Enrolment
+        Of the voice.
+    feature_set : FeatureSet
+        What it was made from.
+    face : FaceShares or None
+        What the face network says of the speaker.
+    network : str or None
+        The SHA-256 of the card of that network.
+    """
+    known = {} if face is None else {"face": {**face.to_dict(), "network": network}}
+    enrolment.save(path, feature_names=feature_names(feature_set), **known)
+
+
+def read_face(path: Path, *, network: str) -> FaceShares | None:
+    """Read what an enrolment knows of the speaker's face; None where it knows the voice alone.
+
+    Raises
+    ------
+    InputError
+        If it was made with another face network.
+    """
+    from ravdess_mm.video.face_shares import FaceShares
+
+    content = read_json(path).get("face")
+    if content is None:
+        return None
+    if content.get("network") != network:
+        raise InputError(f"{path}: knows the speaker's face from another face network; enrol the speaker again")
+    return FaceShares.from_dict(content)
+
+
+def clips_in(paths: Iterable[str | Path]) -> Iterable[Path]:
+    """Yield files as they are, and the media files of folders, sorted.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist.
+    """
     for given in paths:
         path = Path(given)
         if path.is_dir():

@@ -138,7 +138,7 @@ def test_a_run_without_adapted_models_refuses_a_speaker(clips: Path, run_dir: Pa
     assert refused.exit_code == 2
     assert "has no speaker-adapted voice models; `make ADAPT=speaker`" in refused.stderr
     with pytest.raises(InputError, match="no speaker-adapted voice models"):
-        Predictor.adapted_features(plain)
+        Predictor.adaptable(plain)
 
 
 def test_a_bad_clip_costs_only_itself(clips: Path, run_dir: Path, tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ class Enrolment:
             raise InputError("a speaker cannot be enrolled from no clips; one or more are needed")
         return cls(len(values), values.mean(axis=0), values.std(axis=0))
 
-    def save(self, path: str | Path, *, feature_names: tuple[str, ...]) -> None:
-        """Write the enrolment as JSON, with the names of its features."""
+    def save(self, path: str | Path, *, feature_names: tuple[str, ...], **more: Any) -> None:
+        """Write the enrolment as JSON, with the names of its features and whatever else is known of the speaker."""
         write_json(
             path,
             {
@@ -68,6 +68,7 @@ class Enrolment:
                 "feature_names": feature_names,
                 "mean": self.mean,
                 "deviation": self.deviation,
+                **more,
             },
         )
 

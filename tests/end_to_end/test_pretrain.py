@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from ravdess_mm.cli import app
 from ravdess_mm.config import load_settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.sample import make_sample
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.video.face_shares import FaceShares
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pretrain")]
@@ -62,7 +64,18 @@ def test_they_answer_like_a_run(out: Path, clips: Path) -> None:
     adapted = Predictor.from_run(out, speaker=own_clips).predict(path)
     assert adapted.speaker_clips > 1
     assert adapted.branches["audio"] != plain.branches["audio"]
-    assert adapted.branches["video"] == plain.branches["video"]
+    # the face is evened by what the network says of all clips of this person that show it
+    predictor = Predictor.from_run(out)
+    seen = []
+    for clip in sorted(own_clips.iterdir()):
+        with suppress(MediaError):  # sound alone, or no face is found
+            seen.append(predictor.look(clip).answer)
+    faces = FaceShares.of(seen)
+    assert faces.n_clips > 1
+    expected = faces.even(list(plain.branches["video"].values()))
+    assert list(adapted.branches["video"].values()) == pytest.approx(expected, abs=1e-6)
+    assert adapted.branches["video"] != plain.branches["video"]
+    assert adapted.moments[0].top != plain.moments[0].top
     product = np.prod([[branch[emotion] for emotion in EMOTIONS] for branch in plain.branches.values()], axis=0)
     assert list(plain.probabilities.values()) == pytest.approx(product / product.sum(), abs=1e-4)
     assert list(plain.probabilities) == list(EMOTIONS)
@@ -99,5 +112,22 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
         app, ["enrol", *map(str, path.parent.glob("01-*")), "-o", "her.json"], catch_exceptions=False
     )
     assert enrolled.exit_code == 0, enrolled.output
-    again = CliRunner().invoke(app, ["predict", str(path), "--speaker", "her.json", "--json"], catch_exceptions=False)
-    assert json.loads(again.stdout)[0]["speaker_adapted"]
+    words = ["predict", str(path), "--speaker", "her.json", "--json"]
+    again = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)[0]
+    assert again["speaker_adapted"]
+
+    # the face is known from the enrolment too; of one that knows the voice alone it is as it was
+    known = json.loads(Path("her.json").read_text("utf-8"))
+    face = FaceShares.from_dict(known["face"])
+    assert f" clips, the face in {face.n_clips} of them" in enrolled.stdout
+    plain_face = list(answer["branches"]["video"].values())
+    assert list(again["branches"]["video"].values()) == pytest.approx(face.even(plain_face), abs=1e-6)
+    Path("her.json").write_text(json.dumps({**known, "face": {**known["face"], "network": "another"}}), "utf-8")
+    refused = CliRunner().invoke(app, words)
+    assert refused.exit_code != 0
+    assert "from another face network; enrol the speaker again" in refused.stderr
+    del known["face"]
+    Path("her.json").write_text(json.dumps(known), "utf-8")
+    voice_only = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)[0]
+    assert voice_only["branches"]["video"] == answer["branches"]["video"]
+    assert voice_only["branches"]["audio"] == again["branches"]["audio"]

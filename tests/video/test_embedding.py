@@ -27,6 +27,7 @@ from ravdess_mm.video.embedding import (
 from ravdess_mm.video.embedding_model import load_embedding_model
 from ravdess_mm.video.face_bundle import FaceNetwork, load_face_network, write_face_bundle
 from ravdess_mm.video.face_networks import build_face_network
+from ravdess_mm.video.face_shares import even_by_person
 from ravdess_mm.video.frames import FrameStore
 
 
@@ -123,7 +124,7 @@ def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: Fram
     train(run, features_path, bundle, folds)
     frames = tiny_store.read(np.flatnonzero(tiny_store.index["actor"] == 5))[:3]
     take = tiny_store.index.loc[tiny_store.index["actor"] == 5, "take"].iloc[0]
-    for name in (ZERO_SHOT, NAME, f"{NAME}-adapted"):
+    for name in (ZERO_SHOT, f"{ZERO_SHOT}-adapted", NAME, f"{NAME}-adapted"):
         table = read_predictions(run.predictions_path(name))
         assert set(table.loc[table["role"] == "test", "actor"]) == {5}
         assert set(table.loc[table["role"] == "oof", "actor"]) <= {1, 2, 3, 4}
@@ -136,6 +137,10 @@ def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: Fram
     own = read_predictions(run.predictions_path(ZERO_SHOT))
     assert (own["p_calm"] > 0).all()
     np.testing.assert_allclose(own["p_calm"], own["p_neutral"])
+    evened = read_predictions(run.predictions_path(f"{ZERO_SHOT}-adapted"))
+    assert list(evened["take"]) == list(own["take"])
+    np.testing.assert_allclose(probabilities_of(evened), even_by_person(probabilities_of(own), own["actor"]), atol=1e-9)
+    assert load_embedding_model(run.models_dir / f"{ZERO_SHOT}-adapted").recipe is None
     write_face_bundle(
         bundle, build_face_network("compact"), classes=FER_CLASSES, facts={"net": "compact"}, text="another"
     )
@@ -144,9 +149,11 @@ def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: Fram
 
     # a run that does not ask for adapted models any more forgets them, and keeps the plain ones
     run.settings = run.settings.model_copy(update={"adapt": Adaptation.NONE})
+    answer_untrained(run, answers_path, bundle, folds)
     train(run, features_path, bundle, folds)
-    assert not run.predictions_path(f"{NAME}-adapted").exists()
-    assert run.predictions_path(NAME).exists()
+    for name in (ZERO_SHOT, NAME):
+        assert not run.predictions_path(f"{name}-adapted").exists()
+        assert run.predictions_path(name).exists()
 
 
 def test_without_a_network_or_video_the_stage_says_so_and_goes(tmp_path: Path, monkeypatch, caplog) -> None:
