@@ -96,7 +96,7 @@ def enrol(
             facts = {"path": output, "clips": enrolment.n_clips, "faces": faces, "features": feature_set}
             print_json({**facts, "failed": {path.as_posix(): reason for path, reason in failed.items()}})
         else:
-            seen = f", the face in {faces} of them" if faces else ""
+            seen = f" and a face by {faces}" if faces else ""
             typer.echo(f"{output}: a speaker by {enrolment.n_clips} clips{seen}, features {feature_set.value}")
         return 1 if failed else 0
 

@@ -119,7 +119,7 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
     # the face is known from the enrolment too; of one that knows the voice alone it is as it was
     known = json.loads(Path("her.json").read_text("utf-8"))
     face = FaceShares.from_dict(known["face"])
-    assert f" clips, the face in {face.n_clips} of them" in enrolled.stdout
+    assert f" clips and a face by {face.n_clips}, features extended" in enrolled.stdout
     plain_face = list(answer["branches"]["video"].values())
     assert list(again["branches"]["video"].values()) == pytest.approx(face.even(plain_face), abs=1e-6)
     Path("her.json").write_text(json.dumps({**known, "face": {**known["face"], "network": "another"}}), "utf-8")

@@ -22,7 +22,7 @@ def test_families_stand_by_what_is_lost_without_them(files: RunFiles) -> None:
     assert (section.n_takes, section.n_actors, section.repeats) == (48, 3, 10)
     plain, adapted = section.groups
     assert plain.models == ("Voice · SVC",)
-    assert adapted.models == ("Voice · svc adapted",)
+    assert adapted.models == ("Voice · SVC (adapted)",)
     assert [row.family for row in plain.rows] == ["mfcc", "delta", "rms<b>"]
     assert [round(row.drops[0].value, 3) for row in plain.rows] == [0.2, 0.05, -0.01]
     assert plain.rows[0].meaning == "the spectrum’s shape (cepstra)"

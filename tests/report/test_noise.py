@@ -27,8 +27,8 @@ def test_plain_and_adapted_models_stand_apart_with_every_condition(files: RunFil
     assert section.kinds == (("clean", 1), ("white", 4), ("babble", 4))
     assert [text for _, text in section.columns[:3]] == ["no noise", "20 dB", "10 dB"]
     plain, adapted = section.groups
-    assert [row.label for row in plain.rows] == ["Voice · dense network", "Voice · network augmented"]
-    assert [row.label for row in adapted.rows] == ["Voice · network adapted"]
+    assert [row.label for row in plain.rows] == ["Voice · dense network", "Voice · dense network (augmented)"]
+    assert [row.label for row in adapted.rows] == ["Voice · dense network (adapted)"]
     assert files.noise is not None
     own = files.noise[files.noise["model"] == "audio-network"]
     assert [figure.value for figure in plain.rows[0].accuracy if figure] == own["accuracy"].tolist()
