@@ -77,7 +77,7 @@ def know_speaker(source: str | Path, *, feature_set: FeatureSet) -> Enrolment:
         return Enrolment.load(source, feature_names=feature_names(feature_set))
     enrolment, failed = enrol_speaker([source], feature_set=feature_set)
     for path, reason in failed.items():
-        logger.warning("%s: not used to know the speaker (%s)", path, reason)
+        logger.warning("%s: not used to know the speaker's voice (%s)", path, reason)
     return enrolment
 
 
