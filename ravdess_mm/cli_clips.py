@@ -76,8 +76,9 @@ def enrol(
     """
 
     def action() -> int:
+        from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS
         from ravdess_mm.predict import PRETRAINED_DIR, Predictor
-        from ravdess_mm.speaker import FEWEST_CLIPS, enrol_speaker, save_speaker
+        from ravdess_mm.speaker import enrol_speaker, save_speaker
 
         if output.suffix.lower() != ".json":
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
@@ -89,7 +90,7 @@ def enrol(
         if enrolment.n_clips < FEWEST_CLIPS:
             raise InputError(f"one usable clip says too little about a speaker; {FEWEST_CLIPS} or more are needed")
         face = predictor.face_shares(paths)
-        network = predictor.face_network if face is not None else None
+        network = predictor.face_network_sha256 if face is not None else None
         save_speaker(output, enrolment, feature_set=feature_set, face=face, network=network)
         faces = face.n_clips if face is not None else 0
         if as_json:

@@ -73,7 +73,9 @@ class Prediction:
     notes : tuple of str
         What a reader must know: a branch that could not answer, and why.
     speaker_clips : int
-        By how many clips of the speaker the answer was adapted; 0 where it is plain.
+        By how many clips of the speaker the voice's answer was adapted; 0 where it is plain.
+    face_clips : int
+        The same of the face's answer.
     """
 
     path: Path
@@ -82,6 +84,7 @@ class Prediction:
     moments: tuple[Moment, ...] = ()
     notes: tuple[str, ...] = field(default=())
     speaker_clips: int = 0
+    face_clips: int = 0
 
     @property
     def label(self) -> str:
@@ -100,8 +103,9 @@ class Prediction:
             "label": self.label,
             "probabilities": self.probabilities,
             "sources": self.sources,
-            "speaker_adapted": self.speaker_clips > 0,
+            "speaker_adapted": self.speaker_clips + self.face_clips > 0,
             "speaker_clips": self.speaker_clips,
+            "face_clips": self.face_clips,
             "branches": self.branches,
             "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
             "notes": list(self.notes),

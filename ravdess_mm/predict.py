@@ -112,7 +112,8 @@ class Predictor:
 
     @classmethod
     def _adapted(cls, run_dir: str | Path, source: str | Path) -> Predictor:
-        from ravdess_mm.speaker import FEWEST_CLIPS, know_speaker
+        from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS
+        from ravdess_mm.speaker import know_speaker
 
         predictor = cls.adaptable(run_dir)
         enrolment = know_speaker(source, feature_set=predictor.feature_set)
@@ -162,14 +163,9 @@ class Predictor:
             branches={branch: _named(values) for branch, values in answers.items()},
             moments=moments,
             notes=tuple(notes),
-            speaker_clips=self._speaker_clips(answers),
+            speaker_clips=self.speaker.n_clips if self.speaker is not None and "audio" in answers else 0,
+            face_clips=self._speaker_face.n_clips if "video" in answers and self._speaker_face is not None else 0,
         )
-
-    def _speaker_clips(self, answers: Iterable[str]) -> int:
-        """By how many clips of the speaker these branches were adapted: the most of them."""
-        voice = self.speaker.n_clips if self.speaker is not None and "audio" in answers else 0
-        face = self._speaker_face.n_clips if "video" in answers and self._speaker_face is not None else 0
-        return max(voice, face if face > 1 else 0)
 
     @property
     def feature_set(self) -> FeatureSet:
@@ -228,7 +224,7 @@ class Predictor:
         return self.recipe.models.get("video") == EVENED
 
     def face_shares(self, paths: Iterable[str | Path]) -> FaceShares | None:
-        """Return what the face model says of a person on the whole; None where nothing is evened by that.
+        """Return what the face model says of a person on the whole; None where nothing is evened, or clips are too few.
 
         Parameters
         ----------
@@ -236,6 +232,7 @@ class Predictor:
             Clips of the one person, and folders of such clips; those without a picture, or without a frame that can be
             used, are passed over.
         """
+        from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS
         from ravdess_mm.progress import track
         from ravdess_mm.speaker import clips_in
         from ravdess_mm.video.face_shares import FaceShares
@@ -249,7 +246,7 @@ class Predictor:
                     answers.append(self._look(path).answer)
             except MediaError as error:
                 logger.warning("%s: not used to know the speaker's face (%s)", path, error)
-        return FaceShares.of(answers) if answers else None
+        return FaceShares.of(answers) if len(answers) >= FEWEST_CLIPS else None
 
     @cached_property
     def _speaker_face(self) -> FaceShares | None:
@@ -259,11 +256,11 @@ class Predictor:
         if source is None or not self.evens_faces:
             return None
         if is_enrolment(source):
-            return read_face(source, network=self.face_network)
+            return read_face(source, network=self.face_network_sha256)
         return self.face_shares([source])
 
     @property
-    def face_network(self) -> str:
+    def face_network_sha256(self) -> str:
         """The SHA-256 of the card of the frozen face network."""
         return str(self._face.card["sha256"])
 

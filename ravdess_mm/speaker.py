@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from ravdess_mm.video.face_shares import FaceShares
 
 logger = logging.getLogger(__name__)
-
-FEWEST_CLIPS: Final = 2
-"""One clip says nothing about a speaker that its emotion does not: with fewer than two, nothing is adapted."""
 
 
 def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tuple[Enrolment, dict[Path, str]]:

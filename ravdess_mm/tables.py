@@ -149,8 +149,9 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
 
 
 def _rests_on(prediction: Prediction) -> str:
-    n = prediction.speaker_clips
-    return f"{prediction.sources}, adapted to the speaker by {n} clips" if n else prediction.sources
+    clips = {"voice": prediction.speaker_clips, "face": prediction.face_clips}
+    known = [f"{what} by {n} clips" for what, n in clips.items() if n]
+    return f"{prediction.sources}, adapted to the speaker: {', '.join(known)}" if known else prediction.sources
 
 
 def card_table(title: str, facts: Mapping[str, Any]) -> Table:

@@ -102,7 +102,7 @@ def test_a_known_speaker_is_answered_by_the_adapted_model(clips: Path, run_dir: 
     np.testing.assert_allclose(probabilities(adapted), recipe.apply({"audio": expected}), atol=1e-5)
     assert not np.allclose(probabilities(plain), probabilities(adapted), atol=1e-3)
     shown = runner.invoke(app, ["predict", str(path), "--run", str(run_dir), "--speaker", str(folder)])
-    assert "audio, adapted to the speaker by 8 clips" in " ".join(shown.stdout.split())
+    assert "audio, adapted to the speaker: voice by 8 clips" in " ".join(shown.stdout.split())
 
 
 def test_an_enrolment_stands_for_the_clips(clips: Path, run_dir: Path, tmp_path: Path) -> None:

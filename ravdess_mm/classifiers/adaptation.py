@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 SCHEMA: Final = "enrolment/1"
 PRIOR_CLIPS: Final = 4.0
 """How many clips the average training speaker is worth beside a speaker's own."""
+FEWEST_CLIPS: Final = 2
+"""One clip says nothing about a speaker that its emotion does not: with fewer, nothing is adapted."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,7 @@ class SpeakerScaler:
     def transform_enrolled(self, X: npt.ArrayLike, enrolment: Enrolment) -> Floats:
         """Standardise rows of one speaker by an enrolment made from other clips of that speaker."""
         n, k = float(enrolment.n_clips), self.prior_clips
-        # a single clip says nothing about a speaker's own mean that emotion does not: treat it as no clip
-        n = 0.0 if n < 2 else n
+        n = 0.0 if n < FEWEST_CLIPS else n
         mean = (n * enrolment.mean + k * self.mean_) / (n + k)
         prior = self.within_variance_ if n else self.total_variance_
         variance = (n * enrolment.deviation**2 + k * prior) / (n + k)

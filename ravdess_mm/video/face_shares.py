@@ -12,20 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS, PRIOR_CLIPS
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 
 Floats = npt.NDArray[np.float64]
-
-PRIOR_CLIPS: Final = 4.0
-"""How many clips with equal shares stand beside a person's own; as many as for the voice."""
-FEWEST_CLIPS: Final = 2
-"""One clip says nothing about a person that its emotion does not: with fewer, nothing is divided."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,8 @@ class FaceShares:
     def even(self, answers: npt.ArrayLike) -> Floats:
         """Return answers [shape=(..., 8)] of this person, divided by what is expected of them and normalised.
 
-        With ``n`` own clips, expected is ``(n shares + k / 8) / (n + k)``, ``k`` being `PRIOR_CLIPS`.
+        With ``n`` own clips, expected is ``(n shares + k / 8) / (n + k)``, ``k`` being the voice's `PRIOR_CLIPS`. With
+        fewer than `FEWEST_CLIPS`, ``n`` is 0 and nothing changes.
         """
         n = float(self.n_clips) if self.n_clips >= FEWEST_CLIPS else 0.0
         expected = (n * self.shares + PRIOR_CLIPS / len(EMOTIONS)) / (n + PRIOR_CLIPS)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from pipelines import features, pretrain
@@ -19,6 +20,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.tables import predictions_table
 from ravdess_mm.video.face_shares import FaceShares
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
 
@@ -63,6 +65,12 @@ def test_they_answer_like_a_run(out: Path, clips: Path) -> None:
     own_clips = path.parent
     adapted = Predictor.from_run(out, speaker=own_clips).predict(path)
     assert adapted.speaker_clips > 1
+    assert adapted.face_clips > 1
+    shown = Console(width=200, record=True)
+    shown.print(predictions_table([adapted]))
+    words = " ".join(shown.export_text().replace("│", " ").split())
+    assert f"voice by {adapted.speaker_clips} clips, face by {adapted.face_clips} clips" in words
+    assert (plain.speaker_clips, plain.face_clips) == (0, 0)
     assert adapted.branches["audio"] != plain.branches["audio"]
     # the face is evened by what the network says of all clips of this person that show it
     predictor = Predictor.from_run(out)
@@ -131,3 +139,4 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
     voice_only = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)[0]
     assert voice_only["branches"]["video"] == answer["branches"]["video"]
     assert voice_only["branches"]["audio"] == again["branches"]["audio"]
+    assert (again["face_clips"], voice_only["face_clips"]) == (face.n_clips, 0)

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from ravdess_mm.classifiers.adaptation import PRIOR_CLIPS
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
-from ravdess_mm.video.face_shares import PRIOR_CLIPS, FaceShares, even_by_person
+from ravdess_mm.video.face_shares import FaceShares, even_by_person
 
 SAD = EMOTIONS.index("sad")
 HAPPY = EMOTIONS.index("happy")
