@@ -111,16 +111,19 @@ def read_face(path: Path, *, network: str) -> FaceShares | None:
     Raises
     ------
     InputError
-        If it was made with another face network.
+        If it was made with another face network, or what it says of the face is no shares.
     """
     from ravdess_mm.video.face_shares import FaceShares
 
     content = read_json(path).get("face")
     if content is None:
         return None
-    if content.get("network") != network:
+    if not isinstance(content, dict) or content.get("network") != network:
         raise InputError(f"{path}: knows the speaker's face from another face network; enrol the speaker again")
-    return FaceShares.from_dict(content)
+    try:
+        return FaceShares.from_dict(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; enrol the speaker again") from error
 
 
 def clips_in(paths: Iterable[str | Path]) -> Iterable[Path]:

@@ -80,9 +80,9 @@ class FaceShares:
         try:
             found = cls(int(content["n_clips"]), np.array([float(content["shares"][name]) for name in EMOTIONS]))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"no shares of emotions in what is known of a face ({error!r})") from error
+            raise InputError("what is known of the face lacks the shares of the eight emotions") from error
         if found.n_clips < 0 or not (found.shares >= 0).all() or not np.isclose(found.shares.sum(), 1, atol=1e-4):
-            raise InputError("what is known of a face are no shares: they are below 0, or do not sum to 1")
+            raise InputError("what is known of the face are no shares: they are below 0, or do not sum to 1")
         return found
 
 

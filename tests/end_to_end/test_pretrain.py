@@ -134,6 +134,10 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
     refused = CliRunner().invoke(app, words)
     assert refused.exit_code != 0
     assert "from another face network; enrol the speaker again" in refused.stderr
+    Path("her.json").write_text(json.dumps({**known, "face": {**known["face"], "shares": {"sad": 1.0}}}), "utf-8")
+    spoilt = CliRunner().invoke(app, words)
+    assert spoilt.exit_code != 0
+    assert "her.json: what is known of the face lacks the shares" in " ".join(spoilt.stderr.split())
     del known["face"]
     Path("her.json").write_text(json.dumps(known), "utf-8")
     voice_only = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)[0]
