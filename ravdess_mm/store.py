@@ -160,15 +160,17 @@ def read_table(path: str | Path, *, schema: str | None = None) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        # a file object, so that a folder named `key=value` is not taken for a partition column
-        with path.open("rb") as handle:
-            arrow = pq.read_table(handle)
+        # Arrow's own file and this thread alone: a worker of Arrow's pool that still holds a Python file while the
+        # interpreter ends aborts the process after its work is done (apache/arrow issues 34314, 50482). An open
+        # file also keeps a folder named `key=value` from being taken for a partition column.
+        with pa.OSFile(os.fspath(path)) as handle:
+            arrow = pq.ParquetFile(handle, pre_buffer=False).read(use_threads=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path}: not a readable Parquet table ({error})") from error
     found = (arrow.schema.metadata or {}).get(SCHEMA_KEY)
     if schema is not None and found is not None and found.decode() != schema:
         raise InputError(f"{path}: holds a table of schema {found.decode()!r}; this command reads {schema!r}")
-    frame: pd.DataFrame = arrow.to_pandas()
+    frame: pd.DataFrame = arrow.to_pandas(use_threads=False)
     return frame
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from enum import Enum
 from pathlib import Path
 
@@ -123,6 +125,25 @@ def test_table_in_a_folder_named_like_a_partition(tmp_path: Path) -> None:
     folder = tmp_path / "run=3"
     write_table(folder / "a.parquet", pd.DataFrame({"x": [1]}), schema="things/1")
     assert list(read_table(folder / "a.parquet").columns) == ["x"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads in /proc")
+def test_reading_a_table_leaves_no_thread_behind(tmp_path: Path) -> None:
+    """A thread of Arrow's that outlives the work aborts one process in ten at its end on a busy machine."""
+    path = tmp_path / "table.parquet"
+    numbers = np.random.default_rng(0).normal(size=(500, 40))
+    table = pd.DataFrame(numbers, columns=[f"f{column}" for column in range(40)]).assign(take="t")
+    write_table(path, table, schema="x/1")
+    program = (
+        "import os, sys\n"
+        "import pyarrow.parquet\n"
+        "from ravdess_mm.store import read_table\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "table = read_table(sys.argv[1], schema='x/1')\n"
+        "print(*table.shape, len(os.listdir('/proc/self/task')) - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["500", "41", "0"]
 
 
 def test_broken_table_is_named(tmp_path: Path) -> None:

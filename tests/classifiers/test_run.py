@@ -188,9 +188,10 @@ def test_interrupted_run_goes_on_where_it_was(
 def test_killed_run_goes_on_where_it_was(tmp_path: Path, table: pd.DataFrame) -> None:
     table.to_parquet(tmp_path / "table.parquet")
     program = (
-        "import sys, pandas, pathlib; sys.path.insert(0, sys.argv[1]); import test_run as t\n"
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import test_run as t\n"
+        "from ravdess_mm.store import read_table\n"
         "folder = pathlib.Path(sys.argv[2])\n"
-        "t.run(pandas.read_parquet(folder.parent / 'table.parquet'), folder, t.FOLDS)\n"
+        "t.run(read_table(folder.parent / 'table.parquet'), folder, t.FOLDS)\n"
     )
     killed = tmp_path / "killed"
     process = subprocess.Popen([sys.executable, "-c", program, str(Path(__file__).parent), str(killed)])

@@ -191,13 +191,13 @@ def test_a_killed_build_keeps_what_had_arrived(clips: pd.DataFrame, tmp_path: Pa
     script = tmp_path / "build.py"
     script.write_text(
         "import sys, time\n"
-        "import pandas as pd\n"
+        "from ravdess_mm.store import read_table\n"
         "from ravdess_mm.video.arriving import build_while\n"
         "def work(store):\n"
         "    store.read([0, 3])\n"
         "    print('two are there', flush=True)\n"
         "    time.sleep(60)\n"
-        f"clips = pd.read_parquet({str(tmp_path / 'clips.parquet')!r})\n"
+        f"clips = read_table({str(tmp_path / 'clips.parquet')!r})\n"
         f"build_while(clips, {str(tmp_path / 's')!r}, first_needed=lambda s: list(s.index['take'].unique()),"
         " work=work, frame_step=10, jobs=1)\n"
     )

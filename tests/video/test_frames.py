@@ -124,14 +124,15 @@ def test_killed_build_goes_on_where_it_stopped(clips: pd.DataFrame, tmp_path: Pa
     catalog = tmp_path / "clips.parquet"
     clips.to_parquet(catalog)
     script = (
-        "import os, signal, sys, pandas as pd\n"
+        "import os, signal, sys\n"
+        "from ravdess_mm.store import read_table\n"
         "from ravdess_mm.video import appending, frames\n"
         "append = appending.Appender.append\n"
         "def kill_at_third(self, found, images):\n"
         "    if len(self.takes) == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    append(self, found, images)\n"
         "appending.Appender.append = kill_at_third\n"
-        "frames.build_frame_store(pd.read_parquet(sys.argv[1]), sys.argv[2], frame_step=10, jobs=1)\n"
+        "frames.build_frame_store(read_table(sys.argv[1]), sys.argv[2], frame_step=10, jobs=1)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(catalog), str(tmp_path / "s")],
