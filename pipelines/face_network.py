@@ -1,7 +1,7 @@
 """Train a face network on still faces, score it, and write it as a bundle or, for CK+48, cross-validate by subject.
 
-START=<bundle> goes on from an earlier training, TEACHER=<bundle> learns from its answers beside the labels,
-MORE=ckplus48.zip learns from posed faces as well.
+START=<bundle> goes on from an earlier training, TEACHER=<bundle>[,<bundle>] learns from what those answer beside the
+labels, MORE=ckplus48.zip learns from posed faces as well.
 NET=vgg16 and NET=efficientnetb0 start from ImageNet (see WEIGHTS). NET=pca-dense is a baseline without convolutions and
 writes pictures and a page instead of a bundle. LIMIT=<n> makes a smoke run of n images that says so.
 """
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.face_card import model_card
-from pipelines.face_settings import FaceSettings, command_of, read_settings
+from pipelines.face_settings import NOTHING, FaceSettings, command_of, read_settings
 from ravdess_mm.corpus.leakage import demonstrate_leakage
 from ravdess_mm.corpus.stills import Stills, read_ckplus48, read_fer2013
 from ravdess_mm.entry import guarded
@@ -86,8 +86,9 @@ def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
     from ravdess_mm.video.transfer_training import train_imagenet_network
 
     if settings.net not in IMAGENET_NETWORKS:
-        start, teacher = (_other_network(name, settings) for name in ("start", "teacher"))
-        return partial(train_face_network, start=start, teacher=teacher)
+        start = None if settings.start == NOTHING else _other_network(settings.start)
+        teachers = tuple(_other_network(name) for name in settings.teachers)
+        return partial(train_face_network, start=start, teachers=teachers)
     return partial(train_imagenet_network, weights=find_weights(settings.net, settings.weights))
 
 
@@ -96,7 +97,7 @@ def _check_others(settings: FaceSettings) -> None:
     from ravdess_mm.video.face_networks import FACE_NETWORKS
 
     for name in ("start", "teacher"):
-        if getattr(settings, name) == "none":
+        if getattr(settings, name) == NOTHING:
             continue
         if settings.corpus != "fer2013":  # who was seen by that network is not known here
             raise InputError(f"{name.upper()} is for FER2013 only: its network may have seen the subjects that test it")
@@ -104,13 +105,12 @@ def _check_others(settings: FaceSettings) -> None:
             raise InputError(f"NET={settings.net} takes no {name.upper()}; it is for {', '.join(FACE_NETWORKS)}")
 
 
-def _other_network(name: str, settings: FaceSettings) -> FaceNetwork | None:
-    """Load the network that START or TEACHER names."""
+def _other_network(name: str) -> FaceNetwork:
+    """Load a network that START or TEACHER names."""
     from ravdess_mm.video.face_bundle import load_face_network
     from ravdess_mm.video.pretrained import need_pretrained
 
-    given = getattr(settings, name)
-    return None if given == "none" else load_face_network(need_pretrained(given))
+    return load_face_network(need_pretrained(name))
 
 
 def with_more(training: Stills, settings: FaceSettings) -> Stills:

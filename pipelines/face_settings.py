@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, ValidationError
 
 from ravdess_mm.errors import InputError
 from ravdess_mm.video.still_settings import StillSettings
+
+NOTHING: Final = "none"
+"""What says that no other network takes part."""
 
 
 class FaceSettings(StillSettings):
@@ -20,12 +23,22 @@ class FaceSettings(StillSettings):
     out: Path = Field(Path("artifacts/face-network"), description="folder of the bundle and of scores.json")
     net: str = Field("compact", description="compact, medium, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense")
     weights: str = Field("imagenet", description="what vgg16 and efficientnetb0 start from: imagenet, none, a .h5 file")
-    teacher: str = Field("none", description="bundle of a face network whose answers are learned from too; or none")
-    start: str = Field("none", description="bundle of a face network to go on from, by name or folder; or none")
+    teacher: str = Field(
+        NOTHING,
+        description="bundles of face networks, with commas between, whose answers are learned from too; or none",
+    )
+    start: str = Field(NOTHING, description="bundle of a face network to go on from, by name or folder; or none")
     more: Path | None = Field(None, description="CK+48, to be learned from beside FER2013: a folder or a zip")
     more_times: int = Field(6, ge=1, description="how often an epoch shows each of those images")
     limit: int = Field(0, ge=0, description="a smoke run of so many training and test images; 0 for all")
     seed: int = Field(20, ge=0, lt=2**32)
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The bundles that TEACHER names."""
+        return (
+            () if self.teacher == NOTHING else tuple(name.strip() for name in self.teacher.split(",") if name.strip())
+        )
 
 
 def read_settings(arguments: Sequence[str]) -> FaceSettings:
@@ -53,13 +66,18 @@ def read_settings(arguments: Sequence[str]) -> FaceSettings:
         raise InputError(f"{name}={first['input']}: {first['msg']}") from error
 
 
+def names_of(bundles: str) -> str:
+    """Return the names of bundles, with commas between, without the folders they lie in."""
+    return ",".join(Path(bundle.strip()).name for bundle in bundles.split(","))
+
+
 def command_of(settings: FaceSettings) -> str:
     """Return the command that repeats a run; the path of the corpus is shortened to its name."""
     given = settings.model_dump(mode="json", exclude_defaults=True)
     given |= {"faces": settings.faces.name, "epochs": settings.epochs, "seed": settings.seed}
     for name in ("start", "teacher"):
         if name in given:
-            given[name] = Path(given[name]).name
+            given[name] = names_of(given[name])
     if settings.more:
         given["more"] = settings.more.name
     given.pop("out", None)

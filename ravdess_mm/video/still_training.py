@@ -7,7 +7,7 @@ its last whole epoch and ends the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +75,7 @@ def train_face_network(
     seed: int,
     working_dir: Path,
     start: FaceNetwork | None = None,
-    teacher: FaceNetwork | None = None,
+    teachers: Sequence[FaceNetwork] = (),
 ) -> TrainedFaceNetwork:
     """Train a face network, from random weights or from where an earlier training ended.
 
@@ -93,16 +93,16 @@ def train_face_network(
         Gets what a killed training needs to go on; remove it when the network has been put in its place.
     start : FaceNetwork, optional
         Of the same kind and classes: its weights are where this training begins.
-    teacher : FaceNetwork, optional
-        Of the same classes: what it answers to an image (ten crops) counts for `teacher_share` of the target, and the
-        label for the rest. Many labels of FER2013 are doubtful, and a network's answer says which.
+    teachers : sequence of FaceNetwork
+        Of the same classes: the mean of what they answer to an image (ten crops) counts for `teacher_share` of the
+        target, and the label for the rest. Many labels of FER2013 are doubtful, and a network's answer says which.
 
         Hinton G, Vinyals O, Dean J (2015), arXiv:1503.02531.
 
     Raises
     ------
     InputError
-        If the network is unknown, `start` is another kind of network, `start` or `teacher` has other classes, there
+        If the network is unknown, `start` is another kind of network, `start` or a teacher has other classes, there
         are too few images, a plateau has no validation images to watch, or the hinge loss has a teacher.
     """
     if settings.schedule is Schedule.PLATEAU and settings.validation_share == 0:
@@ -116,12 +116,12 @@ def train_face_network(
     if start is not None:
         _take_weights(model, stills, start)
         begin = _weights_key(start)
-    if teacher is not None:
-        begin += f", taught by {_weights_key(teacher)}"
+    if teachers:
+        begin += f", taught by {', '.join(_weights_key(teacher) for teacher in teachers)}"
     train, validation = split_validation(stills, settings.validation_share, seed=seed)
     key = training_key(f"{name} from {begin}", stills, settings, precision, seed)
     state_path, best_path = working_dir / f"state-{key}.npz", working_dir / f"best-{key}.weights.h5"
-    targets = None if teacher is None else taught_targets(train, teacher, settings)
+    targets = taught_targets(train, teachers, settings) if teachers else None
     state = fit_network(model, train, validation, settings, seed, state_path, best_path, targets=targets)
     if best_path.is_file():
         model.load_weights(best_path)
@@ -142,24 +142,28 @@ def _check_classes(stills: Stills, network: FaceNetwork) -> None:
         )
 
 
-def taught_targets(stills: Stills, teacher: FaceNetwork, settings: StillSettings) -> npt.NDArray[np.float32]:
-    """Return what is to be answered to each image [shape=(n, n_classes)]: its label, mixed with a teacher's answer.
+def taught_targets(stills: Stills, teachers: Sequence[FaceNetwork], settings: StillSettings) -> npt.NDArray[np.float32]:
+    """Return what is to be answered to each image [shape=(n, n_classes)]: its label, mixed with the teachers' answer.
+
+    Several teachers count alike: the mean of their probabilities.
 
     Raises
     ------
     InputError
-        If the teacher has other classes, or the loss is the hinge, which knows one right answer only.
+        If a teacher has other classes, or the loss is the hinge, which knows one right answer only.
     """
-    _check_classes(stills, teacher)
+    for teacher in teachers:
+        _check_classes(stills, teacher)
     if settings.loss is Loss.HINGE:
         raise InputError("loss hinge with a teacher; allowed: cross-entropy, which takes shares of several classes")
     labels = one_hot(stills.labels, len(stills.classes))
-    answers = np.empty_like(labels)
-    with bar("answers of the teacher", total=len(stills), unit="image") as shown:
-        for start in range(0, len(stills), TAUGHT_AT_A_TIME):
-            part = slice(start, start + TAUGHT_AT_A_TIME)
-            answers[part] = predict_ten_crops(teacher.model, stills.images[part])
-            shown.update(len(answers[part]))
+    answers = np.zeros_like(labels)
+    with bar("answers of the teachers", total=len(stills) * len(teachers), unit="image") as shown:
+        for teacher in teachers:
+            for start in range(0, len(stills), TAUGHT_AT_A_TIME):
+                part = slice(start, start + TAUGHT_AT_A_TIME)
+                answers[part] += predict_ten_crops(teacher.model, stills.images[part]) / len(teachers)
+                shown.update(len(answers[part]))
     return (1 - settings.teacher_share) * labels + settings.teacher_share * answers
 
 

@@ -205,6 +205,8 @@ def test_a_teacher_is_for_networks_that_learn_from_random_weights_on_fer2013(
     fer = [f"FACES={tmp_path / 'fer'}", f"OUT={tmp_path / 'out'}", "EPOCHS=1", "BATCH_SIZE=2"]
     assert main([*fer, "TEACHER=face-huge"]) == 2
     assert "face-huge: no trained face network" in capsys.readouterr().err
+    assert main([*fer, "TEACHER=face-compact,face-huge"]) == 2
+    assert "face-huge: no trained face network" in capsys.readouterr().err
     assert main([*fer, "TEACHER=face-compact", "NET=vgg16", "WEIGHTS=none"]) == 2
     assert "NET=vgg16 takes no TEACHER; it is for compact, medium" in capsys.readouterr().err
     assert main([*fer, "START=face-compact", "NET=pca-dense"]) == 2
@@ -213,3 +215,6 @@ def test_a_teacher_is_for_networks_that_learn_from_random_weights_on_fer2013(
     assert "TEACHER is for FER2013 only" in capsys.readouterr().err
     settings = read_settings([*fer, f"TEACHER={tmp_path / 'nets' / 'large'}", "NET=medium"])
     assert "TEACHER=large" in command_of(settings)
+    both = read_settings([*fer, f"TEACHER={tmp_path / 'nets' / 'large'}, face-compact", "NET=medium"])
+    assert "TEACHER=large,face-compact" in command_of(both)
+    assert len(both.teachers) == 2

@@ -221,8 +221,8 @@ def test_a_training_goes_on_from_another_networks_weights(tmp_path: Path, tiny: 
         train_face_network("compact", stripes(), settings, seed=2, working_dir=tmp_path, start=start)
 
 
-def teacher_of(tiny: str, names: tuple[str, ...]) -> FaceNetwork:
-    keras.utils.set_random_seed(5)
+def teacher_of(tiny: str, names: tuple[str, ...], seed: int = 5) -> FaceNetwork:
+    keras.utils.set_random_seed(seed)
     return FaceNetwork(face_networks.build_face_network(tiny, n_classes=len(names)), names, {})
 
 
@@ -230,16 +230,25 @@ def test_a_teachers_answers_are_mixed_with_the_labels(tiny: str) -> None:
     stills = stripes(9)
     teacher = teacher_of(tiny, stills.classes)
     answers = predict_ten_crops(teacher.model, stills.images)
-    targets = taught_targets(stills, teacher, QUICK.model_copy(update={"teacher_share": 0.3}))
+    targets = taught_targets(stills, [teacher], QUICK.model_copy(update={"teacher_share": 0.3}))
     np.testing.assert_allclose(targets, 0.7 * np.eye(3)[stills.labels] + 0.3 * answers, atol=1e-6)
     np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
     stream = StillStream(stills, QUICK, seed=1, targets=targets)
     shown = np.random.default_rng((1, 0, 0)).permutation(9)[:8]
     np.testing.assert_array_equal(stream[0][1], targets[shown])
     with pytest.raises(InputError, match="a network of classes happy, sad, other; the images have"):
-        taught_targets(stills, teacher_of(tiny, ("happy", "sad", "other")), QUICK)
+        taught_targets(stills, [teacher, teacher_of(tiny, ("happy", "sad", "other"))], QUICK)
     with pytest.raises(InputError, match="loss hinge with a teacher; allowed: cross-entropy"):
-        taught_targets(stills, teacher, QUICK.model_copy(update={"loss": Loss.HINGE}))
+        taught_targets(stills, [teacher], QUICK.model_copy(update={"loss": Loss.HINGE}))
+
+
+def test_several_teachers_count_alike(tiny: str) -> None:
+    stills = stripes(9)
+    teachers = [teacher_of(tiny, stills.classes, seed) for seed in (5, 6)]
+    answers = [predict_ten_crops(teacher.model, stills.images) for teacher in teachers]
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
+    targets = taught_targets(stills, teachers, QUICK.model_copy(update={"teacher_share": 1.0}))
+    np.testing.assert_allclose(targets, np.mean(answers, axis=0), atol=1e-6)
 
 
 @pytest.mark.slow
@@ -250,7 +259,7 @@ def test_a_pupil_learns_what_its_teacher_knows_and_the_labels_do_not_say(tmp_pat
     guessed = stripes(96, seed=3)
     guessed.labels[:] = np.random.default_rng(0).integers(0, 3, 96)
     alone = settings.model_copy(update={"teacher_share": 1.0})
-    taught = train_face_network(tiny, guessed, alone, seed=2, working_dir=tmp_path / "w", teacher=teacher)
+    taught = train_face_network(tiny, guessed, alone, seed=2, working_dir=tmp_path / "w", teachers=[teacher])
     untaught = train_face_network(tiny, guessed, alone, seed=2, working_dir=tmp_path / "w")
     assert accuracy(taught.model) > 0.9
     assert accuracy(untaught.model) < 0.7
