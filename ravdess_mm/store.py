@@ -135,7 +135,7 @@ def write_table(path: str | Path, table: pd.DataFrame, *, schema: str) -> None:
     stamps = {SCHEMA_KEY: schema.encode(), VERSION_KEY: __version__.encode()}
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **stamps})
     with whole_file(path) as temporary:
-        pq.write_table(arrow, temporary, compression="zstd")
+        pq.write_table(arrow, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: str | Path, *, schema: str | None = None) -> pd.DataFrame:
@@ -164,13 +164,16 @@ def read_table(path: str | Path, *, schema: str | None = None) -> pd.DataFrame:
         # interpreter ends aborts the process after its work is done (apache/arrow issues 34314, 50482). An open
         # file also keeps a folder named `key=value` from being taken for a partition column.
         with pa.OSFile(os.fspath(path)) as handle:
-            arrow = pq.ParquetFile(handle, pre_buffer=False).read(use_threads=False)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: not a readable Parquet table ({error})") from error
-    found = (arrow.schema.metadata or {}).get(SCHEMA_KEY)
-    if schema is not None and found is not None and found.decode() != schema:
-        raise InputError(f"{path}: holds a table of schema {found.decode()!r}; this command reads {schema!r}")
-    frame: pd.DataFrame = arrow.to_pandas(use_threads=False)
+            file = pq.ParquetFile(handle, pre_buffer=False, page_checksum_verification=True)
+            arrow = file.read(use_threads=False)
+        found = (arrow.schema.metadata or {}).get(SCHEMA_KEY, b"").decode()
+        frame: pd.DataFrame = arrow.to_pandas(use_threads=False)
+    # a damaged footer shows where Arrow, pandas or JSON stumble over it
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a readable Parquet table ({reason})") from error
+    if schema is not None and found and found != schema:
+        raise InputError(f"{path}: holds a table of schema {found!r}; this command reads {schema!r}")
     return frame
 
 

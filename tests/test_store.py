@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -152,6 +153,26 @@ def test_broken_table_is_named(tmp_path: Path) -> None:
         read_table(tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r"b\.parquet: no such file"):
         read_table(tmp_path / "b.parquet")
+
+
+def test_damage_never_passes_for_another_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    rng = np.random.default_rng(4)
+    table = pd.DataFrame(rng.normal(size=(50, 4)), columns=list("abcd")).assign(take=[f"t{row}" for row in range(50)])
+    write_table(path, table, schema="x/1")
+    whole = path.read_bytes()
+    footer_bytes = int.from_bytes(whole[-8:-4], "little") + 8
+    for place in rng.integers(4, len(whole) - footer_bytes, 60):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        with contextlib.suppress(InputError):
+            pd.testing.assert_frame_equal(read_table(path, schema="x/1"), table, check_dtype=False)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for place in rng.integers(len(whole) - footer_bytes, len(whole), 3):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(InputError):  # anything else is not said in one line
+            read_table(path, schema="x/1")
 
 
 def test_fingerprint_ignores_order_of_keys_and_sees_values() -> None:
