@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,8 @@ import numpy as np
 _ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 _ADDRESS: Final = re.compile(r'("__id__": |"shared_object_id": |"file": ")(\d+)')
 _TEXTS: Final = frozenset({"schema.json", "config.json"})
+UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises over an archive that is damaged, encrypted, or packed in a way that it does not know."""
 
 
 def copy_canonical(source: zipfile.ZipFile, path: Path) -> None:

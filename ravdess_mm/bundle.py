@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ravdess_mm.archives import copy_canonical
+from ravdess_mm.archives import UNREADABLE, copy_canonical
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.runs import library_versions
@@ -154,7 +154,7 @@ class Bundle:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        except (OSError, ValueError, *UNREADABLE) as error:
             raise BundleError(f"{path}: not readable arrays ({_one_line(error)})") from error
 
     def load_network(self, name: str) -> Any:
@@ -323,7 +323,7 @@ def _check_network(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
+    except (KeyError, ValueError, *UNREADABLE) as error:
         raise BundleError(f"{path}: not a readable Keras model ({_one_line(error)})") from error
     for module, name in _named_classes(config):
         if (module, name) == _TENSOR_MARK:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from ravdess_mm.archives import UNREADABLE
 from ravdess_mm.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -181,8 +182,8 @@ def _fetch(archive: Archive, folder: Path, *, keep: bool) -> None:
         raise InputError(f"{archive.url}: cannot be fetched ({type(error).__name__}); run the command again") from error
     except ValueError as error:  # pooch: another checksum
         raise InputError(f"{archive.name}: damaged on the way ({error})") from error
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{archive.name}: not a zip file, although its checksum is right") from error
+    except UNREADABLE as error:
+        raise InputError(f"{archive.name}: not a readable zip file, although its checksum is right") from error
     (folder / f"{archive.name}{_DONE_SUFFIX}").write_text(archive.checksum + "\n")
     if not keep:
         path.unlink()

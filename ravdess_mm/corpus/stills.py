@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.archives import UNREADABLE
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError, MediaError
 
@@ -117,8 +118,7 @@ def read_fer2013(path: str | Path) -> Stills:
         with _open_zip(path) as archive:
             tables = [name for name in sorted(archive.namelist()) if name.lower().endswith(".csv")]
             if tables:
-                with archive.open(tables[0]) as handle:
-                    return _read_fer_csv(io.TextIOWrapper(handle, "utf-8"), f"{path}:{tables[0]}")
+                return _read_fer_csv(_lines_in(archive, tables[0]), f"{path}:{tables[0]}")
     return _read_images(path, classes=FER_CLASSES, group_of=_fer_usage)
 
 
@@ -188,7 +188,7 @@ def _read_images(path: Path, *, classes: tuple[str, ...], group_of: Callable[[st
                 raise MediaError(f"folder {inner.parent.name!r} is no class; allowed: {', '.join(classes)}")
             group = group_of(inner.stem)
             images.append(_decode_image(content()))
-        except (MediaError, OSError, zipfile.BadZipFile) as error:
+        except (MediaError, OSError, *UNREADABLE) as error:
             rejected.append((f"{path}:{name}", str(error)))
             continue
         labels.append(classes.index(label))
@@ -215,6 +215,11 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     return archive.read(entry)
 
 
+def _lines_in(archive: zipfile.ZipFile, name: str) -> Iterator[str]:
+    with archive.open(name) as handle:
+        yield from io.TextIOWrapper(handle, "utf-8")
+
+
 def _decode_image(content: bytes) -> npt.NDArray[np.uint8]:
     import cv2
 
@@ -229,7 +234,7 @@ def _decode_image(content: bytes) -> npt.NDArray[np.uint8]:
 def _read_fer_csv(lines: Iterable[str], source: str) -> Stills:
     try:
         return _parse_fer_csv(lines, source)
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, csv.Error, *UNREADABLE) as error:
         raise InputError(f"{source}: not a CSV table ({error})") from error
 
 
@@ -262,8 +267,8 @@ def _parse_fer_row(row: dict[str, str]) -> tuple[npt.NDArray[np.uint8], int, str
         raise MediaError(f"Usage is {usage!r}; allowed: {', '.join(USAGES)}")
     try:
         pixels = np.array((row["pixels"] or "").split(), dtype=np.int64)
-    except ValueError as error:
-        raise MediaError(f"pixels are not whole numbers ({error})") from error
+    except (ValueError, OverflowError) as error:
+        raise MediaError(f"pixels are not whole numbers from 0 to 255 ({error})") from error
     if len(pixels) != SIZE_PX**2 or pixels.min() < 0 or pixels.max() > 255:
         raise MediaError(f"{len(pixels)} pixels; allowed: {SIZE_PX**2} from 0 to 255")
     image = pixels.astype(np.uint8).reshape(SIZE_PX, SIZE_PX)
@@ -307,7 +312,7 @@ def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         raise InputError(f"{path}: no such file or folder")
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise InputError(f"{path}: neither a folder of faces nor a readable zip ({error})") from error
     with archive:
         yield archive

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +140,44 @@ def test_an_entry_that_claims_to_be_huge_is_not_unpacked(fer_folder: Path) -> No
         archive.writestr("fer/train/angry/Training_9.png", bytes(2 << 20))
     stills = read_fer2013(fer_folder.with_suffix(".zip"))
     assert list(stills.rejected["reason"]) == ["2097152 bytes are too many for a 48x48 image"]
+
+
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    changed = bytearray(content)
+    start = int(rng.integers(len(content)))
+    if rng.random() < 0.3:
+        return bytes(changed[:start])
+    for place in rng.integers(len(content), size=int(rng.integers(1, 8))):
+        changed[place] = rng.integers(256)
+    return bytes(changed)
+
+
+def test_a_damaged_zip_costs_images_or_is_named(fer_folder: Path, tmp_path: Path) -> None:
+    whole = pack(fer_folder).read_bytes()
+    images = read_fer2013(fer_folder).images
+    rng = np.random.default_rng(8)
+    path = tmp_path / "damaged.zip"
+    read = []
+    for _ in range(300):
+        path.write_bytes(damaged(whole, rng))
+        with contextlib.suppress(InputError):  # anything else is not said in one line
+            read.append(read_fer2013(path))
+    assert read
+    for stills in read:  # what is left is what was there: a zip knows the checksum of each file
+        assert all((images == image).all(axis=(1, 2)).any() for image in stills.images)
+
+
+def test_a_damaged_table_in_a_zip_is_named(tmp_path: Path) -> None:
+    rows = [csv_row(code, face(code), "Training") for code in range(7)]
+    with zipfile.ZipFile(tmp_path / "fer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fer2013.csv", "\n".join(["emotion,pixels,Usage", *rows]) + "\n")
+    whole = (tmp_path / "fer.zip").read_bytes()
+    path = tmp_path / "damaged.zip"
+    rng = np.random.default_rng(9)
+    for _ in range(100):
+        path.write_bytes(damaged(whole, rng))
+        with contextlib.suppress(InputError):
+            assert len(read_fer2013(path)) == len(rows)
 
 
 def test_wrong_usage_is_one_clear_line(tmp_path: Path) -> None:
