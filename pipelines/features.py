@@ -124,7 +124,22 @@ def make_frames(run: RunFolder, clips: pd.DataFrame, build: Callable[..., FrameS
         outputs=[run.frames_card_path, rejected_path],
         source=[f"video/{module}.py" for module in FRAME_MODULES],
         libraries=["av", "opencv-python-headless"],
+        always=_is_damaged(run.frames_dir),
     )
+
+
+def _is_damaged(folder: Path) -> bool:
+    """Tell whether there is a store of frames that cannot be opened: its card alone would pass for it."""
+    from ravdess_mm.video.frames import FrameStore, store_files
+
+    if not any(path.exists() for path in store_files(folder)):
+        return False
+    try:
+        FrameStore.open(folder)
+    except InputError as reason:
+        logger.warning("%s", reason)
+        return True
+    return False
 
 
 def gather_rejected(run: RunFolder) -> None:

@@ -104,10 +104,10 @@ def video_cnn(settings: Settings) -> None:
     train_while_decoding(run, clips, folds)
     gather_rejected(run)
     run.update_record(data_fingerprint=data_fingerprint(clips))
+    store = FrameStore.open(run.frames_dir) if run.frames_card_path.is_file() else None
     try:
-        if not run.frames_card_path.is_file():
+        if store is None:
             raise InputError("there is no video in the data")
-        store = FrameStore.open(run.frames_dir)
         own_folds = restrict_folds(folds, store.index["actor"])
     except InputError as reason:
         run.skip(NAME, str(reason), run.predictions_path(NAME))

@@ -175,10 +175,12 @@ def video_embedding(settings: Settings) -> None:
             run.forget(name, run.predictions_path(name))
         return
     folds = folds_of(run)
+    # a damaged store is an error: nothing is left out, and no answer of before is dropped, for it
+    store = FrameStore.open(run.frames_dir) if run.frames_card_path.is_file() else None
     try:
-        if not run.frames_card_path.is_file():
+        if store is None:
             raise InputError("there is no video in the data")
-        own_folds = restrict_folds(folds, FrameStore.open(run.frames_dir).index["actor"])
+        own_folds = restrict_folds(folds, store.index["actor"])
     except InputError as reason:
         run.skip(NAME, str(reason), *(run.predictions_path(name) for name in names))
         return

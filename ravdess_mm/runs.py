@@ -175,9 +175,9 @@ class RunFolder:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
     def _is_current(self, record_path: Path, key: str, outputs: Sequence[Path]) -> bool:
-        if not record_path.is_file():
+        record = _read_record(record_path)
+        if record is None:
             return False
-        record = read_json(record_path)
         left = {self._name(path): _content(path) for path in outputs}
         return bool(record["key"] == key and record["outputs"] == left and None not in left.values())
 
@@ -224,7 +224,7 @@ class RunFolder:
 
         self.root.mkdir(parents=True, exist_ok=True)
         with FileLock(self.root / "run.lock"):
-            known = read_json(self.record_path) if self.record_path.is_file() else {}
+            known = _read_facts(self.record_path) or {}
             known.update(plain(facts))
             known.update(
                 run=self.settings.run,
@@ -254,7 +254,8 @@ class RunFolder:
         )
 
     def _stage_records(self) -> dict[str, dict[str, Any]]:
-        return {path.stem: read_json(path) for path in sorted(self.stages_dir.glob("*.json"))}
+        found = {path.stem: _read_record(path) for path in sorted(self.stages_dir.glob("*.json"))}
+        return {name: record for name, record in found.items() if record is not None}
 
     def _stage_seconds(self) -> dict[str, float]:
         return {name: record["seconds"] for name, record in self._stage_records().items()}
@@ -272,6 +273,24 @@ class RunFolder:
         table = table.drop_duplicates().sort_values(columns).reset_index(drop=True)
         write_table(self.rejected_path, table, schema=REJECTED_SCHEMA)
         return table
+
+
+def _read_facts(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None where there is none, also where the file is damaged, which nothing but work undoes."""
+    if not path.is_file():
+        return None
+    try:
+        facts = read_json(path)
+    except InputError as error:
+        logger.warning("%s; written anew", error)
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """Read the record of a stage; None where it says too little to rely on."""
+    record = _read_facts(path)
+    return record if record is not None and record.keys() >= {"key", "outputs", "seconds", "messages"} else None
 
 
 def _content(path: Path) -> str | None:

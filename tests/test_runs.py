@@ -68,6 +68,26 @@ def test_a_changed_setting_file_source_or_output_runs_it_again(stage: Stage) -> 
     assert stage.refresh(libraries=["numpy"], always=True)
 
 
+@pytest.mark.parametrize("content", ["", '{"key": ', "[1]", '{"key": 1}', "\udc80"])
+def test_a_damaged_record_of_a_stage_costs_its_work_only(stage: Stage, content: str) -> None:
+    stage.refresh()
+    record = stage.run.stages_dir / "copy.json"
+    record.write_text(content, errors="surrogateescape")
+    stage.run.update_record()
+    assert stage.refresh()
+    assert not stage.refresh()
+    assert set(read_json(record)) == {"key", "outputs", "seconds", "messages"}
+
+
+def test_a_damaged_record_of_a_run_is_written_anew(run: RunFolder, caplog: pytest.LogCaptureFixture) -> None:
+    run.update_record(data_fingerprint="f")
+    run.record_path.write_text("{")
+    run.update_record(data_fingerprint="g")
+    assert read_json(run.record_path)["data_fingerprint"] == "g"
+    assert "run.json: not a JSON file" in caplog.text
+    assert "written anew" in caplog.text
+
+
 def test_a_stage_that_failed_runs_again(stage: Stage) -> None:
     stage.refresh()
     stage.source.write_text("2")

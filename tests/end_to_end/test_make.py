@@ -119,6 +119,20 @@ def test_results_do_not_depend_on_jobs_or_on_a_kill(new_project: Callable[[], Pr
     assert killed.hashes("r") == straight.hashes("r")
 
 
+def test_a_damaged_frame_store_is_built_anew(project: Project, corpus: Path) -> None:
+    variables = {"DATA": as_data(corpus), "RUN": "r", "TEST_ACTORS": TEST_ACTORS}
+    assert project.make("features", **variables).returncode == 0
+    store = project.run_folder("r") / "video" / "frames"
+    whole = hash_file(store / "frames.npy")
+    for damaged, content in (("frames.npy", b""), ("takes.jsonl", b"{}"), ("store.json", b"{")):
+        (store / damaged).write_bytes(content)
+        again = project.make("features", **variables)
+        assert again.returncode == 0, again.stderr
+        assert "video-frames" in done(again), damaged
+        assert hash_file(store / "frames.npy") == whole
+    assert done(project.make("features", **variables)) == set()
+
+
 def test_decoding_while_training_changes_nothing(new_project: Callable[[], Project], corpus: Path) -> None:
     variables = {"DATA": as_data(corpus), "RUN": "r", "TEST_ACTORS": TEST_ACTORS}
     straight, meanwhile = new_project(), new_project()
