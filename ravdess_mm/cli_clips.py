@@ -72,11 +72,11 @@ def enrol(
 ) -> None:
     """Get to know a speaker once, for `predict --speaker`; a dozen clips in several moods do well.
 
-    A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
+    Of silent films the face is known and the voice is not. A clip that cannot be used is named on standard error and
+    costs only itself; exit status 1 then.
     """
 
     def action() -> int:
-        from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS
         from ravdess_mm.predict import PRETRAINED_DIR, Predictor
         from ravdess_mm.speaker import enrol_speaker, save_speaker
 
@@ -84,12 +84,14 @@ def enrol(
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
         predictor = Predictor.adaptable(run or PRETRAINED_DIR)
         feature_set = predictor.feature_set
-        enrolment, failed = enrol_speaker(paths, feature_set=feature_set)
-        for path, reason in failed.items():
-            typer.echo(f"{path}: {reason}", err=True)
-        if enrolment.n_clips < FEWEST_CLIPS:
-            raise InputError(f"one usable clip says too little about a speaker; {FEWEST_CLIPS} or more are needed")
-        face = predictor.face_shares(paths)
+        enrolment, unheard = enrol_speaker(paths, feature_set=feature_set)
+        face, seen = predictor.face_shares(paths)
+        for path, reason in unheard.items():
+            typer.echo(f"{path}: {reason}{'; its picture is used' if path in seen else ''}", err=True)
+        if not enrolment.is_enough and face is None:
+            number = "one usable clip says" if enrolment.n_clips else "clips of which none can be used say"
+            raise InputError(f"{number} too little about a speaker; two or more are needed")
+        failed = {path: reason for path, reason in unheard.items() if path not in seen}
         network = predictor.face_network_sha256 if face is not None else None
         save_speaker(output, enrolment, feature_set=feature_set, face=face, network=network)
         faces = face.n_clips if face is not None else 0
@@ -97,8 +99,9 @@ def enrol(
             facts = {"path": output, "clips": enrolment.n_clips, "faces": faces, "features": feature_set}
             print_json({**facts, "failed": {path.as_posix(): reason for path, reason in failed.items()}})
         else:
-            seen = f" and a face by {faces}" if faces else ""
-            typer.echo(f"{output}: a speaker by {enrolment.n_clips} clips{seen}, features {feature_set.value}")
+            known = f"a speaker by {enrolment.n_clips} clips" if enrolment.is_enough else f"a face by {faces} clips"
+            also = f" and a face by {faces}" if faces and enrolment.is_enough else ""
+            typer.echo(f"{output}: {known}{also}, features {feature_set.value}")
         return 1 if failed else 0
 
     run_verb(action)

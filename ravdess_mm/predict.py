@@ -63,6 +63,7 @@ class Predictor:
         self.recipe = recipe
         self.speaker = speaker
         self.speaker_source: Path | None = None
+        self.plain_voice: Predictor | None = None
         self.notes = notes
 
     @classmethod
@@ -75,13 +76,14 @@ class Predictor:
             Such as ``artifacts/mine``, or `PRETRAINED_DIR`.
         speaker : str or Path, optional
             Clips of the one person who speaks in every clip (a folder), or an enrolment (``.json``): the run's
-            speaker-adapted models answer then. Where it holds a single clip nothing can be adapted, the plain models
-            answer, and a note says so.
+            speaker-adapted models answer then. Of silent films the face is adapted and the voice is not. Where it
+            holds a single clip nothing can be adapted, the plain models answer, and a note says so.
 
         Raises
         ------
         InputError
-            If the folder is no run that was fused, or has no speaker-adapted models where a speaker is given.
+            If the folder is no run that was fused, has no speaker-adapted models where a speaker is given, or no clip
+            of the speaker can be used.
         """
         if speaker is not None:
             return cls._adapted(run_dir, speaker)
@@ -112,18 +114,22 @@ class Predictor:
 
     @classmethod
     def _adapted(cls, run_dir: str | Path, source: str | Path) -> Predictor:
-        from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS
         from ravdess_mm.speaker import know_speaker
 
         predictor = cls.adaptable(run_dir)
-        enrolment = know_speaker(source, feature_set=predictor.feature_set)
-        if enrolment.n_clips < FEWEST_CLIPS:
-            plain = cls.from_run(run_dir)
-            plain.notes = (f"not adapted to the speaker: {source} holds one usable clip, two or more are needed",)
-            return plain
-        predictor.speaker = enrolment
         predictor.speaker_source = Path(source)
-        return predictor
+        enrolment = know_speaker(source, feature_set=predictor.feature_set)
+        if enrolment.is_enough:
+            predictor.speaker = enrolment
+            return predictor
+        plain = cls.from_run(run_dir)
+        if predictor._speaker_face is not None:
+            predictor.plain_voice = plain
+            return predictor
+        if enrolment.n_clips == 0:
+            raise InputError(f"{source}: no clip of the speaker can be used")
+        plain.notes = (f"not adapted to the speaker: {source} holds one usable clip, two or more are needed",)
+        return plain
 
     def predict(self, path: str | Path) -> Prediction:
         """Answer for one clip: sound, film, or both.
@@ -144,6 +150,8 @@ class Predictor:
         if streams.has_audio and "audio" in self.recipe.models:
             try:
                 answers["audio"] = self._hear(path)
+                if self.plain_voice is not None:
+                    notes.append("voice: not adapted, the speaker's clips have too little sound that can be used")
             except MediaError as error:
                 notes.append(f"voice: {error}")
         if streams.has_video and "video" in self.recipe.models:
@@ -210,6 +218,8 @@ class Predictor:
         from ravdess_mm.audio.features import extract_features
         from ravdess_mm.config import FeatureSet
 
+        if self.plain_voice is not None:
+            return self.plain_voice._hear(path)
         voices, ensemble = self._voices
         samples, sr = decode_audio(path)
         answers = {}
@@ -223,14 +233,21 @@ class Predictor:
         """Whether the face model is a frozen network whose answers are evened by what it says of the speaker."""
         return self.recipe.models.get("video") == EVENED
 
-    def face_shares(self, paths: Iterable[str | Path]) -> FaceShares | None:
-        """Return what the face model says of a person on the whole; None where nothing is evened, or clips are too few.
+    def face_shares(self, paths: Iterable[str | Path]) -> tuple[FaceShares | None, tuple[Path, ...]]:
+        """Return what the face model says of a person on the whole.
 
         Parameters
         ----------
         paths : iterable of path
             Clips of the one person, and folders of such clips; those without a picture, or without a frame that can be
             used, are passed over.
+
+        Returns
+        -------
+        shares : FaceShares or None
+            None where nothing is evened, or clips are too few.
+        seen : tuple of Path
+            The clips that they rest on.
         """
         from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS
         from ravdess_mm.progress import track
@@ -238,15 +255,17 @@ class Predictor:
         from ravdess_mm.video.face_shares import FaceShares
 
         if not self.evens_faces:
-            return None
-        answers = []
+            return None, ()
+        answers = {}
         for path in track(list(clips_in(paths)), "faces of the speaker", unit="clip"):
             try:
                 if probe_media(path).has_video:
-                    answers.append(self._look(path).answer)
+                    answers[path] = self._look(path).answer
             except MediaError as error:
                 logger.warning("%s: not used to know the speaker's face (%s)", path, error)
-        return FaceShares.of(answers) if len(answers) >= FEWEST_CLIPS else None
+        if len(answers) < FEWEST_CLIPS:
+            return None, ()
+        return FaceShares.of(list(answers.values())), tuple(answers)
 
     @cached_property
     def _speaker_face(self) -> FaceShares | None:
@@ -257,7 +276,8 @@ class Predictor:
             return None
         if is_enrolment(source):
             return read_face(source, network=self.face_network_sha256)
-        return self.face_shares([source])
+        shares, _ = self.face_shares([source])
+        return shares
 
     @property
     def face_network_sha256(self) -> str:

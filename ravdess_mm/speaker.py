@@ -37,13 +37,14 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
     Returns
     -------
     enrolment : Enrolment
+        Of 0 clips where none has sound that can be used, as a silent film.
     failed : dict of Path to str
-        Clips that cannot be used, and why; they cost only themselves.
+        Clips whose sound cannot be used, and why; they cost only themselves.
 
     Raises
     ------
     InputError
-        If a path does not exist, or no clip can be used.
+        If a path does not exist, or there is no media file.
     """
     vectors, failed = [], {}
     clips = list(clips_in(paths))
@@ -53,21 +54,21 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
             vectors.append(extract_features(samples, sr, feature_set=feature_set))
         except MediaError as error:
             failed[path] = str(error)
-    if not vectors:
-        reason = next(iter(failed.values()), f"no media file found; looked for {' '.join(MEDIA_SUFFIXES)}")
-        raise InputError(f"no clip of the speaker can be used, of {len(clips)}: {reason}")
-    return Enrolment.of(np.stack(vectors)), failed
+    if not clips:
+        raise InputError(f"no clip of the speaker: no media file found; looked for {' '.join(MEDIA_SUFFIXES)}")
+    known = Enrolment.of(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names(feature_set)))
+    return known, failed
 
 
 def know_speaker(source: str | Path, *, feature_set: FeatureSet) -> Enrolment:
     """Return who speaks: from a folder of that person's clips, one clip, or an enrolment saved before (``.json``).
 
-    Clips that cannot be used are named in messages.
+    Clips whose sound cannot be used are named in messages; where none can, the enrolment is of 0 clips.
 
     Raises
     ------
     InputError
-        If there is no such file, no clip can be used, or the enrolment was made from other features.
+        If there is no such file, no clip, or the enrolment was made from other features.
     """
     source = Path(source)
     if is_enrolment(source):

@@ -157,8 +157,15 @@ def test_a_bad_clip_costs_only_itself(clips: Path, run_dir: Path, tmp_path: Path
 def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         know_speaker(tmp_path / "nobody", feature_set=SET)
-    with pytest.raises(InputError, match="no clip of the speaker can be used, of 0: no media file"):
+    with pytest.raises(InputError, match=r"no clip of the speaker: no media file found; looked for \.wav"):
         know_speaker(tmp_path, feature_set=SET)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    assert know_speaker(tmp_path, feature_set=SET).n_clips == 0
+    with pytest.raises(InputError, match=f"{tmp_path}: no clip of the speaker can be used"):
+        Predictor.from_run(run_dir, speaker=tmp_path)
+    refused = runner.invoke(app, ["enrol", str(tmp_path), "-o", str(tmp_path / "x.json"), "--run", str(run_dir)])
+    assert refused.exit_code == 2
+    assert "clips of which none can be used say too little about a speaker" in " ".join(refused.stderr.split())
     Enrolment.of(np.zeros((3, 2))).save(tmp_path / "other.json", feature_names=("a", "b"))
     with pytest.raises(InputError, match="enrol the speaker again with this model"):
         know_speaker(tmp_path / "other.json", feature_set=SET)

@@ -60,6 +60,16 @@ class Enrolment:
             raise InputError("a speaker cannot be enrolled from no clips; one or more are needed")
         return cls(len(values), values.mean(axis=0), values.std(axis=0))
 
+    @classmethod
+    def unknown(cls, n_features: int) -> Enrolment:
+        """Return what is known of a speaker of whom nothing was heard: 0 clips, and zeros."""
+        return cls(0, np.zeros(n_features), np.zeros(n_features))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether a voice can be adapted by it: `FEWEST_CLIPS` or more were heard."""
+        return self.n_clips >= FEWEST_CLIPS
+
     def save(self, path: str | Path, *, feature_names: tuple[str, ...], **more: Any) -> None:
         """Write the enrolment as JSON, with the names of its features and whatever else is known of the speaker."""
         write_json(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import Result
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -144,3 +146,43 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
     assert voice_only["branches"]["video"] == answer["branches"]["video"]
     assert voice_only["branches"]["audio"] == again["branches"]["audio"]
     assert (again["face_clips"], voice_only["face_clips"]) == (face.n_clips, 0)
+
+
+def test_of_silent_films_the_face_is_known(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*words: str) -> Result:
+        return CliRunner().invoke(app, list(words), catch_exceptions=False)
+
+    path = next(clips.rglob("01-*.mp4"))
+    first = invoke("enrol", *sorted(map(str, path.parent.glob("02-*.mp4"))), "-o", "all.json")
+    lines = [line for line in first.stderr.splitlines() if "; its picture is used" in line]
+    silent = [line.partition(": no audio stream")[0] for line in lines]  # the detector misses some drawn faces
+    assert len(silent) > 2
+    enrolled = invoke("enrol", *silent, "-o", "her.json")
+    assert enrolled.exit_code == 0, enrolled.output
+    assert f"her.json: a face by {len(silent)} clips, features extended" in enrolled.stdout
+    face = FaceShares.from_dict(json.loads(Path("her.json").read_text("utf-8"))["face"])
+    folder = tmp_path / "her-films"
+    folder.mkdir()
+    for film in silent:
+        shutil.copy(film, folder)
+    (plain,) = json.loads(invoke("predict", str(path), "--json").stdout)
+    for speaker in ("her.json", str(folder)):
+        (answer,) = json.loads(invoke("predict", str(path), "--speaker", speaker, "--json").stdout)
+        assert (answer["speaker_clips"], answer["face_clips"]) == (0, len(silent))
+        assert answer["branches"]["audio"] == plain["branches"]["audio"]
+        evened = face.even(list(plain["branches"]["video"].values()))
+        assert list(answer["branches"]["video"].values()) == pytest.approx(evened, abs=1e-6)
+        assert answer["notes"] == ["voice: not adapted, the speaker's clips have too little sound that can be used"]
+    # one film that cannot be used beside them is said, and told by the exit status
+    shutil.copy(silent[0], folder / "cut.mp4")
+    (folder / "cut.mp4").write_bytes((folder / "cut.mp4").read_bytes()[:500])
+    partly = invoke("enrol", str(folder), "-o", "again.json", "--json")
+    assert partly.exit_code == 1
+    facts = json.loads(partly.stdout)
+    assert (facts["clips"], facts["faces"], [Path(name).name for name in facts["failed"]]) == (
+        0,
+        len(silent),
+        ["cut.mp4"],
+    )
