@@ -139,6 +139,9 @@ class CnnSettings(_Section):
     ten_crop: bool = Field(False, description="answer with the mean over ten crops of a frame instead of the whole")
 
 
+_LONGEST_NAME: Final = 100
+
+
 class Settings(_Section):
     """Everything one run depends on.
 
@@ -198,8 +201,8 @@ class Settings(_Section):
     @field_validator("run")
     @classmethod
     def _check_run(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-            raise ValueError("a run's name has letters, digits, '.', '_' and '-' only")
+        if not re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}", value):
+            raise ValueError(f"a run's name has up to {_LONGEST_NAME} letters, digits, '.', '_' and '-'")
         return value
 
     @field_validator("jobs")
@@ -324,7 +327,7 @@ def _split_arguments(arguments: Sequence[str] | Mapping[str, str]) -> dict[str, 
     unknown = sorted(set(pairs) - {*MAKE_VARIABLES, "CONFIG"})
     if unknown:
         raise InputError(f"unknown variable {unknown[0]!r}; allowed: {_variable_names()}")
-    return {name: value for name, value in pairs.items() if value != ""}
+    return {name: value for name, value in pairs.items() if value.strip()}
 
 
 def _variable_names() -> str:
@@ -351,9 +354,12 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run_name(data: Any) -> str:
-    first = shlex.split(data)[0] if isinstance(data, str) else data[0]
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(first).resolve().name).strip("-._")
-    return name or "run"
+    try:
+        first = shlex.split(data)[0] if isinstance(data, str) else data[0]
+    except (ValueError, IndexError, KeyError, TypeError):
+        return "run"  # what is wrong with the data is said next
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(first)).resolve().name).strip("-._")
+    return name[:_LONGEST_NAME] or "run"
 
 
 def _one_line(error: ValidationError, config: str | None) -> str:

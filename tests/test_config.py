@@ -51,6 +51,11 @@ def test_a_variable_wins_over_the_file_which_wins_over_the_preset(tmp_path: Path
 
 def test_empty_values_count_as_not_given() -> None:
     assert load_settings(["DATA=", "RUN=", "JOBS="]) == load_settings([])
+    assert load_settings(["DATA= ", "RUN= "]) == load_settings([])
+
+
+def test_a_folder_with_a_very_long_name_names_the_run_too() -> None:
+    assert load_settings([f"DATA={'b' * 200}"]).run == "b" * 100
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,9 @@ def test_empty_values_count_as_not_given() -> None:
         (["DATA=a", "PROTOCOL=loso", "TEST_ACTORS=3"], "TEST_ACTORS belongs to PROTOCOL=holdout"),
         (["JOBS=0"], "JOBS=0: allowed: 1 or more, or -1"),
         (["FRAME_STEP=0"], "FRAME_STEP=0: Input should be greater than or equal to 1"),
-        (["RUN=../up"], "RUN=../up: a run's name has letters"),
+        (["RUN=../up"], "RUN=../up: a run's name has up to 100 letters"),
+        ([f"RUN={'a' * 101}"], "a run's name has up to 100 letters"),
+        (["DATA='voices"], "DATA='voices: No closing quotation"),
         (["CONFIG=nowhere.toml"], "CONFIG=nowhere.toml: no such file"),
     ],
 )
@@ -83,6 +90,8 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(arguments: list[str], m
         ("sead = 3", "unknown key 'sead'; allowed: data, run"),
         ("[search]\ndraw = 3", "unknown key 'search.draw'; allowed: draws, inner_folds"),
         ("seed = ", "not a TOML file"),
+        ("data = 3", "DATA=3: "),
+        ("data = {a = 1}", "DATA={"),
         ("[cnn]\nepochs = 0", "cnn.epochs=0: Input should be greater"),
     ],
 )
