@@ -21,7 +21,7 @@ from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion import fuse
 from ravdess_mm.predict import Predictor, find_clips
-from ravdess_mm.store import write_json
+from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("predict")]
@@ -69,7 +69,7 @@ def run_dir(clips: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_the_answer_for_a_test_clip_is_the_one_in_the_fused_table(run_dir: Path, clips: pd.DataFrame) -> None:
-    table = pd.read_parquet(run_dir / "fused.parquet").query("role == 'test' and sources == 'audio+video'")
+    table = read_table(run_dir / "fused.parquet").query("role == 'test' and sources == 'audio+video'")
     predictor = Predictor.from_run(run_dir)
     # the table pairs the audio-only clip with the face clip; a full-AV clip of the same take has both
     full = clips[(clips["modality"] == "full-av") & clips["has_audio"] & clips["take"].isin(table["take"])]

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.errors import RavdessError
 from ravdess_mm.predictions import read_predictions
-from ravdess_mm.store import hash_file, read_json
+from ravdess_mm.store import hash_file, read_json, read_table
 from tests.end_to_end.conftest import FACE_MODELS, ROOT, Project, as_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
@@ -88,7 +87,7 @@ def test_the_whole_path_and_nothing_twice(project: Project, corpus: Path) -> Non
     shutil.copy(victim, victim.with_name("03-01-08-02-02-02-03.wav"))
     more = project.make("features", **{**variables, "DATA": as_data(project.folder / "more")})
     assert more.returncode == 0, more.stderr
-    rejected = pd.read_parquet(folder / "rejected.parquet")
+    rejected = read_table(folder / "rejected.parquet")
     assert str(broken) in set(rejected["path"])
     assert " 0 clips computed" in more.stderr, more.stderr
 

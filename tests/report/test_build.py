@@ -6,11 +6,10 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from ravdess_mm.report.build import CONTENTS, NEED_PREDICTIONS, write_report
-from ravdess_mm.store import read_json, write_json, write_table
+from ravdess_mm.store import read_json, read_table, write_json, write_table
 
 Copy = Callable[[Path], Path]
 VOID = {"meta", "link", "img", "br", "input"}
@@ -188,7 +187,7 @@ def test_a_run_with_one_branch_says_so(lean_run: Path, copy_of: Copy, branch: st
 def test_one_test_actor_has_figures_without_intervals(lean_run: Path, copy_of: Copy) -> None:
     run_dir = copy_of(lean_run)
     for path in (run_dir / "predictions").iterdir():
-        table = pd.read_parquet(path)
+        table = read_table(path)
         write_table(path, table[(table["role"] == "oof") | (table["actor"] == 4)], schema="predictions/1")
     (run_dir / "metrics.json").unlink()
     text = report_of(run_dir)
@@ -201,7 +200,7 @@ def test_one_test_actor_has_figures_without_intervals(lean_run: Path, copy_of: C
 def test_song_has_six_emotions(lean_run: Path, copy_of: Copy) -> None:
     run_dir = copy_of(lean_run)
     for path in (run_dir / "predictions").iterdir():
-        table = pd.read_parquet(path)
+        table = read_table(path)
         sung = table[~table["emotion"].isin(["disgust", "surprised"])]
         write_table(path, sung.assign(take="02" + sung["take"].str[2:]), schema="predictions/1")
     (run_dir / "metrics.json").unlink()

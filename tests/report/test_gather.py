@@ -9,7 +9,7 @@ import pytest
 from ravdess_mm.errors import InputError
 from ravdess_mm.report.gather import gather_run
 from ravdess_mm.report.run_files import Split
-from ravdess_mm.store import read_json, write_json, write_table
+from ravdess_mm.store import read_json, read_table, write_json, write_table
 
 Copy = Callable[[Path], Path]
 
@@ -71,7 +71,7 @@ def test_a_table_without_a_column_it_needs_is_left_out(synthetic_run: Path, copy
 def test_a_model_without_test_rows_is_left_out(synthetic_run: Path, copy_of: Copy) -> None:
     run_dir = copy_of(synthetic_run)
     path = run_dir / "predictions" / "audio-svc.parquet"
-    table = pd.read_parquet(path)
+    table = read_table(path)
     write_table(path, table[table["role"] == "oof"], schema="predictions/1")
     files = gather_run(run_dir)
     assert "audio-svc" not in files.tables
