@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from ravdess_mm.config import Settings, load_settings
+from ravdess_mm.config import Settings
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import read_predictions
+from ravdess_mm.settings_words import load_settings
 from ravdess_mm.store import read_json, write_json
 
 

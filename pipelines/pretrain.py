@@ -12,7 +12,7 @@ import pandas as pd
 
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.bundle import CARD_NAME
-from ravdess_mm.config import Adaptation, Crop, Rule, SearchSettings, Settings, load_settings
+from ravdess_mm.config import Adaptation, Crop, Rule, SearchSettings, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.entry import stage_main
@@ -21,6 +21,7 @@ from ravdess_mm.fusion.recipe import SCHEMA
 from ravdess_mm.predict import PRETRAINED_DIR
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.runs import RunFolder
+from ravdess_mm.settings_words import load_settings
 from ravdess_mm.store import hash_file, read_table, write_json, write_text
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ravdess_mm.config import Protocol, Settings, load_settings
+from ravdess_mm.config import Protocol, Settings
 from ravdess_mm.errors import InputError
 from ravdess_mm.runs import RunFolder
+from ravdess_mm.settings_words import load_settings
 
 ALL: Final = "all"
 """Value of PROTOCOL for every protocol that the data has test actors for."""

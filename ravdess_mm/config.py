@@ -1,24 +1,19 @@
-"""One run's settings: defaults, a file, make variables; checked once, then frozen.
+"""One run's settings: what can be chosen, the defaults, what is allowed; checked once, then frozen.
 
-The words are those of the make variables. A later source wins over an earlier one: defaults, the preset of the
-embedded sample (only where no ``DATA`` is given), the file named by ``CONFIG``, then ``NAME=value`` arguments.
+`settings_words` builds them from make variables and files.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-import tomllib
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ravdess_mm.corpus.identifier import ACTORS
-from ravdess_mm.errors import InputError
 
 
 class Protocol(StrEnum):
@@ -139,7 +134,8 @@ class CnnSettings(_Section):
     ten_crop: bool = Field(False, description="answer with the mean over ten crops of a frame instead of the whole")
 
 
-_LONGEST_NAME: Final = 100
+LONGEST_NAME: Final = 100
+"""Most letters in the name of a run, which names folders."""
 
 
 class Settings(_Section):
@@ -201,8 +197,8 @@ class Settings(_Section):
     @field_validator("run")
     @classmethod
     def _check_run(cls, value: str) -> str:
-        if not re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}", value):
-            raise ValueError(f"a run's name has up to {_LONGEST_NAME} letters, digits, '.', '_' and '-'")
+        if not re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}", value):
+            raise ValueError(f"a run's name has up to {LONGEST_NAME} letters, digits, '.', '_' and '-'")
         return value
 
     @field_validator("jobs")
@@ -234,28 +230,6 @@ class Settings(_Section):
         return self.reports_dir / self.run / "index.html"
 
 
-MAKE_VARIABLES: Final[dict[str, str]] = {
-    "DATA": "data",
-    "RUN": "run",
-    "PROTOCOL": "protocol",
-    "TEST_ACTORS": "test_actors",
-    "FEATURES": "features",
-    "ADAPT": "adapt",
-    "AUGMENT": "augment",
-    "NOISE_TAKES": "noise_takes",
-    "CHANNEL": "channel",
-    "FRAME_STEP": "frame_step",
-    "CROP": "crop",
-    "NET": "net",
-    "FINE_TUNE": "fine_tune",
-    "RULE": "rule",
-    "JOBS": "jobs",
-    "BACKEND": "backend",
-    "SEED": "seed",
-}
-"""Make variable to field of :class:`Settings`; ``CONFIG`` names a TOML file and is read first."""
-
-
 def parse_actors(text: str) -> tuple[int, ...]:
     """Read a list of actors such as ``21-24`` or ``1,17-20``.
 
@@ -279,103 +253,3 @@ def parse_actors(text: str) -> tuple[int, ...]:
             raise ValueError(f"{part.strip()!r} is out of range; allowed: actors 1-24, lower number first")
         actors.update(range(first, last + 1))
     return tuple(sorted(actors))
-
-
-def load_settings(arguments: Sequence[str] | Mapping[str, str] = ()) -> Settings:
-    """Build the settings of a run from ``NAME=value`` arguments, a ``CONFIG`` file and the defaults.
-
-    Parameters
-    ----------
-    arguments : sequence of str or mapping
-        ``["DATA=clips", "PROTOCOL=loso"]`` or the same as a mapping. An empty value means "not given".
-
-    Raises
-    ------
-    InputError
-        One line that says which variable or key is wrong, what was received and what is allowed.
-    """
-    given = _split_arguments(arguments)
-    config = given.pop("CONFIG", None)
-    chosen: dict[str, Any] = {}
-    if config is not None:
-        chosen = _read_toml(Path(config))
-    overrides = {MAKE_VARIABLES[name]: value for name, value in given.items()}
-    if not (overrides.get("data") or chosen.get("data")):
-        preset = tomllib.loads(files("ravdess_mm").joinpath("presets/sample.toml").read_text("utf-8"))
-        if overrides.get("protocol", chosen.get("protocol", "holdout")) != "holdout":
-            del preset["test_actors"]
-        chosen = _merge(preset, chosen)
-    merged = _merge(chosen, overrides)
-    if "run" not in merged and merged.get("data"):
-        merged["run"] = _run_name(merged["data"])
-    try:
-        return Settings.model_validate(merged)
-    except ValidationError as error:
-        raise InputError(_one_line(error, config)) from error
-
-
-def _split_arguments(arguments: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
-    if isinstance(arguments, Mapping):
-        pairs = dict(arguments)
-    else:
-        pairs = {}
-        for argument in arguments:
-            name, equals, value = argument.partition("=")
-            if not equals:
-                raise InputError(f"{argument!r} is not NAME=value; allowed names: {_variable_names()}")
-            pairs[name] = value
-    unknown = sorted(set(pairs) - {*MAKE_VARIABLES, "CONFIG"})
-    if unknown:
-        raise InputError(f"unknown variable {unknown[0]!r}; allowed: {_variable_names()}")
-    return {name: value for name, value in pairs.items() if value.strip()}
-
-
-def _variable_names() -> str:
-    return ", ".join((*MAKE_VARIABLES, "CONFIG"))
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"CONFIG={path}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"CONFIG={path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"CONFIG={path}: not a TOML file ({error})") from error
-
-
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
-    return merged
-
-
-def _run_name(data: Any) -> str:
-    try:
-        first = shlex.split(data)[0] if isinstance(data, str) else data[0]
-    except (ValueError, IndexError, KeyError, TypeError):
-        return "run"  # what is wrong with the data is said next
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(first)).resolve().name).strip("-._")
-    return name[:_LONGEST_NAME] or "run"
-
-
-def _one_line(error: ValidationError, config: str | None) -> str:
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    shown = {name: variable for variable, name in MAKE_VARIABLES.items()}.get(field, field)
-    if first["type"] == "extra_forbidden":
-        *section, _ = first["loc"]
-        model: Any = Settings
-        for part in section:
-            model = model.model_fields[part].annotation
-        allowed = ", ".join(model.model_fields)
-        return f"{config or 'settings'}: unknown key {field!r}; allowed: {allowed}"
-    reason = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "enum":
-        reason = f"allowed: {first['ctx']['expected']}".replace("'", "").replace(" or ", ", ")
-    if not field:
-        return reason
-    return f"{shown}={first['input']}: {reason}"

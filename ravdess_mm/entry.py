@@ -7,9 +7,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ravdess_mm.config import MAKE_VARIABLES, Settings, load_settings
+from ravdess_mm.config import Settings
 from ravdess_mm.errors import RavdessError
 from ravdess_mm.progress import set_up_logging
+from ravdess_mm.settings_words import MAKE_VARIABLES, load_settings
 
 
 def stage_main(

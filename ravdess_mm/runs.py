@@ -20,9 +20,10 @@ from typing import Any, Final
 import pandas as pd
 
 from ravdess_mm._version import __version__
-from ravdess_mm.config import MAKE_VARIABLES, Settings
+from ravdess_mm.config import Settings
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError
+from ravdess_mm.settings_words import MAKE_VARIABLES
 from ravdess_mm.store import (
     fingerprint,
     hash_file,

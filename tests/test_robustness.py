@@ -16,7 +16,7 @@ from ravdess_mm.audio.analysis import SR
 from ravdess_mm.audio.changed import Voice
 from ravdess_mm.audio.features import feature_names
 from ravdess_mm.classifiers.trained import load_classifier
-from ravdess_mm.config import Settings, load_settings
+from ravdess_mm.config import Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, LeakageError
@@ -32,6 +32,7 @@ from ravdess_mm.robustness import (
     choose_takes,
     score_in_noise,
 )
+from ravdess_mm.settings_words import load_settings
 from ravdess_mm.store import hash_file, read_table
 from tests.audio.voices import harmonic_tone, silence
 

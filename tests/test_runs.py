@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from ravdess_mm.config import Settings, load_settings
+from ravdess_mm.config import Settings
 from ravdess_mm.errors import InputError
 from ravdess_mm.runs import RunFolder, command_of, library_versions
+from ravdess_mm.settings_words import load_settings
 from ravdess_mm.store import read_json, read_table
 
 

@@ -17,11 +17,11 @@ from pipelines import features, pretrain
 from ravdess_mm.bundle import read_bundle
 from ravdess_mm.classifiers.trained import load_classifier
 from ravdess_mm.cli import app
-from ravdess_mm.config import load_settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.settings_words import load_settings
 from ravdess_mm.tables import predictions_table
 from ravdess_mm.video.face_shares import FaceShares
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
