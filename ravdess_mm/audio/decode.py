@@ -23,6 +23,9 @@ MIN_DECODED_SHARE: Final = 0.5
 WAV and AVI files that were cut declare no more than they hold; a cut FLAC file is refused by libsndfile.
 """
 
+LARGEST_SAMPLE: Final = 2.0**31
+"""A larger sample is damage; squared and summed over a frame, much larger ones are infinite in single precision."""
+
 Samples = npt.NDArray[np.float32]
 
 
@@ -93,17 +96,20 @@ def resample(y: Samples, orig_sr: int, target_sr: int) -> Samples:
 
 
 def check_finite(y: Samples) -> None:
-    """Refuse samples that are NaN or infinite.
+    """Refuse samples that are NaN, infinite, or so large that their power would be.
 
     Raises
     ------
     MediaError
-        If there is one.
+        If there is one; whole numbers of up to 32 bits, that somebody never scaled to -1 to 1, are let through.
     """
     # NaN and infinities reach at least one of the two extremes; this reads the array without a mask the size of it
-    if not (np.isfinite(y.max()) and np.isfinite(y.min())):
+    lowest, highest = float(y.min()), float(y.max())
+    if not (np.isfinite(highest) and np.isfinite(lowest)):
         bad = int(np.count_nonzero(~np.isfinite(y)))
         raise MediaError(f"{bad} of {len(y)} samples are NaN or infinite")
+    if max(-lowest, highest) > LARGEST_SAMPLE:
+        raise MediaError(f"samples from {lowest:.3g} to {highest:.3g} are no sound; full scale is -1 to 1")
 
 
 def _read_sound_file(path: Path) -> tuple[Samples, int, int]:

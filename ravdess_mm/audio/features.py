@@ -80,7 +80,7 @@ def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> n
     ------
     MediaError
         If the clip is empty, silent (peak of at most one 16-bit step), shorter than three frames (1024 samples,
-        46 ms), or holds samples that are NaN or infinite.
+        46 ms), or holds samples that are NaN, infinite or absurdly large.
     InputError
         If `y` is not one-dimensional, `sr` is not positive or the feature set is unknown.
     """

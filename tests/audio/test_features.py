@@ -9,7 +9,7 @@ import librosa
 import numpy as np
 import pytest
 
-from ravdess_mm.audio.decode import decode_audio
+from ravdess_mm.audio.decode import LARGEST_SAMPLE, decode_audio
 from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
 from ravdess_mm.config import FeatureSet
 from ravdess_mm.errors import InputError, MediaError
@@ -103,6 +103,18 @@ def test_silent_clip_is_refused(peak: float) -> None:
     with pytest.raises(MediaError, match="silent"):
         extract_features(y, ANALYSIS_SR, feature_set=SET)
     assert np.isfinite(extract_features(y + np.float32(2.0**-14), ANALYSIS_SR, feature_set=SET)).all()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("feature_set", list(FeatureSet))
+def test_features_are_finite_up_to_the_largest_sample(feature_set: FeatureSet) -> None:
+    """A float WAV may hold whole numbers that nobody scaled; damage may hold anything."""
+    y = voice_like()
+    largest = (y / np.abs(y).max() * np.float32(LARGEST_SAMPLE)).astype(np.float32)
+    assert np.isfinite(extract_features(largest, ANALYSIS_SR, feature_set=feature_set)).all()
+    y[100] = -1e30
+    with pytest.raises(MediaError, match=r"samples from -1e\+30 to 0\.\d+ are no sound; full scale is -1 to 1"):
+        extract_features(y, ANALYSIS_SR, feature_set=feature_set)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
