@@ -149,7 +149,8 @@ class Predictor:
         moments: tuple[Moment, ...] = ()
         if streams.has_audio and "audio" in self.recipe.models:
             try:
-                answers["audio"] = self._hear(path)
+                answers["audio"], doubts = self._hear(path)
+                notes += [f"voice: {doubt}" for doubt in doubts]
                 if self.plain_voice is not None:
                     notes.append("voice: not adapted, the speaker's clips have too little sound that can be used")
             except MediaError as error:
@@ -213,8 +214,10 @@ class Predictor:
 
         return load_network(self._bundle(name))
 
-    def _hear(self, path: Path) -> Floats:
+    def _hear(self, path: Path) -> tuple[Floats, list[str]]:
+        """Return what the voice models answer, and what speaks against the clip being speech."""
         from ravdess_mm.audio.decode import decode_audio
+        from ravdess_mm.audio.doubts import find_doubts
         from ravdess_mm.audio.features import extract_features
         from ravdess_mm.config import FeatureSet
 
@@ -226,7 +229,8 @@ class Predictor:
         for name, voice in voices.items():
             vector = extract_features(samples, sr, feature_set=FeatureSet(voice.feature_set))
             answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis], enrolment=self.speaker)[0])
-        return ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
+        answer = ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
+        return answer, find_doubts(samples, sr)
 
     @property
     def evens_faces(self) -> bool:

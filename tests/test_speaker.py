@@ -27,7 +27,7 @@ from ravdess_mm.fusion.recipe import read_recipe
 from ravdess_mm.predict import Predictor
 from ravdess_mm.speaker import enrol_speaker, know_speaker
 from ravdess_mm.store import write_json
-from tests.audio.voices import harmonic_tone, silence
+from tests.audio.voices import harmonic_tone, noise, silence
 
 SET = FeatureSet.MFCC_DELTA_RMS
 runner = CliRunner()
@@ -152,6 +152,16 @@ def test_a_bad_clip_costs_only_itself(clips: Path, run_dir: Path, tmp_path: Path
     facts = json.loads(done.stdout)
     assert (facts["clips"], list(facts["failed"])) == (8, [(folder / "broken.wav").as_posix()])
     assert "broken.wav: " in done.stderr
+
+
+def test_an_answer_to_noise_says_that_it_may_mean_nothing(clips: Path, run_dir: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "wind.wav", noise(2), SR)
+    note = "voice: 0 % of the sound is voiced, of speech about 70 %: whisper, noise or no voice"
+    for more in ([], ["--speaker", clips / "Actor_03"]):
+        (answer,), _ = predict(tmp_path / "wind.wav", "--run", run_dir, *more)
+        assert answer["notes"] == [note]
+    (spoken,), _ = predict(sorted((clips / "Actor_03").iterdir())[0], "--run", run_dir)
+    assert spoken["notes"] == []
 
 
 def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Path) -> None:
