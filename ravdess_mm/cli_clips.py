@@ -34,8 +34,9 @@ def predict(
     """
 
     def action() -> int:
+        from ravdess_mm.corpus.own_clips import find_clips
         from ravdess_mm.errors import MediaError
-        from ravdess_mm.predict import PRETRAINED_DIR, Predictor, find_clips
+        from ravdess_mm.predict import PRETRAINED_DIR, Predictor
         from ravdess_mm.progress import track
         from ravdess_mm.tables import predictions_table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from importlib.resources import files
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ravdess_mm.clip_prediction import Look, Moment, Prediction
 from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
@@ -255,13 +256,12 @@ class Predictor:
         """
         from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS
         from ravdess_mm.progress import track
-        from ravdess_mm.speaker import clips_in
         from ravdess_mm.video.face_shares import FaceShares
 
         if not self.evens_faces:
             return None, ()
         answers = {}
-        for path in track(list(clips_in(paths)), "faces of the speaker", unit="clip"):
+        for path in track(list(find_clips(paths)), "faces of the speaker", unit="clip"):
             try:
                 if probe_media(path).has_video:
                     answers[path] = self._look(path).answer
@@ -319,27 +319,6 @@ class Predictor:
             Moment(time_s, _top_two(row)) for time_s, row in zip(seen.times_s, seen.probabilities, strict=True)
         )
         return seen.answer, moments
-
-
-def find_clips(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """Yield files, and the media files of folders, sorted.
-
-    Raises
-    ------
-    InputError
-        If a path does not exist, or a folder holds no media file.
-    """
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES)
-            if not inside:
-                raise InputError(f"{path}: no media file in this folder; looked for {' '.join(MEDIA_SUFFIXES)}")
-            yield from inside
-        elif path.exists():
-            yield path
-        else:
-            raise InputError(f"{path}: no such file or folder")
 
 
 def _named(probabilities: Floats) -> dict[str, float]:

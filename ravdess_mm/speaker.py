@@ -13,7 +13,7 @@ from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.config import FeatureSet
-from ravdess_mm.corpus.probe import MEDIA_SUFFIXES
+from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import track
 from ravdess_mm.store import read_json
@@ -44,18 +44,16 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
     Raises
     ------
     InputError
-        If a path does not exist, or there is no media file.
+        If a path does not exist, or a folder holds no media file.
     """
     vectors, failed = [], {}
-    clips = list(clips_in(paths))
+    clips = list(find_clips(paths))
     for path in track(clips, "clips of the speaker", unit="clip"):
         try:
             samples, sr = decode_audio(path)
             vectors.append(extract_features(samples, sr, feature_set=feature_set))
         except MediaError as error:
             failed[path] = str(error)
-    if not clips:
-        raise InputError(f"no clip of the speaker: no media file found; looked for {' '.join(MEDIA_SUFFIXES)}")
     known = Enrolment.of(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names(feature_set)))
     return known, failed
 
@@ -125,21 +123,3 @@ def read_face(path: Path, *, network: str) -> FaceShares | None:
         return FaceShares.from_dict(content)
     except InputError as error:
         raise InputError(f"{path}: {error}; enrol the speaker again") from error
-
-
-def clips_in(paths: Iterable[str | Path]) -> Iterable[Path]:
-    """Yield files as they are, and the media files of folders, sorted.
-
-    Raises
-    ------
-    InputError
-        If a path does not exist.
-    """
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES)
-        elif path.exists():
-            yield path
-        else:
-            raise InputError(f"{path}: no such file or folder")

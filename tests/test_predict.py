@@ -20,7 +20,7 @@ from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion import fuse
-from ravdess_mm.predict import Predictor, find_clips
+from ravdess_mm.predict import Predictor
 from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
 
@@ -109,18 +109,6 @@ def test_what_is_no_clip_is_refused_with_a_reason(run_dir: Path, tmp_path: Path)
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not the folder of a finished run"):
         Predictor.from_run(tmp_path)
-
-
-def test_find_clips_looks_into_folders(tmp_path: Path) -> None:
-    (tmp_path / "b").mkdir()
-    for name in ("b/2.WAV", "1.mp4", "notes.txt"):
-        (tmp_path / name).write_bytes(b"x")
-    assert [path.name for path in find_clips([tmp_path])] == ["1.mp4", "2.WAV"]
-    (tmp_path / "c").mkdir()
-    with pytest.raises(InputError, match="no media file"):
-        list(find_clips([tmp_path / "c"]))
-    with pytest.raises(InputError, match="no such file or folder"):
-        list(find_clips([tmp_path / "d"]))
 
 
 def test_the_command_prints_json_and_tells_failures_apart(run_dir: Path, clips: pd.DataFrame, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_an_answer_to_noise_says_that_it_may_mean_nothing(clips: Path, run_dir: 
 def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         know_speaker(tmp_path / "nobody", feature_set=SET)
-    with pytest.raises(InputError, match=r"no clip of the speaker: no media file found; looked for \.wav"):
+    with pytest.raises(InputError, match=r"no media file in this folder; looked for \.wav"):
         know_speaker(tmp_path, feature_set=SET)
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     assert know_speaker(tmp_path, feature_set=SET).n_clips == 0
