@@ -96,12 +96,21 @@ class Enrolment:
         content: Any = read_json(path)
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             raise InputError(f"{path}: not an enrolment of schema {SCHEMA!r}")
-        if tuple(content["feature_names"]) != feature_names:
+        try:
+            names = tuple(content["feature_names"])
+            known = cls(int(content["n_clips"]), *(np.asarray(content[of], float) for of in ("mean", "deviation")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: a damaged enrolment ({error!r}); enrol the speaker again") from error
+        if names != feature_names:
             raise InputError(
-                f"{path}: enrolled with {len(content['feature_names'])} features that are not the "
+                f"{path}: enrolled with {len(names)} features that are not the "
                 f"{len(feature_names)} of the model; enrol the speaker again with this model"
             )
-        return cls(int(content["n_clips"]), np.asarray(content["mean"]), np.asarray(content["deviation"]))
+        if any(
+            values.shape != (len(names),) or not np.isfinite(values).all() for values in (known.mean, known.deviation)
+        ):
+            raise InputError(f"{path}: a damaged enrolment (not a finite number a feature); enrol the speaker again")
+        return known
 
 
 class SpeakerScaler:

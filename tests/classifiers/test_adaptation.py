@@ -9,6 +9,7 @@ import pytest
 
 from ravdess_mm.classifiers.adaptation import Enrolment, SpeakerScaler
 from ravdess_mm.errors import InputError
+from ravdess_mm.store import read_json, write_json
 
 NAMES = ("pitch", "loudness", "tempo")
 
@@ -68,6 +69,11 @@ def test_an_enrolment_is_saved_and_bound_to_its_features(tmp_path: Path, voices:
     own = X[groups == 4]
     Enrolment.of(own).save(tmp_path / "speaker.json", feature_names=NAMES)
     read = Enrolment.load(tmp_path / "speaker.json", feature_names=NAMES)
+    content = read_json(tmp_path / "speaker.json")
+    for damage in ({"mean": None}, {"mean": [1.0]}, {"deviation": ["x"] * len(NAMES)}, {"n_clips": "many"}):
+        write_json(tmp_path / "damaged.json", {**content, **damage})
+        with pytest.raises(InputError, match=r"damaged\.json: a damaged enrolment"):
+            Enrolment.load(tmp_path / "damaged.json", feature_names=NAMES)
     np.testing.assert_allclose(
         scaler.transform_enrolled(own, read), scaler.transform(own, np.full(len(own), 4)), rtol=1e-12
     )
