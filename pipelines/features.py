@@ -124,18 +124,16 @@ def make_frames(run: RunFolder, clips: pd.DataFrame, build: Callable[..., FrameS
         outputs=[run.frames_card_path, rejected_path],
         source=[f"video/{module}.py" for module in FRAME_MODULES],
         libraries=["av", "opencv-python-headless"],
-        always=_is_damaged(run.frames_dir),
+        always=run.frames_card_path.is_file() and _has_damaged_frames(run),
     )
 
 
-def _is_damaged(folder: Path) -> bool:
-    """Tell whether there is a store of frames that cannot be opened: its card alone would pass for it."""
-    from ravdess_mm.video.frames import FrameStore, store_files
+def _has_damaged_frames(run: RunFolder) -> bool:
+    """Tell whether a finished store of frames cannot be opened: its card alone would pass for it."""
+    from ravdess_mm.video.frames import FrameStore
 
-    if not any(path.exists() for path in store_files(folder)):
-        return False
     try:
-        FrameStore.open(folder)
+        FrameStore.open(run.frames_dir)
     except InputError as reason:
         logger.warning("%s", reason)
         return True

@@ -277,13 +277,13 @@ class RunFolder:
 
 
 def _read_facts(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None where there is none, also where the file is damaged, which nothing but work undoes."""
+    """Read a JSON object; None where there is none or the file is damaged: the work behind it writes it anew."""
     if not path.is_file():
         return None
     try:
         facts = read_json(path)
     except InputError as error:
-        logger.warning("%s; written anew", error)
+        logger.warning("%s; taken for missing", error)
         return None
     return facts if isinstance(facts, dict) else None
 
