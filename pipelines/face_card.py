@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
-from pipelines.face_settings import NOTHING, FaceSettings, command_of, names_of
+from pipelines.face_settings import NOTHING, FaceSettings, command_of
 
 LICENCE: Final = """FER2013 (Goodfellow et al. 2013) and CK+ (Lucey et al. 2010) are for non-commercial research; so are
 networks trained on them. None of their images is in this bundle."""
@@ -15,9 +16,9 @@ def model_card(settings: FaceSettings, facts: dict[str, Any]) -> str:
     scores = facts["scores"]
     fresh = scores["without_duplicates"]
     recalls = "\n".join(f"| {emotion} | {recall:.3f} |" for emotion, recall in scores["recall"].items())
-    beginning = "" if settings.start == NOTHING else f", from the weights of {names_of(settings.start)}"
+    beginning = "" if settings.start == NOTHING else f", from the weights of {Path(settings.start).name}"
     if settings.teachers:
-        beginning += f", taught by {names_of(settings.teacher).replace(',', ' and ')}"
+        beginning += f", taught by {' and '.join(Path(teacher).name for teacher in settings.teachers)}"
     smoke = f"**A smoke run of {settings.limit} images: its figures are of no worth.**\n\n" if settings.limit else ""
     return f"""# Face network `{settings.net}`
 

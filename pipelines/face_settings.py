@@ -36,9 +36,7 @@ class FaceSettings(StillSettings):
     @property
     def teachers(self) -> tuple[str, ...]:
         """The bundles that TEACHER names."""
-        return (
-            () if self.teacher == NOTHING else tuple(name.strip() for name in self.teacher.split(",") if name.strip())
-        )
+        return () if self.teacher == NOTHING else tuple(name.strip() for name in self.teacher.split(","))
 
 
 def read_settings(arguments: Sequence[str]) -> FaceSettings:
@@ -66,18 +64,14 @@ def read_settings(arguments: Sequence[str]) -> FaceSettings:
         raise InputError(f"{name}={first['input']}: {first['msg']}") from error
 
 
-def names_of(bundles: str) -> str:
-    """Return the names of bundles, with commas between, without the folders they lie in."""
-    return ",".join(Path(bundle.strip()).name for bundle in bundles.split(","))
-
-
 def command_of(settings: FaceSettings) -> str:
     """Return the command that repeats a run; the path of the corpus is shortened to its name."""
     given = settings.model_dump(mode="json", exclude_defaults=True)
     given |= {"faces": settings.faces.name, "epochs": settings.epochs, "seed": settings.seed}
-    for name in ("start", "teacher"):
-        if name in given:
-            given[name] = names_of(given[name])
+    if settings.start != NOTHING:
+        given["start"] = Path(settings.start).name
+    if settings.teachers:
+        given["teacher"] = ",".join(Path(teacher).name for teacher in settings.teachers)
     if settings.more:
         given["more"] = settings.more.name
     given.pop("out", None)
