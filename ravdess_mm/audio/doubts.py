@@ -10,8 +10,8 @@ from ravdess_mm.audio.decode import Samples, resample
 FEWEST_VOICED: Final = 0.1
 """Share of the frames between first and last sound that are voiced, at least.
 
-Of 250 spoken takes of RAVDESS drawn at random the least voiced has 0.37, half of them more than 0.73, and none of 1200
-is below; noise has 0.
+Of 250 spoken takes of RAVDESS drawn at random the least voiced has 0.37 and half have more than 0.73; noise has 0. None
+of 1200 takes is below the limit.
 """
 LONGEST_S: Final = 20.0
 """Spoken takes of RAVDESS last 3 to 5 s."""
