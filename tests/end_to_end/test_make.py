@@ -130,6 +130,10 @@ def test_a_damaged_frame_store_is_built_anew(project: Project, corpus: Path) -> 
         assert "video-frames" in done(again), damaged
         assert hash_file(store / "frames.npy") == whole
     assert done(project.make("features", **variables)) == set()
+    (store / "store.json").unlink()  # as a build that was killed leaves it: not finished, so not damaged
+    resumed = project.make("features", **variables)
+    assert "video-frames" in done(resumed)
+    assert "store.json" not in resumed.stderr
 
 
 def test_decoding_while_training_changes_nothing(new_project: Callable[[], Project], corpus: Path) -> None:
