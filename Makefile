@@ -21,8 +21,8 @@ NOISE_TAKES ?=     ## test takes an actor that make noise measures (none: 20; al
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
-NET ?=             ## network of the video branch: seed, compact, medium, vgg19 or resnet18 (all but seed want CROP=face)
-FINE_TUNE ?=       ## start the video network from a trained face network: none, face-medium, face-compact, or its folder
+NET ?=             ## network of the video branch: seed, compact, medium, pair, vgg19 or resnet18 (all but seed want CROP=face)
+FINE_TUNE ?=       ## start the video network from a trained face network: none, face-pair, face-compact, or its folder
 RULE ?=            ## mean, product, weighted or stacking: how voice and face are fused (none: product)
 JOBS ?=            ## processes (none: one a core)
 BACKEND ?=         ## loky or dask: what spreads the work
@@ -30,15 +30,16 @@ SEED ?=            ## seed of everything random (none: 20)
 CONFIG ?=          ## a TOML file with any setting of ravdess_mm/config.py
 RUNS ?=            ## runs of `make compare`, separated by spaces; the first is what the others are set against
 FACES ?=           ## FER2013, for make face-network: a folder, a zip, or its CSV
+MORE ?=            ## CK+48, for make face-network: a folder or a zip
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
 VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT AUGMENT NOISE_TAKES CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
-KNOWN := $(VARIABLES) RUNS FACES ARGS PYTHON MAKEFLAGS SHELL
+KNOWN := $(VARIABLES) RUNS FACES MORE ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.
 UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(filter-out $(KNOWN),$(name))))
 ifneq ($(strip $(UNKNOWN)),)
-$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) RUNS FACES ARGS)
+$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) RUNS FACES MORE ARGS)
 endif
 
 quoted = '$(subst ','\'',$(strip $(1)))'
@@ -93,9 +94,27 @@ noise: audio-models ## voice models in white noise and babble at 20, 10, 5, 0 dB
 importance: audio-models ## which families of features the voice models listen to; shown by the next make report
 	@$(STAGE) pipelines.importance $(SETTINGS) $(ARGS)
 
-face-network: $(READY) ## the face network that ships, trained anew: make face-network FACES=fer2013.zip (45 CPU minutes)
+# each network of the chain that ships stands in a folder of its own, and what is there is not trained again
+NETWORKS := artifacts/face-networks
+TRAIN_FACES = $(STAGE) pipelines.face_network FACES=$(call quoted,$(FACES)) OUT=$(@D)
+MEDIUM := NET=medium EPOCHS=64 WEIGHT_DECAY=0.05 LABEL_SMOOTHING=0.05 WALL=0.3
+POSED = MORE=$(call quoted,$(MORE)) MORE_TIMES=3
+
+face-network: $(NETWORKS)/face-pair/scores.json ## the face networks that ship, trained anew: FACES=fer2013.zip MORE=ckplus48.zip (4 CPU hours)
+
+$(NETWORKS)/face-compact/scores.json: | $(READY)
 	@test -n $(call quoted,$(FACES)) || { echo "error: FACES=... says where FER2013 is: a folder, a zip, or its CSV"; exit 2; }
-	@$(STAGE) pipelines.face_network FACES=$(call quoted,$(FACES)) OUT=artifacts/face-network EPOCHS=60 $(ARGS)
+	@test -n $(call quoted,$(MORE)) || { echo "error: MORE=... says where CK+48 is: a folder or a zip"; exit 2; }
+	@$(TRAIN_FACES) EPOCHS=60 $(ARGS)
+
+$(NETWORKS)/face-medium/scores.json: $(NETWORKS)/face-compact/scores.json
+	@$(TRAIN_FACES) $(POSED) $(MEDIUM) TEACHER=$(<D) ZOOM=0.15 $(ARGS)
+
+$(NETWORKS)/face-medium-2/scores.json: $(NETWORKS)/face-medium/scores.json
+	@$(TRAIN_FACES) $(POSED) $(MEDIUM) TEACHER=$(<D) TEACHER_SHARE=0.6 ZOOM=0.2 SEED=21 $(ARGS)
+
+$(NETWORKS)/face-pair/scores.json: $(NETWORKS)/face-medium/scores.json $(NETWORKS)/face-medium-2/scores.json
+	@$(TRAIN_FACES) $(POSED) NET=pair START=$(<D),$(NETWORKS)/face-medium-2 EPOCHS=0 $(ARGS)
 
 test: $(VENV)/.ready-test ## all tests
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

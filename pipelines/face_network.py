@@ -1,7 +1,7 @@
 """Train a face network on still faces, score it, and write it as a bundle or, for CK+48, cross-validate by subject.
 
-START=<bundle> goes on from an earlier training, TEACHER=<bundle>[,<bundle>] learns from what those answer beside the
-labels, MORE=ckplus48.zip learns from posed faces as well.
+START=<bundle> goes on from an earlier training; NET=pair START=<medium>,<medium> EPOCHS=0 lets two answer as one.
+TEACHER=<bundle>[,<bundle>] learns from what those answer beside the labels, MORE=ckplus48.zip from posed faces too.
 NET=vgg16 and NET=efficientnetb0 start from ImageNet (see WEIGHTS). NET=pca-dense is a baseline without convolutions and
 writes pictures and a page instead of a bundle. LIMIT=<n> makes a smoke run of n images that says so.
 """
@@ -86,8 +86,7 @@ def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
     from ravdess_mm.video.transfer_training import train_imagenet_network
 
     if settings.net not in IMAGENET_NETWORKS:
-        start = None if settings.start == NOTHING else _other_network(settings.start)
-        teachers = tuple(_other_network(name) for name in settings.teachers)
+        start, teachers = (tuple(map(_other_network, names)) for names in (settings.starts, settings.teachers))
         return partial(train_face_network, start=start, teachers=teachers)
     return partial(train_imagenet_network, weights=find_weights(settings.net, settings.weights))
 
@@ -96,6 +95,8 @@ def _check_others(settings: FaceSettings) -> None:
     """Refuse START and TEACHER where they would be ignored, and where they may know whom they are tested on."""
     from ravdess_mm.video.face_networks import FACE_NETWORKS
 
+    if settings.epochs == 0 and not settings.starts:
+        raise InputError("EPOCHS=0 trains nothing, and there is no START; allowed: EPOCHS=1 or more, or START")
     for name in ("start", "teacher"):
         if getattr(settings, name) == NOTHING:
             continue
@@ -142,7 +143,7 @@ def class_counts(stills: Stills, *, balanced: bool = False) -> dict[str, int]:
 
 def _estimate(settings: FaceSettings, cpu_s: float, trained_on: int, all_images: int) -> dict[str, Any]:
     """Return what a smoke run says about a whole one, in processor time, which a busy machine does not stretch."""
-    if not settings.limit:
+    if not settings.limit or not settings.epochs:
         return {}
     an_epoch = cpu_s / settings.epochs * all_images / trained_on
     return {
@@ -152,7 +153,7 @@ def _estimate(settings: FaceSettings, cpu_s: float, trained_on: int, all_images:
 
 
 def _fer2013(settings: FaceSettings) -> dict[str, Any]:
-    from ravdess_mm.video.face_bundle import score_face_network, write_face_bundle
+    from ravdess_mm.video.face_bundle import round_weights, score_face_network, write_face_bundle
 
     stills = read_fer2013(settings.faces)
     everything = with_more(stills.part("Training"), settings)
@@ -163,6 +164,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
     trained = _trainer(settings)(
         settings.net, training, _still_settings(settings), seed=settings.seed, working_dir=working_dir
     )
+    round_weights(trained.model)
     scores = {"corpus": settings.corpus, "net": settings.net, "part": "PublicTest"}
     scores |= _estimate(settings, time.process_time() - started, len(training), len(everything))
     scores |= score_face_network(trained.model, test, training=training)
@@ -180,7 +182,8 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
     }
     text = model_card(settings, facts)
     write_face_bundle(settings.out, trained.model, classes=training.classes, facts=facts, text=text)
-    shutil.rmtree(working_dir)
+    if working_dir.is_dir():  # nothing was trained where EPOCHS=0
+        shutil.rmtree(working_dir)
     return scores
 
 

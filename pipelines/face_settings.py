@@ -21,13 +21,18 @@ class FaceSettings(StillSettings):
     corpus: Literal["fer2013", "ckplus48"] = Field("fer2013", description="fer2013 or ckplus48")
     faces: Path = Field(description="the corpus: a folder, a zip, or FER2013's original CSV")
     out: Path = Field(Path("artifacts/face-network"), description="folder of the bundle and of scores.json")
-    net: str = Field("compact", description="compact, medium, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense")
+    net: str = Field(
+        "compact", description="compact, medium, pair, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense"
+    )
     weights: str = Field("imagenet", description="what vgg16 and efficientnetb0 start from: imagenet, none, a .h5 file")
     teacher: str = Field(
         NOTHING,
         description="bundles of face networks, with commas between, whose answers are learned from too; or none",
     )
-    start: str = Field(NOTHING, description="bundle of a face network to go on from, by name or folder; or none")
+    start: str = Field(
+        NOTHING,
+        description="bundle of a face network to go on from, by name or folder; two, with a comma between, for a pair",
+    )
     more: Path | None = Field(None, description="CK+48, to be learned from beside FER2013: a folder or a zip")
     more_times: int = Field(6, ge=1, description="how often an epoch shows each of those images")
     limit: int = Field(0, ge=0, description="a smoke run of so many training and test images; 0 for all")
@@ -36,7 +41,16 @@ class FaceSettings(StillSettings):
     @property
     def teachers(self) -> tuple[str, ...]:
         """The bundles that TEACHER names."""
-        return () if self.teacher == NOTHING else tuple(name.strip() for name in self.teacher.split(","))
+        return _names(self.teacher)
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The bundles that START names."""
+        return _names(self.start)
+
+
+def _names(bundles: str) -> tuple[str, ...]:
+    return () if bundles == NOTHING else tuple(name.strip() for name in bundles.split(","))
 
 
 def read_settings(arguments: Sequence[str]) -> FaceSettings:
@@ -68,10 +82,9 @@ def command_of(settings: FaceSettings) -> str:
     """Return the command that repeats a run; the path of the corpus is shortened to its name."""
     given = settings.model_dump(mode="json", exclude_defaults=True)
     given |= {"faces": settings.faces.name, "epochs": settings.epochs, "seed": settings.seed}
-    if settings.start != NOTHING:
-        given["start"] = Path(settings.start).name
-    if settings.teachers:
-        given["teacher"] = ",".join(Path(teacher).name for teacher in settings.teachers)
+    for name, bundles in (("start", settings.starts), ("teacher", settings.teachers)):
+        if bundles:
+            given[name] = ",".join(Path(bundle).name for bundle in bundles)
     if settings.more:
         given["more"] = settings.more.name
     given.pop("out", None)

@@ -75,6 +75,7 @@ class Net(StrEnum):
     SEED = "seed"
     COMPACT = "compact"
     MEDIUM = "medium"
+    PAIR = "pair"
     VGG19 = "vgg19"
     RESNET18 = "resnet18"
 
@@ -168,10 +169,12 @@ class Settings(_Section):
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
-    net: Net = Field(Net.SEED, description="network of the video branch: seed, compact, medium, vgg19 or resnet18")
+    net: Net = Field(
+        Net.SEED, description="network of the video branch: seed, compact, medium, pair, vgg19 or resnet18"
+    )
     fine_tune: str = Field(
         "none",
-        description="start the video network from a trained face network: none, face-medium, face-compact or a folder",
+        description="start the video network from a trained face network: none, face-pair, face-compact or a folder",
     )
     rule: Rule = Field(Rule.PRODUCT, description="how branches are fused: mean, product, weighted or stacking")
     jobs: int = Field(-1, description="processes; -1 for one a core")

@@ -11,8 +11,8 @@ from ravdess_mm.errors import InputError
 
 COMPACT: Final = "face-compact"
 """The smaller of the two networks that ship; each has a model card in its folder."""
-SHIPPED: Final = "face-medium"
-"""The one that answers where nothing else is said; it was taught by the smaller one and takes twice its time."""
+SHIPPED: Final = "face-pair"
+"""The one that answers where nothing else is said: two networks as one, which the smaller one taught."""
 
 
 def find_pretrained(name: str | Path = SHIPPED) -> Path | None:

@@ -39,7 +39,7 @@ class StillSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(60, ge=1, description="passes over the images")
+    epochs: int = Field(60, ge=0, description="passes over the images; 0, with START, for none")
     batch_size: int = Field(128, ge=2, description="images a step")
     learning_rate: float = Field(3e-3, gt=0, description="the highest of a one-cycle, the first of a plateau")
     weight_decay: float = Field(1e-2, ge=0, description="of AdamW")

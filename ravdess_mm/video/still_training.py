@@ -26,7 +26,7 @@ from ravdess_mm.store import fingerprint, source_fingerprint
 from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState, watching_callbacks
 from ravdess_mm.video.crops import predict_ten_crops
 from ravdess_mm.video.face_bundle import FaceNetwork
-from ravdess_mm.video.face_networks import FACE_SIZE_PX, LOGITS, build_face_network
+from ravdess_mm.video.face_networks import FACE_SIZE_PX, LOGITS, build_face_network, pair_weights
 from ravdess_mm.video.still_settings import Loss, Precision, Schedule, StillSettings, resolve_precision
 from ravdess_mm.video.still_stream import StillStream, one_hot, split_validation
 
@@ -74,7 +74,7 @@ def train_face_network(
     *,
     seed: int,
     working_dir: Path,
-    start: FaceNetwork | None = None,
+    start: Sequence[FaceNetwork] = (),
     teachers: Sequence[FaceNetwork] = (),
 ) -> TrainedFaceNetwork:
     """Train a face network, from random weights or from where an earlier training ended.
@@ -91,8 +91,9 @@ def train_face_network(
         Seed of weights, order, augmentation and dropout.
     working_dir : Path
         Gets what a killed training needs to go on; remove it when the network has been put in its place.
-    start : FaceNetwork, optional
-        Of the same kind and classes: its weights are where this training begins.
+    start : sequence of FaceNetwork
+        Where this training begins, of the same classes: a network of the same kind, or for a `pair` also two `medium`,
+        which it then answers as together. With 0 epochs it is what comes out.
     teachers : sequence of FaceNetwork
         Of the same classes: the mean of what they answer to an image (ten crops) counts for `teacher_share` of the
         target, and the label for the rest. Many labels of FER2013 are doubtful, and a network's answer says which.
@@ -103,26 +104,31 @@ def train_face_network(
     ------
     InputError
         If the network is unknown, `start` is another kind of network, `start` or a teacher has other classes, there
-        are too few images, a plateau has no validation images to watch, or the hinge loss has a teacher.
+        are too few images, or no epochs and no `start`, a plateau has no validation images to watch, or the hinge loss
+        has a teacher.
     """
     if settings.schedule is Schedule.PLATEAU and settings.validation_share == 0:
         raise InputError("schedule plateau watches validation images; validation_share is 0")
+    if settings.epochs == 0 and not start:
+        raise InputError("0 epochs and no network to start from; allowed: 1 epoch or more, or START")
     keras.backend.clear_session()
     make_deterministic(seed)
     precision = resolve_precision(settings.precision)
     n_classes = len(stills.classes)
     model = build_face_network(name, n_classes=n_classes, dtype=precision.value)
     begin = "random"
-    if start is not None:
+    if start:
         _take_weights(model, stills, start)
-        begin = _weights_key(start)
+        begin = ", ".join(_weights_key(network) for network in start)
     if teachers:
         begin += f", taught by {', '.join(_weights_key(teacher) for teacher in teachers)}"
     train, validation = split_validation(stills, settings.validation_share, seed=seed)
     key = training_key(f"{name} from {begin}", stills, settings, precision, seed)
     state_path, best_path = working_dir / f"state-{key}.npz", working_dir / f"best-{key}.weights.h5"
-    targets = taught_targets(train, teachers, settings) if teachers else None
-    state = fit_network(model, train, validation, settings, seed, state_path, best_path, targets=targets)
+    state = TrainingState()
+    if settings.epochs:
+        targets = taught_targets(train, teachers, settings) if teachers else None
+        state = fit_network(model, train, validation, settings, seed, state_path, best_path, targets=targets)
     if best_path.is_file():
         model.load_weights(best_path)
     final = build_face_network(name, n_classes=n_classes)
@@ -167,12 +173,19 @@ def taught_targets(stills: Stills, teachers: Sequence[FaceNetwork], settings: St
     return (1 - settings.teacher_share) * labels + settings.teacher_share * answers
 
 
-def _take_weights(model: Any, stills: Stills, start: FaceNetwork) -> None:
-    _check_classes(stills, start)
-    own, given = model.get_weights(), start.model.get_weights()
-    if [values.shape for values in own] != [values.shape for values in given]:
-        raise InputError(f"network {start.model.name!r} to start from, but {model.name!r} is to be trained")
-    model.set_weights(given)
+def _take_weights(model: Any, stills: Stills, start: Sequence[FaceNetwork]) -> None:
+    for network in start:
+        _check_classes(stills, network)
+    kinds = [network.model.name for network in start]
+    if kinds == [model.name]:
+        model.set_weights(start[0].model.get_weights())
+    elif (model.name, kinds) == ("pair", ["medium"] * 2):
+        model.set_weights(pair_weights(model, [network.model for network in start]))
+    else:
+        raise InputError(
+            f"network {' and '.join(map(repr, kinds))} to start from, but {model.name!r} is to be trained; "
+            "allowed: one of the same kind, or two 'medium' for a 'pair'"
+        )
 
 
 def fit_network(

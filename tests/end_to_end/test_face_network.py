@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import cv2
@@ -9,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pipelines.face_network import _figures, class_counts, main, with_more
-from pipelines.face_settings import command_of, read_settings
+from pipelines.face_settings import FaceSettings, command_of, read_settings
 from ravdess_mm.corpus.stills import Stills, read_fer2013
 from ravdess_mm.errors import InputError
 
@@ -123,7 +127,7 @@ def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert command_of(settings) == "python -m pipelines.face_network EPOCHS=5 LOSS=hinge FACES=fer.zip SEED=20"
     for words, message in [
         (["EPOCHS=5"], "FACES=... is missing"),
-        (["FACES=x", "EPOCHS=0"], "EPOCHS=0: Input should be greater than or equal to 1"),
+        (["FACES=x", "EPOCHS=-1"], "EPOCHS=-1: Input should be greater than or equal to 0"),
         (["FACES=x", "EPOCH=5"], "'EPOCH=5' is not an argument NAME=value; allowed names: EPOCHS"),
         (["FACES=x", "epochs=5"], "is not an argument"),
         (["FACES=x", "LOSS=mse"], "LOSS=mse: Input should be 'cross-entropy' or 'hinge'"),
@@ -133,6 +137,8 @@ def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
             read_settings(words)
     assert main([f"FACES={tmp_path / 'missing.zip'}"]) == 2
     assert capsys.readouterr().err.endswith("missing.zip: no such file or folder\n")
+    assert main([f"FACES={tmp_path}", "EPOCHS=0"]) == 2
+    assert "EPOCHS=0 trains nothing, and there is no START" in capsys.readouterr().err
     assert main(["--help"]) == 0
     assert "WEIGHT_DECAY" in capsys.readouterr().out
 
@@ -218,3 +224,62 @@ def test_a_teacher_is_for_networks_that_learn_from_random_weights_on_fer2013(
     both = read_settings([*fer, f"TEACHER={tmp_path / 'nets' / 'large'}, face-compact", "NET=medium"])
     assert "TEACHER=large,face-compact" in command_of(both)
     assert len(both.teachers) == 2
+
+
+@pytest.mark.slow
+def test_two_networks_become_a_pair_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from ravdess_mm.quiet_keras import keras
+    from ravdess_mm.video.face_bundle import load_face_network, write_face_bundle
+    from ravdess_mm.video.face_networks import build_face_network
+
+    for number in range(8):
+        for folder, part, seed in (("train", "Training", number), ("test", "PublicTest", 100 + number)):
+            place = tmp_path / "fer" / folder / ("happy", "angry")[number % 2]
+            write_stripes(place / f"{part}_{number}.png", number % 2, seed)
+    classes = read_fer2013(tmp_path / "fer").classes
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        model = build_face_network("medium", n_classes=len(classes))
+        write_face_bundle(tmp_path / f"net-{seed}", model, classes=classes, facts={"net": "medium"}, text="")
+    words = [f"FACES={tmp_path / 'fer'}", f"OUT={tmp_path / 'out'}", "NET=pair", "EPOCHS=0"]
+    both = f"START={tmp_path / 'net-1'},{tmp_path / 'net-2'}"
+    assert main([*words, both]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    network = load_face_network(tmp_path / "out")
+    assert (network.model.name, network.card["net"], network.card["scores"]["accuracy"]) == (
+        "pair",
+        "pair",
+        printed["accuracy"],
+    )
+    card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert "from the weights of net-1 and net-2" in card
+    assert "EPOCHS=0 FACES=fer NET=pair START=net-1,net-2 SEED=20" in card
+    assert main([*words, f"START={tmp_path / 'net-1'}"]) == 2
+    assert "two 'medium' for a 'pair'" in capsys.readouterr().err
+
+
+def test_make_trains_the_chain_of_networks_that_ship_and_none_twice(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parents[2] / "Makefile", tmp_path)
+    (tmp_path / ".venv").mkdir()
+    for name in ("pyproject.toml", "constraints.txt", ".venv/.ready"):
+        (tmp_path / name).touch()
+
+    def trained(*words: str) -> list[FaceSettings]:
+        command = ["make", "--dry-run", "face-network", *words]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        lines = [line.partition(" pipelines.face_network ")[2] for line in done.stdout.splitlines()]
+        return [read_settings(shlex.split(line)) for line in lines if line]
+
+    words = ("FACES=my fer.zip", "MORE=ck.zip")
+    chain = trained(*words)
+    assert [settings.net for settings in chain] == ["compact", "medium", "medium", "pair"]
+    compact, medium, second, _ = (str(settings.out) for settings in chain)
+    assert (chain[1].teachers, chain[2].teachers) == ((compact,), (medium,))
+    assert chain[3].starts == (medium, second)
+    assert {str(settings.faces) for settings in chain} == {"my fer.zip"}
+    assert chain[1].seed != chain[2].seed  # two equal networks would be no pair
+    for folder in (compact, medium):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "scores.json").touch()
+    assert [settings.net for settings in trained(*words)] == ["medium", "pair"]

@@ -14,10 +14,11 @@ from ravdess_mm.video.face_bundle import (
     CARD_PART,
     NETWORK_PART,
     load_face_network,
+    round_weights,
     score_face_network,
     write_face_bundle,
 )
-from ravdess_mm.video.face_networks import EMBEDDING
+from ravdess_mm.video.face_networks import EMBEDDING, build_face_network
 
 
 def brightness_network(n_classes: int = 7) -> keras.Model:
@@ -65,6 +66,25 @@ def test_a_bundle_gives_back_the_network_its_classes_and_its_card(tmp_path: Path
     assert (loaded.card["seed"], loaded.card["face_shape"]) == (3, [44, 44, 1])
     assert loaded.embedder().predict_on_batch(faces).shape == (3, 1)
     assert read_bundle(tmp_path).part(CARD_PART).read_text() == "# Card\n"
+
+
+def test_rounded_weights_are_hardly_off_and_take_half_the_room(tmp_path: Path) -> None:
+    model = build_face_network("compact")
+    model.set_weights([value * 0.7 + 0.01 for value in model.get_weights()])
+    faces = np.random.default_rng(0).integers(0, 256, (3, 44, 44, 1), dtype=np.uint8)
+    exact, answers = model.get_weights(), np.asarray(model.predict_on_batch(faces))
+    write_face_bundle(tmp_path / "exact", model, classes=FER_CLASSES, facts={}, text="")
+    round_weights(model)
+    for value, before in zip(model.get_weights(), exact, strict=True):
+        np.testing.assert_allclose(value, before, rtol=2**-9)
+        assert not (value.view(np.uint32) & np.uint32(2**15 - 1)).any()
+    np.testing.assert_allclose(model.predict_on_batch(faces), answers, atol=0.01)
+    write_face_bundle(tmp_path / "rounded", model, classes=FER_CLASSES, facts={}, text="")
+    sizes = [(tmp_path / name / NETWORK_PART).stat().st_size for name in ("exact", "rounded")]
+    assert sizes[1] < 0.6 * sizes[0]
+    again = load_face_network(tmp_path / "rounded").model
+    for value, stored in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, stored)
 
 
 def test_other_bundles_are_refused(tmp_path: Path) -> None:

@@ -211,14 +211,34 @@ def test_a_training_goes_on_from_another_networks_weights(tmp_path: Path, tiny: 
     settings = QUICK.model_copy(update={"epochs": 1, "learning_rate": 1e-9, "weight_decay": 0.0})
     first = train_face_network(tiny, stripes(), QUICK, seed=1, working_dir=tmp_path / "first")
     start = FaceNetwork(first.model, stripes().classes, {})
-    on = train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path / "on", start=start)
+    on = train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path / "on", start=[start])
     for value, before in zip(on.model.get_weights(), first.model.get_weights(), strict=True):
         np.testing.assert_allclose(value, before, atol=1e-5)
     other = FaceNetwork(first.model, ("happy", "other"), {})
     with pytest.raises(InputError, match="a network of classes happy, other"):
-        train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path, start=other)
-    with pytest.raises(InputError, match="'tiny' to start from, but 'compact'"):
-        train_face_network("compact", stripes(), settings, seed=2, working_dir=tmp_path, start=start)
+        train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path, start=[other])
+    with pytest.raises(InputError, match=r"'tiny' to start from, but 'compact' .* allowed: one of the same"):
+        train_face_network("compact", stripes(), settings, seed=2, working_dir=tmp_path, start=[start])
+    with pytest.raises(InputError, match="'tiny' and 'tiny' to start from, but 'tiny'"):
+        train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path, start=[start, start])
+
+
+def test_two_networks_are_put_together_without_a_training(tmp_path: Path) -> None:
+    settings = QUICK.model_copy(update={"epochs": 0})
+    names = stripes().classes
+    members = [teacher_of("medium", names, seed) for seed in (5, 6)]
+    trained = train_face_network("pair", stripes(), settings, seed=1, working_dir=tmp_path, start=members)
+    faces = stripes(4).images[:, 2:46, 2:46, None]
+    answers = [np.asarray(member.model.predict_on_batch(faces), dtype=np.float64) for member in members]
+    together = np.sqrt(answers[0] * answers[1])
+    np.testing.assert_allclose(
+        trained.model.predict_on_batch(faces), together / together.sum(axis=1, keepdims=True), atol=1e-5
+    )
+    assert len(trained.history) == 0
+    with pytest.raises(InputError, match=r"'medium' to start from, but 'pair' is to be trained; .* two 'medium'"):
+        train_face_network("pair", stripes(), settings, seed=1, working_dir=tmp_path, start=members[:1])
+    with pytest.raises(InputError, match="0 epochs and no network to start from"):
+        train_face_network("pair", stripes(), settings, seed=1, working_dir=tmp_path)
 
 
 def teacher_of(tiny: str, names: tuple[str, ...], seed: int = 5) -> FaceNetwork:
