@@ -84,16 +84,16 @@ def enrol(
         if output.suffix.lower() != ".json":
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
         predictor = Predictor.adaptable(run or PRETRAINED_DIR)
-        feature_set = predictor.feature_set
+        feature_set = predictor.voice.feature_set
         enrolment, unheard = enrol_speaker(paths, feature_set=feature_set)
-        face, seen = predictor.face_shares(paths)
+        face, seen = predictor.face.shares_of(paths)
         for path, reason in unheard.items():
             typer.echo(f"{path}: {reason}{'; its picture is used' if path in seen else ''}", err=True)
         if not enrolment.is_enough and face is None:
             number = "one usable clip says" if enrolment.n_clips else "clips of which none can be used say"
             raise InputError(f"{number} too little about a speaker; two or more are needed")
         failed = {path: reason for path, reason in unheard.items() if path not in seen}
-        network = predictor.face_network_sha256 if face is not None else None
+        network = predictor.face.network_sha256 if face is not None else None
         save_speaker(output, enrolment, feature_set=feature_set, face=face, network=network)
         faces = face.n_clips if face is not None else 0
         if as_json:
@@ -113,6 +113,10 @@ def explain(
     run: Annotated[
         Path | None,
         typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
+    ] = None,
+    speaker: Annotated[
+        Path | None,
+        typer.Option(help="The person in the clip: a folder of their clips, or what `enrol` wrote; as for `predict`."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The page; by default <name of the clip>-explained.html here.")
@@ -142,7 +146,7 @@ def explain(
 
         if method not in ("grad-cam", "hires-cam"):
             raise InputError(f"method {method!r}; allowed: grad-cam, hires-cam")
-        predictor = Predictor.from_run(run or PRETRAINED_DIR)
+        predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker)
         try:
             explanation = explain_clip(predictor, clip, method=method, about=emotion, n_frames=frames)
         except MediaError as error:

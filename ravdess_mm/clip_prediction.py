@@ -96,6 +96,12 @@ class Prediction:
         """The branches the answer rests on, such as ``audio+video``."""
         return "+".join(self.branches)
 
+    @property
+    def adapted_by(self) -> str:
+        """What was adapted to the speaker, and by how much: ``voice by 8 clips, face by 3 clips``; or nothing."""
+        clips = {"voice": self.speaker_clips, "face": self.face_clips}
+        return ", ".join(f"{what} by {n} clips" for what, n in clips.items() if n)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what ``predict --json`` prints for this clip."""
         return {

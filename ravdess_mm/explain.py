@@ -150,8 +150,9 @@ def explain_clip(
 
     path = Path(path)
     _check(predictor, path, about)
-    prediction = predictor.predict(path)
-    seen = predictor.look(path)
+    prediction, seen = predictor.answer(path)
+    if seen is None:
+        raise MediaError("; ".join(prediction.notes))
     shown = np.array(evenly(len(seen.images), min(n_frames, len(seen.images))))
     if about is not None and about not in seen.outputs:
         raise InputError(f"emotion {about!r}: the network knows {', '.join(seen.outputs)}")
@@ -180,7 +181,7 @@ def _check(predictor: Predictor, path: Path, about: str | None) -> None:
     if about is not None and about not in EMOTIONS:
         raise InputError(f"emotion {about!r}; allowed: {', '.join(EMOTIONS)}")
     if "video" not in predictor.recipe.models:
-        raise InputError(f"{predictor.models_dir.parent}: this run has no network that looks at faces")
+        raise InputError(f"{predictor.face.models_dir.parent}: this run has no network that looks at faces")
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if not probe_media(path).has_video:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.clip_face import ClipFace
 from ravdess_mm.clip_prediction import Look, Moment, Prediction
+from ravdess_mm.clip_voice import ClipVoice
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
@@ -23,19 +23,33 @@ from ravdess_mm.predictions import ADAPTED
 
 if TYPE_CHECKING:
     from ravdess_mm.classifiers.adaptation import Enrolment
-    from ravdess_mm.config import FeatureSet
     from ravdess_mm.video.face_shares import FaceShares
-
-logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 
 PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
 """A run in miniature: the models that ship with the package, with their model cards."""
-FROM_TABLES: Final = ("video-action-units",)
-"""Face models that do not look at frames."""
-EVENED: Final = f"video-zero-shot{ADAPTED}"
-"""The face model whose answers are evened by what it says of the speaker's other clips."""
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who speaks in every clip, as far as that is known.
+
+    Attributes
+    ----------
+    voice : Enrolment or None
+        None where too few clips have sound that can be used.
+    find_face : callable
+        Returns what the face model says of the speaker on the whole, or None; called when the first face is seen.
+    """
+
+    voice: Enrolment | None
+    find_face: Callable[[], FaceShares | None]
+
+    @cached_property
+    def face(self) -> FaceShares | None:
+        """What the face model says of the speaker on the whole, or None."""
+        return self.find_face()
 
 
 class Predictor:
@@ -43,28 +57,31 @@ class Predictor:
 
     Parameters
     ----------
-    models_dir : Path
-        Folder of the run's models.
     recipe : Recipe
-        Which of them speak, and how their answers become one.
-    speaker : Enrolment, optional
-        Who speaks in every clip, for speaker-adapted voice models.
+        Which models speak, and how their answers become one.
+    voice : ClipVoice
+        What answers to sound.
+    face : ClipFace
+        What answers to pictures.
+    speaker : Speaker, optional
+        Who speaks in every clip, for speaker-adapted models.
     notes : tuple of str
         What a reader must know about every answer.
-
-    Notes
-    -----
-    A model is loaded when the first clip needs it, so that a sound file never waits for TensorFlow.
     """
 
     def __init__(
-        self, models_dir: Path, recipe: Recipe, *, speaker: Enrolment | None = None, notes: tuple[str, ...] = ()
+        self,
+        recipe: Recipe,
+        *,
+        voice: ClipVoice,
+        face: ClipFace,
+        speaker: Speaker | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
-        self.models_dir = models_dir
         self.recipe = recipe
+        self.voice = voice
+        self.face = face
         self.speaker = speaker
-        self.speaker_source: Path | None = None
-        self.plain_voice: Predictor | None = None
         self.notes = notes
 
     @classmethod
@@ -87,12 +104,11 @@ class Predictor:
             of the speaker can be used.
         """
         if speaker is not None:
-            return cls._adapted(run_dir, speaker)
-        models_dir = Path(run_dir) / "models"
-        recipe_path = models_dir / "fused" / "recipe.json"
+            return cls._adapted(Path(run_dir), Path(speaker))
+        recipe_path = Path(run_dir) / "models" / "fused" / "recipe.json"
         if not recipe_path.is_file():
             raise InputError(f"{run_dir}: not the folder of a finished run; `make fuse` makes artifacts/<run>")
-        return cls(models_dir, read_recipe(recipe_path))
+        return cls._of_recipe(recipe_path)
 
     @classmethod
     def adaptable(cls, run_dir: str | Path) -> Predictor:
@@ -103,9 +119,10 @@ class Predictor:
         InputError
             If it has none.
         """
-        plain = cls.from_run(run_dir)
-        recipe_path = plain.models_dir / f"fused{ADAPTED}" / "recipe.json"
-        predictor = cls(plain.models_dir, read_recipe(recipe_path)) if recipe_path.is_file() else plain
+        predictor = cls.from_run(run_dir)
+        recipe_path = Path(run_dir) / "models" / f"fused{ADAPTED}" / "recipe.json"
+        if recipe_path.is_file():
+            predictor = cls._of_recipe(recipe_path)
         if not predictor.recipe.models.get("audio", "").endswith(ADAPTED):
             raise InputError(
                 f"{run_dir}: has no speaker-adapted voice models; `make ADAPT=speaker` with the run's other variables "
@@ -114,23 +131,25 @@ class Predictor:
         return predictor
 
     @classmethod
-    def _adapted(cls, run_dir: str | Path, source: str | Path) -> Predictor:
+    def _of_recipe(cls, recipe_path: Path) -> Predictor:
+        recipe, models_dir = read_recipe(recipe_path), recipe_path.parents[1]
+        return cls(recipe, voice=ClipVoice(models_dir, recipe), face=ClipFace(models_dir, recipe))
+
+    @classmethod
+    def _adapted(cls, run_dir: Path, source: Path) -> Predictor:
         from ravdess_mm.speaker import know_speaker
 
-        predictor = cls.adaptable(run_dir)
-        predictor.speaker_source = Path(source)
-        enrolment = know_speaker(source, feature_set=predictor.feature_set)
-        if enrolment.is_enough:
-            predictor.speaker = enrolment
-            return predictor
-        plain = cls.from_run(run_dir)
-        if predictor._speaker_face is not None:
-            predictor.plain_voice = plain
-            return predictor
+        found, plain = cls.adaptable(run_dir), cls.from_run(run_dir)
+        enrolment = know_speaker(source, feature_set=found.voice.feature_set)
+        speaker = Speaker(enrolment if enrolment.is_enough else None, lambda: found.face.known_shares(source))
+        if speaker.voice is not None:
+            return cls(found.recipe, voice=found.voice, face=found.face, speaker=speaker)
+        if speaker.face is not None:
+            return cls(found.recipe, voice=plain.voice, face=found.face, speaker=speaker)
         if enrolment.n_clips == 0:
             raise InputError(f"{source}: no clip of the speaker can be used")
-        plain.notes = (f"not adapted to the speaker: {source} holds one usable clip, two or more are needed",)
-        return plain
+        note = f"not adapted to the speaker: {source} holds one usable clip, two or more are needed"
+        return cls(plain.recipe, voice=plain.voice, face=plain.face, notes=(note,))
 
     def predict(self, path: str | Path) -> Prediction:
         """Answer for one clip: sound, film, or both.
@@ -140,25 +159,31 @@ class Predictor:
         MediaError
             If no branch can answer; the message says why.
         """
+        return self.answer(path)[0]
+
+    def answer(self, path: str | Path) -> tuple[Prediction, Look | None]:
+        """Answer as `predict` does, and return what was looked at; None where no face model answered."""
         path = Path(path)
         # FFmpeg would draw a text file as a film of letters
         if path.suffix.lower() not in MEDIA_SUFFIXES:
             raise MediaError(f"extension {path.suffix or '(none)'}; clips are {' '.join(MEDIA_SUFFIXES)}")
         streams = probe_media(path)
+        speaker = self.speaker or Speaker(None, lambda: None)
         answers: dict[str, Floats] = {}
         notes = list(self.notes)
-        moments: tuple[Moment, ...] = ()
+        seen: Look | None = None
         if streams.has_audio and "audio" in self.recipe.models:
             try:
-                answers["audio"], doubts = self._hear(path)
+                answers["audio"], doubts = self.voice.hear(path, enrolment=speaker.voice)
                 notes += [f"voice: {doubt}" for doubt in doubts]
-                if self.plain_voice is not None:
+                if self.speaker is not None and speaker.voice is None:
                     notes.append("voice: not adapted, the speaker's clips have too little sound that can be used")
             except MediaError as error:
                 notes.append(f"voice: {error}")
         if streams.has_video and "video" in self.recipe.models:
             try:
-                answers["video"], moments = self._see(path)
+                seen = self.look(path)
+                answers["video"] = seen.answer
             except MediaError as error:
                 notes.append(f"face: {error}")
         if not answers:
@@ -167,126 +192,16 @@ class Predictor:
             raise MediaError(
                 "; ".join(notes[len(self.notes) :]) or f"the clip {held.replace('_', ' ')}; the models are for {known}"
             )
-        return Prediction(
+        prediction = Prediction(
             path=path,
             probabilities=_named(self.recipe.apply(answers)),
             branches={branch: _named(values) for branch, values in answers.items()},
-            moments=moments,
+            moments=_moments(seen) if seen is not None else (),
             notes=tuple(notes),
-            speaker_clips=self.speaker.n_clips if self.speaker is not None and "audio" in answers else 0,
-            face_clips=self._speaker_face.n_clips if "video" in answers and self._speaker_face is not None else 0,
+            speaker_clips=speaker.voice.n_clips if speaker.voice is not None and "audio" in answers else 0,
+            face_clips=speaker.face.n_clips if seen is not None and speaker.face is not None else 0,
         )
-
-    @property
-    def feature_set(self) -> FeatureSet:
-        """What the voice models listen to."""
-        from ravdess_mm.config import FeatureSet
-
-        voices, _ = self._voices
-        return FeatureSet(next(iter(voices.values())).feature_set)
-
-    def _bundle(self, model: str) -> Path:
-        fold = "holdout" if self.recipe.fold < 0 else f"fold-{self.recipe.fold}"
-        return self.models_dir / model / fold
-
-    @cached_property
-    def _voices(self) -> tuple[dict[str, Any], Recipe | None]:
-        """The voice models by name, and how their answers become one where there are several."""
-        from ravdess_mm.classifiers.trained import load_classifier
-
-        name = self.recipe.models["audio"]
-        ensemble_path = self.models_dir / name / "recipe.json"
-        if not ensemble_path.is_file():
-            return {name: load_classifier(self._bundle(name))}, None
-        ensemble = read_recipe(ensemble_path)
-        return {member: load_classifier(self._bundle(member)) for member in ensemble.models}, ensemble
-
-    @cached_property
-    def _face(self) -> Any:
-        """The face model: ``answer(frames)`` gives the probabilities for the clip and for each frame."""
-        name = self.recipe.models["video"]
-        if name.removesuffix(ADAPTED) in FROM_TABLES:
-            raise MediaError(f"the run's face model, {name}, reads action-unit tables, which a clip does not hold")
-        if (self.models_dir / name / "network.json").is_file():
-            from ravdess_mm.video.embedding_model import load_embedding_model
-
-            return load_embedding_model(self.models_dir / name)
-        from ravdess_mm.video.inference import load_network
-
-        return load_network(self._bundle(name))
-
-    def _hear(self, path: Path) -> tuple[Floats, list[str]]:
-        """Return what the voice models answer, and what speaks against the clip being speech."""
-        from ravdess_mm.audio.decode import decode_audio
-        from ravdess_mm.audio.doubts import find_doubts
-        from ravdess_mm.audio.features import extract_features
-        from ravdess_mm.config import FeatureSet
-
-        if self.plain_voice is not None:
-            return self.plain_voice._hear(path)
-        voices, ensemble = self._voices
-        samples, sr = decode_audio(path)
-        answers = {}
-        for name, voice in voices.items():
-            vector = extract_features(samples, sr, feature_set=FeatureSet(voice.feature_set))
-            answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis], enrolment=self.speaker)[0])
-        answer = ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
-        return answer, find_doubts(samples, sr)
-
-    @property
-    def evens_faces(self) -> bool:
-        """Whether the face model is a frozen network whose answers are evened by what it says of the speaker."""
-        return self.recipe.models.get("video") == EVENED
-
-    def face_shares(self, paths: Iterable[str | Path]) -> tuple[FaceShares | None, tuple[Path, ...]]:
-        """Return what the face model says of a person on the whole.
-
-        Parameters
-        ----------
-        paths : iterable of path
-            Clips of the one person, and folders of such clips; those without a picture, or without a frame that can be
-            used, are passed over.
-
-        Returns
-        -------
-        shares : FaceShares or None
-            None where nothing is evened, or clips are too few.
-        seen : tuple of Path
-            The clips that they rest on.
-        """
-        from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS
-        from ravdess_mm.progress import track
-        from ravdess_mm.video.face_shares import FaceShares
-
-        if not self.evens_faces:
-            return None, ()
-        answers = {}
-        for path in track(list(find_clips(paths)), "faces of the speaker", unit="clip"):
-            try:
-                if probe_media(path).has_video:
-                    answers[path] = self._look(path).answer
-            except MediaError as error:
-                logger.warning("%s: not used to know the speaker's face (%s)", path, error)
-        if len(answers) < FEWEST_CLIPS:
-            return None, ()
-        return FaceShares.of(list(answers.values())), tuple(answers)
-
-    @cached_property
-    def _speaker_face(self) -> FaceShares | None:
-        from ravdess_mm.speaker import is_enrolment, read_face
-
-        source = self.speaker_source
-        if source is None or not self.evens_faces:
-            return None
-        if is_enrolment(source):
-            return read_face(source, network=self.face_network_sha256)
-        shares, _ = self.face_shares([source])
-        return shares
-
-    @property
-    def face_network_sha256(self) -> str:
-        """The SHA-256 of the card of the frozen face network."""
-        return str(self._face.card["sha256"])
+        return prediction, seen
 
     def look(self, path: str | Path) -> Look:
         """Return the frames of a clip with the network's answer to each, adapted where the speaker's face is known.
@@ -296,29 +211,16 @@ class Predictor:
         MediaError
             If the clip has no frames that can be used.
         """
-        seen, shares = self._look(path), self._speaker_face
+        seen = self.face.look(path)
+        shares = self.speaker.face if self.speaker is not None else None
         if shares is None:
             return seen
         return replace(seen, answer=shares.even(seen.answer), probabilities=shares.even(seen.probabilities))
 
-    def _look(self, path: str | Path) -> Look:
-        from ravdess_mm.config import Crop
-        from ravdess_mm.video.sampling import frames_with_picture
 
-        face = self._face
-        card = face.card
-        frames = frames_with_picture(path, frame_step=int(card["frame_step"]), crop=Crop(card["crop"]))
-        images = np.stack([image for _, image in frames])
-        times_s = tuple(frame.time_s for frame, _ in frames)
-        answer, of_frames = face.answer(images)
-        return Look(face.model, times_s, face.shown(images), answer, of_frames, face.outputs)
-
-    def _see(self, path: Path) -> tuple[Floats, tuple[Moment, ...]]:
-        seen = self.look(path)
-        moments = tuple(
-            Moment(time_s, _top_two(row)) for time_s, row in zip(seen.times_s, seen.probabilities, strict=True)
-        )
-        return seen.answer, moments
+def _moments(seen: Look) -> tuple[Moment, ...]:
+    rows = zip(seen.times_s, seen.probabilities, strict=True)
+    return tuple(Moment(time_s, _top_two(row)) for time_s, row in rows)
 
 
 def _named(probabilities: Floats) -> dict[str, float]:

@@ -149,9 +149,8 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
 
 
 def _rests_on(prediction: Prediction) -> str:
-    clips = {"voice": prediction.speaker_clips, "face": prediction.face_clips}
-    known = [f"{what} by {n} clips" for what, n in clips.items() if n]
-    return f"{prediction.sources}, adapted to the speaker: {', '.join(known)}" if known else prediction.sources
+    adapted = f", adapted to the speaker: {prediction.adapted_by}" if prediction.adapted_by else ""
+    return prediction.sources + adapted
 
 
 def card_table(title: str, facts: Mapping[str, Any]) -> Table:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,11 @@ def test_version_and_help() -> None:
     for verb in ("verify", "sample", "predict", "enrol", "fuse", "evaluate", "info"):
         assert f"  {verb} " in shown.stdout
         assert runner.invoke(app, [verb, "--help"]).exit_code == 0
+
+
+def test_it_runs_as_a_module_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "ravdess_mm", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == runner.invoke(app, ["--version"]).stdout
 
 
 def test_evaluate_prints_what_the_tables_say(tables: tuple[Path, Path]) -> None:

@@ -70,7 +70,12 @@ class Fold:
     @property
     def name(self) -> str:
         """Name used for folders and messages: ``holdout`` or ``fold-<number>``."""
-        return "holdout" if self.number == HOLDOUT_NUMBER else f"fold-{self.number}"
+        return fold_folder(self.number)
+
+
+def fold_folder(number: int) -> str:
+    """Return the name of a fold's folders: ``holdout`` for -1, else ``fold-<number>``."""
+    return "holdout" if number == HOLDOUT_NUMBER else f"fold-{number}"
 
 
 def check_disjoint(train_groups: npt.ArrayLike, test_groups: npt.ArrayLike) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from ravdess_mm.classifiers.calibration import FLOOR
 from ravdess_mm.config import Rule
 from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.splits import fold_folder
 from ravdess_mm.errors import BundleError
 from ravdess_mm.fusion.evidence import Floats, at_temperatures
 from ravdess_mm.fusion.rules import Combiner, Product, Stacking, WeightedMean
@@ -43,6 +44,11 @@ class Recipe:
     temperatures: dict[str, float]
     combiners: dict[tuple[str, ...], Combiner]
     unchecked: tuple[str, ...] = ()
+
+    @property
+    def fold_name(self) -> str:
+        """The folder of a model that was trained in this fold."""
+        return fold_folder(self.fold)
 
     def apply(self, answers: Mapping[str, Floats]) -> Floats:
         """Fuse the probabilities of one clip.

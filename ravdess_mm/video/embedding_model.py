@@ -99,6 +99,5 @@ def load_embedding_model(folder: str | Path) -> EmbeddingModel:
     if not recipe_path.is_file():
         return EmbeddingModel(card, embedder, {}, None)
     recipe = read_recipe(recipe_path)
-    fold = "holdout" if recipe.fold < 0 else f"fold-{recipe.fold}"
-    models = {branch: load_classifier(folder / name / fold) for branch, name in recipe.models.items()}
+    models = {branch: load_classifier(folder / name / recipe.fold_name) for branch, name in recipe.models.items()}
     return EmbeddingModel(card, embedder, models, recipe)

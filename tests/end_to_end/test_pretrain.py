@@ -126,6 +126,16 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
     again = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)[0]
     assert again["speaker_adapted"]
 
+    explained = CliRunner().invoke(app, ["explain", *words[1:-1], "-o", "why.html", "--json"], catch_exceptions=False)
+    told = json.loads(explained.stdout)
+    assert (told["speaker_clips"], told["face_clips"]) == (again["speaker_clips"], again["face_clips"])
+    assert told["probabilities"] == again["probabilities"]
+    shown = np.mean([[frame["probabilities"][emotion] for emotion in EMOTIONS] for frame in told["frames"]], axis=0)
+    assert len(told["frames"]) == len(again["moments"])
+    assert np.abs(shown - list(answer["branches"]["video"].values())).max() > 0.01
+    adapted_by = f"voice by {again['speaker_clips']} clips, face by {again['face_clips']} clips"
+    assert f"adapted to the speaker ({adapted_by})" in Path("why.html").read_text("utf-8")
+
     # the face is known from the enrolment too; of one that knows the voice alone it is as it was
     known = json.loads(Path("her.json").read_text("utf-8"))
     face = FaceShares.from_dict(known["face"])
