@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipelines.features import gather_rejected, make_catalog, make_frames
+from pipelines.frames import frames_and_folds
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import data_fingerprint
 from ravdess_mm.corpus.splits import Fold, make_folds, restrict_folds
 from ravdess_mm.entry import stage_main
-from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import read_predictions, rows_out_of_fold, write_predictions
 from ravdess_mm.runs import RunFolder
 from ravdess_mm.store import hash_file, write_table
@@ -104,15 +104,10 @@ def video_cnn(settings: Settings) -> None:
     train_while_decoding(run, clips, folds)
     gather_rejected(run)
     run.update_record(data_fingerprint=data_fingerprint(clips))
-    store = FrameStore.open(run.frames_dir) if run.frames_card_path.is_file() else None
-    try:
-        if store is None:
-            raise InputError("there is no video in the data")
-        own_folds = restrict_folds(folds, store.index["actor"])
-    except InputError as reason:
-        run.skip(NAME, str(reason), run.predictions_path(NAME))
+    found = frames_and_folds(run, folds, stage=NAME, names=[NAME])
+    if found is None:
         return
-    train(run, store, own_folds)
+    train(run, *found)
     held_aside = rows_out_of_fold(read_predictions(run.predictions_path(NAME)))
     validation = {
         fold.number: sorted(set(held_aside.loc[held_aside["fold"] == fold.number, "actor"])) for fold in folds

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.frames import frames_and_folds
 from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Adaptation, Crop, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.corpus.splits import Fold, restrict_folds
+from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.entry import stage_main
-from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED, prediction_table, write_predictions
 from ravdess_mm.runs import RunFolder
 from ravdess_mm.store import hash_file, read_table, write_json, write_table
@@ -174,19 +174,13 @@ def video_embedding(settings: Settings) -> None:
         for name in names:
             run.forget(name, run.predictions_path(name))
         return
-    folds = folds_of(run)
-    # a damaged store is an error: nothing is left out, and no answer of before is dropped, for it
-    store = FrameStore.open(run.frames_dir) if run.frames_card_path.is_file() else None
-    try:
-        if store is None:
-            raise InputError("there is no video in the data")
-        own_folds = restrict_folds(folds, store.index["actor"])
-    except InputError as reason:
-        run.skip(NAME, str(reason), *(run.predictions_path(name) for name in names))
+    found = frames_and_folds(run, folds_of(run), stage=NAME, names=names)
+    if found is None:
         return
+    _, folds = found
     features_path, answers_path = make_features(run, network)
-    answer_untrained(run, answers_path, network, own_folds)
-    train(run, features_path, network, own_folds)
+    answer_untrained(run, answers_path, network, folds)
+    train(run, features_path, network, folds)
     run.update_record()
 
 
