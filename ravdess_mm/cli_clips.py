@@ -24,10 +24,20 @@ def predict(
             "Speaker-adapted models answer then."
         ),
     ] = None,
+    in_pieces: Annotated[
+        bool | None,
+        typer.Option(
+            "--pieces/--whole",
+            help="One answer a sentence, or one for all; by default pieces where a clip is longer than 20 s, since the "
+            "models know sentences.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say which emotion voice and face of a clip express.
 
+    A long recording is parted where nobody speaks: each piece has its answer, and the whole has their mean.
     A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
 
     Example: ravdess-mm predict holiday.mp4 --speaker her-clips/
@@ -45,7 +55,7 @@ def predict(
         answers, failed = [], 0
         for path in track(clips, "clips", unit="clip"):
             try:
-                answers.append(predictor.predict(path))
+                answers.append(predictor.predict(path, in_pieces=in_pieces))
             except MediaError as error:
                 failed += 1
                 typer.echo(f"{path}: {error}", err=True)

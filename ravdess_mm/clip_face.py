@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
+from ravdess_mm.audio.phrases import WHOLE_S, Span, windows
 from ravdess_mm.clip_prediction import Look
 from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.corpus.probe import probe_media
@@ -26,6 +28,8 @@ FROM_TABLES: Final = ("video-action-units",)
 """Face models that do not look at frames."""
 EVENED: Final = f"video-zero-shot{ADAPTED}"
 """The face model whose answers are evened by what it says of the speaker's other clips."""
+BETWEEN_FRAMES: Final = 16
+"""Frames between two pieces that are answered at a time."""
 
 
 class ClipFace:
@@ -65,15 +69,68 @@ class ClipFace:
         MediaError
             If the clip has no frames that can be used, or the model does not look at frames.
         """
-        from ravdess_mm.config import Crop
         from ravdess_mm.video.sampling import frames_with_picture
 
-        card = self._model.card
-        frames = frames_with_picture(path, frame_step=int(card["frame_step"]), crop=Crop(card["crop"]))
+        frames = frames_with_picture(path, **self._sampling)
+        return self._answer([(frame.time_s, image) for frame, image in frames])
+
+    def look_through(self, path: str | Path, spans: Sequence[Span]) -> Iterator[tuple[int | None, Look]]:
+        """Look at a long recording piece by piece, holding the frames of one piece at a time.
+
+        Parameters
+        ----------
+        path : str or Path
+            A clip with a picture.
+        spans : sequence of Span
+            The pieces, in the order of time and apart from each other.
+
+        Yields
+        ------
+        int or None
+            The number of the piece; None for frames between pieces.
+        Look
+            Those of its frames that can be used, of which there is one at least.
+
+        Raises
+        ------
+        MediaError
+            If the recording cannot be decoded, or has no frame that can be used.
+        """
+        from ravdess_mm.video.sampling import no_face, sample_frames
+
+        held: list[tuple[float, npt.NDArray[np.uint8]]] = []
+        held_place: int | None = None
+        place = n_frames = n_used = 0
+        for frame in sample_frames(path, **self._sampling):
+            n_frames += 1
+            if frame.image is None:
+                continue
+            n_used += 1
+            while place < len(spans) and frame.time_s >= spans[place][1]:
+                place += 1
+            inside = place < len(spans) and frame.time_s >= spans[place][0]
+            own = place if inside else None
+            if held and (own != held_place or (own is None and len(held) == BETWEEN_FRAMES)):
+                yield held_place, self._answer(held)
+                held = []
+            held.append((frame.time_s, frame.image))
+            held_place = own
+        if not n_used:
+            raise MediaError(no_face(n_frames))
+        yield held_place, self._answer(held)
+
+    def _answer(self, frames: Sequence[tuple[float, npt.NDArray[np.uint8]]]) -> Look:
         images = np.stack([image for _, image in frames])
-        times_s = tuple(frame.time_s for frame, _ in frames)
         answer, of_frames = self._model.answer(images)
+        times_s = tuple(time_s for time_s, _ in frames)
         return Look(self._model.model, times_s, self._model.shown(images), answer, of_frames, self._model.outputs)
+
+    @property
+    def _sampling(self) -> dict[str, Any]:
+        from ravdess_mm.config import Crop
+
+        card = self._model.card
+        return {"frame_step": int(card["frame_step"]), "crop": Crop(card["crop"])}
 
     def shares_of(self, paths: Iterable[str | Path]) -> tuple[FaceShares | None, tuple[Path, ...]]:
         """Return what the model says of a person on the whole.
@@ -82,7 +139,7 @@ class ClipFace:
         ----------
         paths : iterable of path
             Clips of the one person, and folders of such clips; those without a picture, or without a frame that can be
-            used, are passed over.
+            used, are passed over. One longer than `WHOLE_S` counts as many clips as it has pieces of 4 s.
 
         Returns
         -------
@@ -97,16 +154,23 @@ class ClipFace:
 
         if not self.is_evened:
             return None, ()
-        answers = {}
+        answers, seen = [], []
         for path in track(list(find_clips(paths)), "faces of the speaker", unit="clip"):
             try:
-                if probe_media(path).has_video:
-                    answers[path] = self.look(path).answer
+                streams = probe_media(path)
+                if not streams.has_video:
+                    continue
+                if streams.duration_s > WHOLE_S:
+                    looks = self.look_through(path, windows(streams.duration_s))
+                    answers += [look.answer for place, look in looks if place is not None]
+                else:
+                    answers.append(self.look(path).answer)
+                seen.append(path)
             except MediaError as error:
                 logger.warning("%s: not used to know the speaker's face (%s)", path, error)
         if len(answers) < FEWEST_CLIPS:
             return None, ()
-        return FaceShares.of(list(answers.values())), tuple(answers)
+        return FaceShares.of(answers), tuple(seen)
 
     def known_shares(self, source: Path) -> FaceShares | None:
         """Return the same of a folder of clips, a clip or an enrolment.

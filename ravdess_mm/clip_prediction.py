@@ -9,7 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.corpus.identifier import EMOTIONS
+
 Floats = npt.NDArray[np.float64]
+
+
+def named(probabilities: Floats) -> dict[str, float]:
+    """Return probabilities [shape=(8,)] by the emotion they are of."""
+    return {emotion: float(value) for emotion, value in zip(EMOTIONS, probabilities, strict=True)}
+
+
+def clock(time_s: float) -> str:
+    """Return a place in a recording as ``1:02.5``, in minutes and seconds."""
+    tenths = round(10 * time_s)
+    return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,51 @@ class Moment:
 
     time_s: float
     top: tuple[tuple[str, float], tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The answer for a piece of a long recording.
+
+    Attributes
+    ----------
+    start_s, end_s : float
+        From the start of the recording.
+    probabilities : dict of str to float
+        Emotion to probability; they sum to 1.
+    branches : dict of str to dict
+        The same from each branch alone, by branch name.
+    notes : tuple of str
+        What a reader must know about this piece.
+    """
+
+    start_s: float
+    end_s: float
+    probabilities: dict[str, float]
+    branches: dict[str, dict[str, float]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The most probable emotion."""
+        return max(self.probabilities, key=lambda emotion: self.probabilities[emotion])
+
+    @property
+    def sources(self) -> str:
+        """The branches the answer rests on, such as ``audio+video``."""
+        return "+".join(self.branches)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``predict --json`` prints for this piece."""
+        return {
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "label": self.label,
+            "probabilities": self.probabilities,
+            "sources": self.sources,
+            "branches": self.branches,
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True)
@@ -76,6 +134,8 @@ class Prediction:
         By how many clips of the speaker the voice's answer was adapted; 0 where it is plain.
     face_clips : int
         The same of the face's answer.
+    pieces : tuple of Piece
+        A long recording piece by piece, in the order of time; empty where there is one answer for all of it.
     """
 
     path: Path
@@ -85,6 +145,7 @@ class Prediction:
     notes: tuple[str, ...] = field(default=())
     speaker_clips: int = 0
     face_clips: int = 0
+    pieces: tuple[Piece, ...] = ()
 
     @property
     def label(self) -> str:
@@ -113,6 +174,7 @@ class Prediction:
             "speaker_clips": self.speaker_clips,
             "face_clips": self.face_clips,
             "branches": self.branches,
+            "pieces": [piece.to_dict() for piece in self.pieces],
             "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
             "notes": list(self.notes),
         }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.audio.decode import Samples
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.config import FeatureSet
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
@@ -41,27 +42,27 @@ class ClipVoice:
         voices, _ = self._voices
         return FeatureSet(next(iter(voices.values())).feature_set)
 
-    def hear(self, path: Path, *, enrolment: Enrolment | None = None) -> tuple[Floats, list[str]]:
-        """Return the probabilities for a clip [shape=(8,)], and what speaks against its being speech.
+    def hear(self, samples: Samples, sr: int, *, enrolment: Enrolment | None = None) -> tuple[Floats, list[str]]:
+        """Return the probabilities for a sentence [shape=(8,)], and what speaks against its being speech.
 
         Parameters
         ----------
-        path : Path
-            A clip with sound.
+        samples : numpy.ndarray [shape=(n,)]
+            Mono samples.
+        sr : int
+            Their sampling rate, in Hz.
         enrolment : Enrolment, optional
             Who speaks, for speaker-adapted models.
 
         Raises
         ------
         MediaError
-            If its sound cannot be used.
+            If the sound cannot be used, being silent or too short.
         """
-        from ravdess_mm.audio.decode import decode_audio
         from ravdess_mm.audio.doubts import find_doubts
         from ravdess_mm.audio.features import extract_features
 
         voices, ensemble = self._voices
-        samples, sr = decode_audio(path)
         answers = {}
         for name, voice in voices.items():
             vector = extract_features(samples, sr, feature_set=FeatureSet(voice.feature_set))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from markupsafe import Markup
 
-from ravdess_mm.clip_prediction import Prediction
+from ravdess_mm.clip_prediction import Prediction, clock
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import InputError, MediaError
@@ -150,7 +150,7 @@ def explain_clip(
 
     path = Path(path)
     _check(predictor, path, about)
-    prediction, seen = predictor.answer(path)
+    prediction, seen = predictor.answer(path, keep_images=True)
     if seen is None:
         raise MediaError("; ".join(prediction.notes))
     shown = np.array(evenly(len(seen.images), min(n_frames, len(seen.images))))
@@ -207,6 +207,7 @@ def render_explanation(explanation: Explanation) -> str:
         answers=answers,
         emotions=EMOTIONS,
         percent=words.percent,
+        clock=clock,
         count=words.count,
         sentence=words.sentence,
         timeline=_timeline(explanation.times_s, explanation.probabilities),

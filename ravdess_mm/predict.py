@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.audio.phrases import WHOLE_S
 from ravdess_mm.clip_face import ClipFace
-from ravdess_mm.clip_prediction import Look, Moment, Prediction
+from ravdess_mm.clip_prediction import Look, Moment, Piece, Prediction, named
 from ravdess_mm.clip_voice import ClipVoice
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.predictions import ADAPTED
+from ravdess_mm.recordings import cut_recording, hear_pieces, join_looks, mean_answer, see_pieces
 
 if TYPE_CHECKING:
+    from ravdess_mm.audio.decode import Samples
     from ravdess_mm.classifiers.adaptation import Enrolment
     from ravdess_mm.video.face_shares import FaceShares
 
@@ -50,6 +53,20 @@ class Speaker:
     def face(self) -> FaceShares | None:
         """What the face model says of the speaker on the whole, or None."""
         return self.find_face()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The sound of a clip; no samples where it has none that can be used, with the reason."""
+
+    samples: Samples | None = None
+    sr: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds; 0 without samples."""
+        return 0.0 if self.samples is None else len(self.samples) / self.sr
 
 
 class Predictor:
@@ -151,36 +168,64 @@ class Predictor:
         note = f"not adapted to the speaker: {source} holds one usable clip, two or more are needed"
         return cls(plain.recipe, voice=plain.voice, face=plain.face, notes=(note,))
 
-    def predict(self, path: str | Path) -> Prediction:
+    def predict(self, path: str | Path, *, in_pieces: bool | None = None) -> Prediction:
         """Answer for one clip: sound, film, or both.
+
+        Parameters
+        ----------
+        path : str or Path
+            The clip.
+        in_pieces : bool, optional
+            Whether to answer piece by piece, parted where nobody speaks, or in equal parts where there is no sound; the
+            answer for the whole is then the mean of theirs by length. By default where it is longer than
+            `ravdess_mm.audio.phrases.WHOLE_S`, since the models know sentences.
 
         Raises
         ------
         MediaError
             If no branch can answer; the message says why.
         """
-        return self.answer(path)[0]
+        return self.answer(path, in_pieces=in_pieces)[0]
 
-    def answer(self, path: str | Path) -> tuple[Prediction, Look | None]:
-        """Answer as `predict` does, and return what was looked at; None where no face model answered."""
+    def answer(
+        self, path: str | Path, *, in_pieces: bool | None = None, keep_images: bool = False
+    ) -> tuple[Prediction, Look | None]:
+        """Answer as `predict` does, and return what was looked at.
+
+        Parameters
+        ----------
+        path, in_pieces
+            As for `predict`.
+        keep_images : bool
+            Whether a look at a recording in pieces holds its pictures; a look at a sentence always does.
+
+        Returns
+        -------
+        tuple of Prediction and Look, or of Prediction and None
+            None where no face model answered.
+        """
         path = Path(path)
         # FFmpeg would draw a text file as a film of letters
         if path.suffix.lower() not in MEDIA_SUFFIXES:
             raise MediaError(f"extension {path.suffix or '(none)'}; clips are {' '.join(MEDIA_SUFFIXES)}")
         streams = probe_media(path)
-        speaker = self.speaker or Speaker(None, lambda: None)
+        heard = self._decode(path) if streams.has_audio and "audio" in self.recipe.models else Heard()
+        has_face = streams.has_video and "video" in self.recipe.models
+        duration_s = heard.duration_s or streams.duration_s
+        if in_pieces is None:
+            in_pieces = duration_s > WHOLE_S
+        if in_pieces and duration_s > 0:
+            return self._answer_pieces(path, heard, duration_s, has_face=has_face, keep_images=keep_images)
+        notes = [*self.notes, *heard.notes]
         answers: dict[str, Floats] = {}
-        notes = list(self.notes)
         seen: Look | None = None
-        if streams.has_audio and "audio" in self.recipe.models:
+        if heard.samples is not None:
             try:
-                answers["audio"], doubts = self.voice.hear(path, enrolment=speaker.voice)
+                answers["audio"], doubts = self._hear(heard.samples, heard.sr)
                 notes += [f"voice: {doubt}" for doubt in doubts]
-                if self.speaker is not None and speaker.voice is None:
-                    notes.append("voice: not adapted, the speaker's clips have too little sound that can be used")
             except MediaError as error:
                 notes.append(f"voice: {error}")
-        if streams.has_video and "video" in self.recipe.models:
+        if has_face:
             try:
                 seen = self.look(path)
                 answers["video"] = seen.answer
@@ -192,16 +237,68 @@ class Predictor:
             raise MediaError(
                 "; ".join(notes[len(self.notes) :]) or f"the clip {held.replace('_', ' ')}; the models are for {known}"
             )
-        prediction = Prediction(
+        branches = {branch: named(values) for branch, values in answers.items()}
+        return self._prediction(path, named(self.recipe.apply(answers)), branches, seen, notes), seen
+
+    def _answer_pieces(
+        self, path: Path, heard: Heard, duration_s: float, *, has_face: bool, keep_images: bool
+    ) -> tuple[Prediction, Look | None]:
+        notes = [*self.notes, *heard.notes]
+        found = cut_recording(heard.samples, heard.sr, duration_s)
+        if heard.samples is not None:
+            hear_pieces(found, heard.samples, heard.sr, hear=self._hear, name=path.name)
+        looks: list[Look] = []
+        if has_face:
+            looks, trouble = see_pieces(
+                found, path, face=self.face, adapt=self._adapt, duration_s=duration_s, keep_images=keep_images
+            )
+            notes += [f"face: {trouble}"] if trouble else []
+        pieces = tuple(piece.fused(self.recipe.apply) for piece in found if piece.answers)
+        if not pieces:
+            reasons = [*notes[len(self.notes) :], *(note for piece in found for note in piece.notes)]
+            raise MediaError("; ".join(dict.fromkeys(reasons)) or "no piece of it can be answered for")
+        covered_s = sum(piece.end_s - piece.start_s for piece in pieces)
+        number = "1 piece" if len(pieces) == 1 else f"{len(pieces)} pieces"
+        notes.append(f"the mean of {number}, {covered_s:.0f} of {duration_s:.0f} s")
+        by_branch = {branch: [piece for piece in pieces if branch in piece.branches] for branch in self.recipe.models}
+        branches = {branch: mean_answer(own, branch) for branch, own in by_branch.items() if own}
+        seen = join_looks(looks)
+        return self._prediction(path, mean_answer(pieces), branches, seen, notes, pieces), seen
+
+    def _prediction(
+        self,
+        path: Path,
+        probabilities: dict[str, float],
+        branches: dict[str, dict[str, float]],
+        seen: Look | None,
+        notes: Sequence[str],
+        pieces: tuple[Piece, ...] = (),
+    ) -> Prediction:
+        speaker = self.speaker or Speaker(None, lambda: None)
+        if self.speaker is not None and speaker.voice is None and "audio" in branches:
+            notes = [*notes, "voice: not adapted, the speaker's clips have too little sound that can be used"]
+        return Prediction(
             path=path,
-            probabilities=_named(self.recipe.apply(answers)),
-            branches={branch: _named(values) for branch, values in answers.items()},
+            probabilities=probabilities,
+            branches=branches,
             moments=_moments(seen) if seen is not None else (),
             notes=tuple(notes),
-            speaker_clips=speaker.voice.n_clips if speaker.voice is not None and "audio" in answers else 0,
-            face_clips=speaker.face.n_clips if seen is not None and speaker.face is not None else 0,
+            speaker_clips=speaker.voice.n_clips if speaker.voice is not None and "audio" in branches else 0,
+            face_clips=speaker.face.n_clips if "video" in branches and speaker.face is not None else 0,
+            pieces=pieces,
         )
-        return prediction, seen
+
+    def _decode(self, path: Path) -> Heard:
+        from ravdess_mm.audio.decode import decode_audio
+
+        try:
+            return Heard(*decode_audio(path))
+        except MediaError as error:
+            return Heard(notes=(f"voice: {error}",))
+
+    def _hear(self, samples: Samples, sr: int) -> tuple[Floats, list[str]]:
+        enrolment = self.speaker.voice if self.speaker is not None else None
+        return self.voice.hear(samples, sr, enrolment=enrolment)
 
     def look(self, path: str | Path) -> Look:
         """Return the frames of a clip with the network's answer to each, adapted where the speaker's face is known.
@@ -211,7 +308,9 @@ class Predictor:
         MediaError
             If the clip has no frames that can be used.
         """
-        seen = self.face.look(path)
+        return self._adapt(self.face.look(path))
+
+    def _adapt(self, seen: Look) -> Look:
         shares = self.speaker.face if self.speaker is not None else None
         if shares is None:
             return seen
@@ -221,10 +320,6 @@ class Predictor:
 def _moments(seen: Look) -> tuple[Moment, ...]:
     rows = zip(seen.times_s, seen.probabilities, strict=True)
     return tuple(Moment(time_s, _top_two(row)) for time_s, row in rows)
-
-
-def _named(probabilities: Floats) -> dict[str, float]:
-    return {emotion: float(value) for emotion, value in zip(EMOTIONS, probabilities, strict=True)}
 
 
 def _top_two(probabilities: Floats) -> tuple[tuple[str, float], tuple[str, float]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import extract_features, feature_names
+from ravdess_mm.audio.phrases import sentences
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.config import FeatureSet
 from ravdess_mm.corpus.own_clips import find_clips
@@ -30,7 +31,8 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
     Parameters
     ----------
     paths : iterable of path
-        Clips with sound, all of one person, and folders of such clips.
+        Clips with sound, all of one person, and folders of such clips. One longer than `WHOLE_S` counts as many clips
+        as it has pieces.
     feature_set : FeatureSet
         What the adapted models listen to.
 
@@ -51,7 +53,8 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
     for path in track(clips, "clips of the speaker", unit="clip"):
         try:
             samples, sr = decode_audio(path)
-            vectors.append(extract_features(samples, sr, feature_set=feature_set))
+            heard = [extract_features(part, sr, feature_set=feature_set) for part in sentences(samples, sr)]
+            vectors += heard
         except MediaError as error:
             failed[path] = str(error)
     known = Enrolment.of(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names(feature_set)))

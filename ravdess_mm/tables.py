@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from ravdess_mm.clip_prediction import clock
+
 if TYPE_CHECKING:
     from ravdess_mm.clip_prediction import Prediction
 
@@ -145,6 +147,15 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
             f"{ranked[1][0]} {100 * ranked[1][1]:.0f} %",
             "; ".join((_rests_on(prediction), *prediction.notes)),
         )
+        for piece in prediction.pieces:
+            first, second = sorted(piece.probabilities.items(), key=lambda item: -item[1])[:2]
+            table.add_row(
+                f"  {clock(piece.start_s)} - {clock(piece.end_s)}",
+                first[0],
+                f"{100 * first[1]:.0f} %",
+                f"{second[0]} {100 * second[1]:.0f} %",
+                "; ".join((piece.sources, *piece.notes)),
+            )
     return table
 
 

@@ -5,24 +5,32 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from typer.testing import CliRunner
 
+from ravdess_mm.audio.decode import decode_audio
+from ravdess_mm.audio.phrases import find_phrases, windows
 from ravdess_mm.audio.table import build_feature_table
 from ravdess_mm.classifiers.run import run_classifier
 from ravdess_mm.cli import app
+from ravdess_mm.clip_prediction import clock
 from ravdess_mm.config import ChannelChoice, CnnSettings, DenseSettings, FeatureSet, SearchSettings
 from ravdess_mm.corpus.catalog import build_catalog
 from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.explain import explain_clip, render_explanation
 from ravdess_mm.fusion import fuse
 from ravdess_mm.predict import Predictor
 from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
+from tests.films import join_films
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("predict")]
 
@@ -131,3 +139,117 @@ def test_the_command_prints_json_and_tells_failures_apart(run_dir: Path, clips: 
     shown = runner.invoke(app, ["info", str(run_dir / "models" / "audio-svc" / "holdout")])
     assert shown.exit_code == 0
     assert "mfcc-delta-rms" in shown.stdout
+
+
+@pytest.fixture(scope="module")
+def long_sound(clips: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight takes of actor 3, of as many emotions, one after the other; each ends in silence."""
+    takes = clips[(clips["actor"] == 3) & (clips["modality"] == "audio-only")].drop_duplicates("emotion")
+    parts = []
+    for clip in takes["path"]:
+        y, sr = decode_audio(clip)
+        parts += [np.zeros(sr // 2, np.float32), y, np.zeros(sr // 2, np.float32)]
+    path = tmp_path_factory.mktemp("long") / "talk.flac"
+    soundfile.write(path, np.concatenate(parts), sr)
+    return path
+
+
+@pytest.fixture(scope="module")
+def long_film(clips: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    films = clips[(clips["actor"] == 3) & (clips["modality"] == "full-av") & clips["has_audio"]]["path"].tolist()
+    return join_films((films * 8)[:8], tmp_path_factory.mktemp("long") / "talk.mp4")
+
+
+def test_a_long_recording_is_answered_sentence_by_sentence(run_dir: Path, long_sound: Path) -> None:
+    predictor = Predictor.from_run(run_dir)
+    answer = predictor.predict(long_sound)
+    y, sr = decode_audio(long_sound)
+    spans = find_phrases(y, sr)
+    assert len(spans) == 8
+    assert [(piece.start_s, piece.end_s) for piece in answer.pieces] == spans
+    for piece, (start, end) in zip(answer.pieces, spans, strict=True):
+        alone, _ = predictor.voice.hear(y[int(start * sr) : int(end * sr)], sr)
+        assert list(piece.branches["audio"].values()) == pytest.approx(alone)
+        assert list(piece.probabilities.values()) == pytest.approx(predictor.recipe.apply({"audio": alone}))
+    lengths = [end - start for start, end in spans]
+    mean = np.average([list(piece.probabilities.values()) for piece in answer.pieces], axis=0, weights=lengths)
+    assert list(answer.probabilities.values()) == pytest.approx(mean)
+    assert sum(answer.branches["audio"].values()) == pytest.approx(1)
+    assert answer.notes == (f"the mean of 8 pieces, {sum(lengths):.0f} of {len(y) / sr:.0f} s",)
+    whole = predictor.predict(long_sound, in_pieces=False)
+    assert whole.pieces == ()
+    assert f"voice: one answer for {len(y) / sr:.0f} s" in whole.notes[0]
+
+
+def test_the_command_lists_the_pieces(run_dir: Path, long_sound: Path, clips: pd.DataFrame) -> None:
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(app, ["predict", *words, "--run", str(run_dir)], catch_exceptions=False)
+        assert done.exit_code == 0, done.stderr
+        return done.stdout
+
+    (told,) = json.loads(run(str(long_sound), "--json"))
+    assert len(told["pieces"]) == 8
+    first = told["pieces"][0]
+    assert set(first) == {"start_s", "end_s", "label", "probabilities", "sources", "branches", "notes"}
+    assert first["label"] == max(first["probabilities"], key=first["probabilities"].get)
+    assert first["sources"] == "audio"
+    shown = run(str(long_sound))
+    assert f"{clock(first['start_s'])} - {clock(first['end_s'])}" in shown
+    short = clips.loc[clips["modality"] == "audio-only", "path"].iloc[0]
+    assert json.loads(run(short, "--json"))[0]["pieces"] == []
+    assert len(json.loads(run(short, "--json", "--pieces"))[0]["pieces"]) == 1
+    assert json.loads(run(str(long_sound), "--json", "--whole"))[0]["pieces"] == []
+
+
+def test_of_a_long_film_every_piece_has_voice_and_face(run_dir: Path, long_film: Path, tmp_path: Path) -> None:
+    predictor = Predictor.from_run(run_dir)
+    prediction, seen = predictor.answer(long_film, keep_images=True)
+    assert seen is not None
+    assert len(prediction.pieces) >= 6
+    # all frames are looked at, in and between the pieces, as they would be at once
+    at_once = predictor.face.look(long_film)
+    assert seen.times_s == at_once.times_s == tuple(moment.time_s for moment in prediction.moments)
+    np.testing.assert_allclose(seen.probabilities, at_once.probabilities, atol=1e-5)
+    np.testing.assert_array_equal(seen.images, at_once.images)
+    both = [piece for piece in prediction.pieces if piece.sources == "audio+video"]
+    assert len(both) >= len(prediction.pieces) - 1  # a piece shorter than the frame step may lie between two frames
+    for piece in both:
+        times = np.array(at_once.times_s)
+        own = at_once.probabilities[(times >= piece.start_s) & (times < piece.end_s)]
+        assert list(piece.branches["video"].values()) == pytest.approx(own.mean(axis=0), abs=1e-5)
+    _, without = predictor.answer(long_film)
+    assert without is not None
+    assert len(without.images) == 0
+    page = render_explanation(explain_clip(predictor, long_film, n_frames=3))
+    assert page.count(f"<td>{clock(both[0].start_s)}</td><td>{clock(both[0].end_s)}</td>") == 1
+    assert page.count('alt="Frame at ') == 3
+
+
+def test_a_long_silent_film_is_answered_in_equal_parts(run_dir: Path, clips: pd.DataFrame, tmp_path: Path) -> None:
+    films = clips[(clips["actor"] == 3) & (clips["modality"] == "full-av")]["path"].tolist()
+    path = join_films((films * 8)[:8], tmp_path / "silent.mp4", sound=False)
+    answer = Predictor.from_run(run_dir).predict(path)
+    spans = windows(probe_media(path).duration_s)
+    assert [(piece.start_s, piece.end_s) for piece in answer.pieces] == spans
+    assert {piece.sources for piece in answer.pieces} == {"video"}
+
+
+def test_damage_costs_the_faces_from_there_on(run_dir: Path, long_film: Path, tmp_path: Path) -> None:
+    content = bytearray(long_film.read_bytes())
+    with av.open(str(long_film)) as given:
+        packets = [packet for packet in given.demux(video=0) if packet.size]
+        places = [packet.pos for packet in packets if packet.pts is not None and packet.time_base * packet.pts > 15]
+    for place in places:  # the length of the first unit in a packet
+        content[place : place + 4] = b"\xff\xff\xff\xff"
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(bytes(content))
+    predictor = Predictor.from_run(run_dir)
+    whole, damaged = predictor.predict(long_film), predictor.predict(broken)
+    with_face = [piece.branches.get("video") is not None for piece in damaged.pieces]
+    assert len(with_face) == len(whole.pieces)
+    n_faces = sum(with_face)
+    assert 3 <= n_faces < len(with_face)
+    assert with_face == [True] * n_faces + [False] * (len(with_face) - n_faces)
+    assert any(note.startswith("face: damaged after frame") for note in damaged.notes)
+    for piece, sound in list(zip(damaged.pieces, whole.pieces, strict=True))[: n_faces - 1]:
+        assert piece.probabilities == pytest.approx(sound.probabilities, abs=1e-4)

@@ -129,6 +129,18 @@ def test_one_clip_is_too_little_and_the_plain_model_answers(clips: Path, run_dir
     assert not (tmp_path / "x.json").exists()
 
 
+def test_a_long_recording_counts_as_many_clips_as_it_has_pieces(clips: Path, run_dir: Path, tmp_path: Path) -> None:
+    tones = [harmonic_tone(160 + 20 * code, seconds=1.2) * (0.1 + 0.1 * code) for code in range(7)]
+    talk = tmp_path / "talk.wav"
+    soundfile.write(talk, np.concatenate([part for tone in tones for part in (silence(2), tone)]), SR)
+    enrolment, failed = enrol_speaker([talk], feature_set=SET)
+    assert (enrolment.n_clips, failed) == (7, {})
+    (answer,), _ = predict(sorted((clips / "Actor_03").iterdir())[0], "--run", run_dir, "--speaker", talk)
+    assert (answer["speaker_clips"], answer["notes"]) == (7, [])
+    (own,), _ = predict(talk, "--run", run_dir, "--speaker", talk)
+    assert len(own["pieces"]) == own["speaker_clips"] == 7
+
+
 def test_a_run_without_adapted_models_refuses_a_speaker(clips: Path, run_dir: Path, tmp_path: Path) -> None:
     plain = Path(shutil.copytree(run_dir, tmp_path / "plain"))
     shutil.rmtree(plain / "models" / "fused-adapted")

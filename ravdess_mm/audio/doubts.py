@@ -6,6 +6,7 @@ from typing import Final
 
 from ravdess_mm.audio.analysis import SR, Analysis
 from ravdess_mm.audio.decode import Samples, resample
+from ravdess_mm.audio.phrases import WHOLE_S
 
 FEWEST_VOICED: Final = 0.1
 """Share of the frames between first and last sound that are voiced, at least.
@@ -13,8 +14,6 @@ FEWEST_VOICED: Final = 0.1
 Of 250 spoken takes of RAVDESS drawn at random the least voiced has 0.37 and half have more than 0.73; noise has 0. None
 of 1200 takes is below the limit.
 """
-LONGEST_S: Final = 20.0
-"""Spoken takes of RAVDESS last 3 to 5 s."""
 
 
 def find_doubts(y: Samples, sr: int) -> list[str]:
@@ -38,6 +37,6 @@ def find_doubts(y: Samples, sr: int) -> list[str]:
     if voiced < FEWEST_VOICED:
         found.append(f"{100 * voiced:.0f} % of the sound is voiced, of speech about 70 %: whisper, noise or no voice")
     seconds = len(y) / sr
-    if seconds > LONGEST_S:
+    if seconds > WHOLE_S:
         found.append(f"one answer for {seconds:.0f} s; the models know single sentences of 3 to 5 s")
     return found

@@ -30,6 +30,8 @@ VIEWS: Final = (0.85, 0.8, 0.75, 0.7)
 The network standardises what it sees, so that the bright studio wall of RAVDESS flattens the face before it; and no
 single margin is right for every face.
 """
+AT_A_TIME: Final = 16
+"""Frames that are shown at a time: the first maps of all their views take about 60 MB."""
 FER2013_COUNTS: Final = {
     "angry": 3995,
     "disgust": 436,
@@ -101,13 +103,17 @@ class Embedder:
 
     def describe(self, frames: npt.NDArray[np.uint8]) -> FrameAnswers:
         """Show frames [shape=(n, height, width), dtype=uint8] to the network, n at least 1."""
+        parts = [self._describe(frames[start : start + AT_A_TIME]) for start in range(0, len(frames), AT_A_TIME)]
+        embeddings, probabilities = map(np.concatenate, zip(*parts, strict=True))
+        return FrameAnswers(embeddings, probabilities)
+
+    def _describe(self, frames: npt.NDArray[np.uint8]) -> list[Floats]:
         shown = views_of(frames, self._size_px)
-        embeddings, probabilities = self._model.predict_on_batch(shown.reshape(-1, *shown.shape[2:])[..., None])
-        means = [
+        answers = self._model.predict_on_batch(shown.reshape(-1, *shown.shape[2:])[..., None])
+        return [
             np.asarray(values, dtype=np.float64).reshape(len(frames), shown.shape[1], -1).mean(axis=1)
-            for values in (embeddings, probabilities)
+            for values in answers
         ]
-        return FrameAnswers(*means)
 
     def zero_shot(self, answers: FrameAnswers) -> Floats:
         """Return the network's own answer to each frame [shape=(n, 8)], in the order of `EMOTIONS`.

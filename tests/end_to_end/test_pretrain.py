@@ -14,10 +14,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pipelines import features, pretrain
+from ravdess_mm.audio.phrases import windows
 from ravdess_mm.bundle import read_bundle
 from ravdess_mm.classifiers.trained import load_classifier
 from ravdess_mm.cli import app
 from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict import PRETRAINED_DIR, Predictor
@@ -25,6 +27,7 @@ from ravdess_mm.settings_words import load_settings
 from ravdess_mm.tables import predictions_table
 from ravdess_mm.video.face_shares import FaceShares
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
+from tests.films import join_films
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pretrain")]
 
@@ -156,6 +159,19 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
     assert voice_only["branches"]["video"] == answer["branches"]["video"]
     assert voice_only["branches"]["audio"] == again["branches"]["audio"]
     assert (again["face_clips"], voice_only["face_clips"]) == (face.n_clips, 0)
+
+
+def test_a_long_film_shows_a_face_as_often_as_it_has_parts(clips: Path, tmp_path: Path) -> None:
+    films = sorted(map(str, clips.rglob("02-*.mp4")))[:8]
+    path = join_films(films, tmp_path / "long.mp4", sound=False)
+    face = Predictor.adaptable(PRETRAINED_DIR).face
+    spans = windows(probe_media(path).duration_s)
+    looks = [look for place, look in face.look_through(path, spans) if place is not None]
+    assert 2 < len(looks) <= len(spans)
+    shares, seen = face.shares_of([path])
+    assert shares is not None
+    assert (shares.n_clips, seen) == (len(looks), (path,))
+    np.testing.assert_allclose(shares.shares, FaceShares.of([look.answer for look in looks]).shares, atol=1e-6)
 
 
 def test_of_silent_films_the_face_is_known(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,16 @@ def test_views_are_central_squares_and_their_mirror_images() -> None:
     np.testing.assert_array_equal(shown[:, len(VIEWS) :], shown[:, : len(VIEWS), :, ::-1])
 
 
+def test_many_frames_are_described_a_few_at_a_time(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = np.random.default_rng(5).integers(0, 256, (7, 256, 256), dtype=np.uint8)
+    embedder = load_embedder(bundle)
+    at_once = embedder.describe(frames)
+    monkeypatch.setattr("ravdess_mm.video.embedding.AT_A_TIME", 3)
+    described = embedder.describe(frames)
+    np.testing.assert_allclose(described.embeddings, at_once.embeddings, atol=1e-5)
+    np.testing.assert_allclose(described.probabilities, at_once.probabilities, atol=1e-5)
+
+
 def test_zero_shot_evens_the_classes_and_shares_neutral_with_calm(bundle: Path) -> None:
     embedder = load_embedder(bundle)
     assert embedder.missing == ("calm",)

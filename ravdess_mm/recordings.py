@@ -1,0 +1,137 @@
+"""A recording longer than the sentences that the models know, answered piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ravdess_mm.audio.decode import Samples
+from ravdess_mm.audio.phrases import Span, find_phrases, windows
+from ravdess_mm.clip_face import ClipFace
+from ravdess_mm.clip_prediction import Look, Piece, named
+from ravdess_mm.errors import MediaError
+from ravdess_mm.progress import bar, track
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass
+class PieceAnswers:
+    """What the branches say of one piece, as far as they were asked.
+
+    Attributes
+    ----------
+    span : Span
+        Where it is.
+    answers : dict of str to numpy.ndarray [shape=(8,)]
+        By branch name.
+    notes : list of str
+        What a reader must know.
+    """
+
+    span: Span
+    answers: dict[str, Floats] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def fused(self, apply: Callable[[dict[str, Floats]], Floats]) -> Piece:
+        """Return the piece with one answer; `apply` makes one of several branches'."""
+        branches = {branch: named(values) for branch, values in self.answers.items()}
+        return Piece(*self.span, named(apply(self.answers)), branches, tuple(self.notes))
+
+
+def cut_recording(samples: Samples | None, sr: int, duration_s: float) -> list[PieceAnswers]:
+    """Return the pieces of a recording: where somebody speaks, or equal parts where nothing is heard."""
+    spans = find_phrases(samples, sr) if samples is not None else []
+    return [PieceAnswers(span) for span in spans or windows(duration_s)]
+
+
+def hear_pieces(
+    pieces: Sequence[PieceAnswers],
+    samples: Samples,
+    sr: int,
+    *,
+    hear: Callable[[Samples, int], tuple[Floats, list[str]]],
+    name: str,
+) -> None:
+    """Add the voice's answer to each piece, or to its notes why there is none."""
+    for piece in track(pieces, f"voice of {name}", unit="piece"):
+        start, stop = (int(edge_s * sr) for edge_s in piece.span)
+        try:
+            piece.answers["audio"], doubts = hear(samples[start:stop], sr)
+            piece.notes += [f"voice: {doubt}" for doubt in doubts]
+        except MediaError as error:
+            piece.notes.append(f"voice: {error}")
+
+
+def see_pieces(
+    pieces: Sequence[PieceAnswers],
+    path: Path,
+    *,
+    face: ClipFace,
+    adapt: Callable[[Look], Look],
+    duration_s: float,
+    keep_images: bool,
+) -> tuple[list[Look], str]:
+    """Add the face's answer to each piece that shows one.
+
+    Parameters
+    ----------
+    pieces : sequence of PieceAnswers
+        In the order of time.
+    path : Path
+        The recording.
+    face : ClipFace
+        The model.
+    adapt : callable
+        Changes what it says to suit the speaker.
+    duration_s : float
+        For the progress bar.
+    keep_images : bool
+        Whether what is returned has the pictures, which fill the memory where a recording is long.
+
+    Returns
+    -------
+    looks : list of Look
+        All that was looked at, between the pieces as well.
+    trouble : str
+        Why not all of it could be; empty where it could.
+    """
+    looks: list[Look] = []
+    spans = [piece.span for piece in pieces]
+    try:
+        with bar(f"face of {path.name}", total=round(duration_s), unit="s") as shown:
+            for place, seen in face.look_through(path, spans):
+                look = adapt(seen)
+                looks.append(look if keep_images else replace(look, images=look.images[:0]))
+                if place is not None:
+                    pieces[place].answers["video"] = look.answer
+                shown.update(int(look.times_s[-1]) - shown.n)
+    except MediaError as error:
+        return looks, str(error)
+    return looks, ""
+
+
+def mean_answer(pieces: Sequence[Piece], branch: str | None = None) -> dict[str, float]:
+    """Return the mean of what pieces answer, or of what one branch of them does, by their length."""
+    answers = [piece.probabilities if branch is None else piece.branches[branch] for piece in pieces]
+    values = np.array([list(answer.values()) for answer in answers])
+    return named(np.average(values, axis=0, weights=[piece.end_s - piece.start_s for piece in pieces]))
+
+
+def join_looks(looks: Sequence[Look]) -> Look | None:
+    """Return looks at one recording as one, whose answer is the mean of its frames'; None of none."""
+    if not looks:
+        return None
+    probabilities = np.concatenate([look.probabilities for look in looks])
+    return replace(
+        looks[0],
+        times_s=tuple(chain.from_iterable(look.times_s for look in looks)),
+        images=np.concatenate([look.images for look in looks]),
+        answer=probabilities.mean(axis=0),
+        probabilities=probabilities,
+    )
