@@ -20,8 +20,8 @@ def predict(
     speaker: Annotated[
         Path | None,
         typer.Option(
-            help="The one person who speaks in all of them: a folder of their clips, or what `enrol` wrote. "
-            "Speaker-adapted models answer then."
+            help="The one person who speaks in all of them: a folder of their clips, one recording longer than 20 s, "
+            "or what `enrol` wrote. Speaker-adapted models answer then."
         ),
     ] = None,
     in_pieces: Annotated[
@@ -83,8 +83,8 @@ def enrol(
 ) -> None:
     """Get to know a speaker once, for `predict --speaker`; a dozen clips in several moods do well.
 
-    Of silent films the face is known and the voice is not. A clip that cannot be used is named on standard error and
-    costs only itself; exit status 1 then.
+    A recording of more than 20 s counts as many clips as it has sentences. Of silent films the face is known and the
+    voice is not. A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
     """
 
     def action() -> int:

@@ -32,6 +32,8 @@ SHOWN_PX: Final = 224
 TOP: Final = 3
 """Emotions that are named under a frame."""
 TIMELINE_PX: Final = 180
+BARS: Final = 240
+"""Most bars of the picture of a face over time; the page of an hour would hold a hundred thousand parts else."""
 
 
 @dataclass(frozen=True)
@@ -210,8 +212,20 @@ def render_explanation(explanation: Explanation) -> str:
         clock=clock,
         count=words.count,
         sentence=words.sentence,
-        timeline=_timeline(explanation.times_s, explanation.probabilities),
+        timeline=_timeline(*_at_most(BARS, explanation.times_s, explanation.probabilities)),
+        several_a_bar=len(explanation.times_s) > BARS,
     )
+
+
+def _at_most(
+    n_bars: int, times_s: Sequence[float], answers: Sequence[dict[str, float]]
+) -> tuple[list[float], list[dict[str, float]]]:
+    """Return times and answers as they are, or, where they are more, the means of `n_bars` stretches of them."""
+    stretches = np.array_split(np.arange(len(times_s)), min(n_bars, len(times_s)))
+    means = [
+        {emotion: float(np.mean([answers[row][emotion] for row in rows])) for emotion in EMOTIONS} for rows in stretches
+    ]
+    return [times_s[rows[0]] for rows in stretches], means
 
 
 def _timeline(times_s: Sequence[float], answers: Sequence[dict[str, float]]) -> Markup:

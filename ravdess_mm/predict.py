@@ -260,6 +260,8 @@ class Predictor:
         covered_s = sum(piece.end_s - piece.start_s for piece in pieces)
         number = "1 piece" if len(pieces) == 1 else f"{len(pieces)} pieces"
         notes.append(f"the mean of {number}, {covered_s:.0f} of {duration_s:.0f} s")
+        if doubtful := sum(bool(piece.notes) for piece in pieces):
+            notes.append(f"see the notes on {doubtful} of the pieces")
         by_branch = {branch: [piece for piece in pieces if branch in piece.branches] for branch in self.recipe.models}
         branches = {branch: mean_answer(own, branch) for branch, own in by_branch.items() if own}
         seen = join_looks(looks)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from ravdess_mm.bundle import network_part, write_bundle
 from ravdess_mm.cli import app
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.explain import explain_clip, render_explanation
+from ravdess_mm.explain import _at_most, explain_clip, render_explanation
 from ravdess_mm.predict import Predictor
 from ravdess_mm.store import write_json
 
@@ -135,3 +135,15 @@ def test_what_cannot_be_explained_is_said_in_one_line(run_dir: Path, clip: Path,
         assert found.exit_code == 2
         assert message in found.stderr
         assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_a_long_film_has_no_more_bars_than_can_be_seen() -> None:
+    times_s = tuple(float(number) for number in range(1000))
+    even = dict.fromkeys(EMOTIONS, 1 / 8)
+    sad = {emotion: float(emotion == "sad") for emotion in EMOTIONS}
+    answers = tuple(sad if number < 4 else even for number in range(1000))
+    shown_s, means = _at_most(250, times_s, answers)
+    assert shown_s == [4.0 * number for number in range(250)]
+    assert means[0] == sad
+    assert means[1] == pytest.approx(even)
+    assert _at_most(250, times_s[:3], answers[:3]) == ([0, 1, 2], [sad] * 3)

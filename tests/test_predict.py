@@ -176,9 +176,20 @@ def test_a_long_recording_is_answered_sentence_by_sentence(run_dir: Path, long_s
     assert list(answer.probabilities.values()) == pytest.approx(mean)
     assert sum(answer.branches["audio"].values()) == pytest.approx(1)
     assert answer.notes == (f"the mean of 8 pieces, {sum(lengths):.0f} of {len(y) / sr:.0f} s",)
+    assert all(piece.notes == () for piece in answer.pieces)
     whole = predictor.predict(long_sound, in_pieces=False)
     assert whole.pieces == ()
     assert f"voice: one answer for {len(y) / sr:.0f} s" in whole.notes[0]
+
+
+def test_doubts_about_pieces_are_counted(run_dir: Path, long_sound: Path, tmp_path: Path) -> None:
+    y, sr = decode_audio(long_sound)
+    hiss = np.random.default_rng(0).normal(0, 0.1, 2 * sr).astype(np.float32)
+    soundfile.write(tmp_path / "hissing.wav", np.concatenate([y, hiss, np.zeros(sr, np.float32)]), sr)
+    answer = Predictor.from_run(run_dir).predict(tmp_path / "hissing.wav")
+    assert [bool(piece.notes) for piece in answer.pieces] == [False] * 8 + [True]
+    assert "0 % of the sound is voiced" in answer.pieces[-1].notes[0]
+    assert answer.notes[1:] == ("see the notes on 1 of the pieces",)
 
 
 def test_the_command_lists_the_pieces(run_dir: Path, long_sound: Path, clips: pd.DataFrame) -> None:
