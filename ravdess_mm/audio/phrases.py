@@ -21,6 +21,8 @@ SILENCE_DB: Final = -90.0
 HOP_S: Final = 0.01
 """Time from one measurement of the level to the next."""
 SMOOTHING_HOPS: Final = 5
+AT_A_TIME: Final = 6000
+"""Hops whose power is computed at a time: a minute."""
 PEAK_PERCENTILE: Final = 99.5
 """What counts as the loudest: the shortest click does not."""
 APART_S: Final = 0.5
@@ -97,11 +99,15 @@ def windows(duration_s: float, length_s: float = JOINED_S) -> list[Span]:
 def _level_db(y: Samples, sr: int) -> npt.NDArray[np.float64]:
     """Return the smoothed level of each hop, in dB."""
     n = int(len(y) / (HOP_S * sr))
-    if n == 0:
+    if n == 0 or HOP_S * sr < 1:
         return np.empty(0)
     # at 22 050 Hz a hop is no whole number of samples; rounded to one, an hour would end 8 s early
     first = np.rint(np.arange(n + 1) * HOP_S * sr).astype(np.int64)
-    power = np.add.reduceat(np.square(y[: first[-1]], dtype=np.float64), first[:-1]) / np.diff(first)
+    power = np.empty(n)
+    for start in range(0, n, AT_A_TIME):  # squares of hours at once would be several times their samples
+        edges = first[start : start + AT_A_TIME + 1]
+        squares = np.square(y[edges[0] : edges[-1]], dtype=np.float64)
+        power[start : start + AT_A_TIME] = np.add.reduceat(squares, edges[:-1] - edges[0]) / np.diff(edges)
     decibels = np.asarray(10 * np.log10(power + 1e-14))
     if n < SMOOTHING_HOPS:
         return decibels

@@ -30,6 +30,14 @@ def test_sentences_are_found_where_they_are() -> None:
     np.testing.assert_allclose(find_phrases(np.repeat(y, 2), 2 * SR), found, atol=0.02)
 
 
+def test_the_level_of_a_long_recording_is_measured_minute_by_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    y = recording(*[(1, 0), (2, 1)] * 4, (1, 0))
+    at_once = find_phrases(y, SR)
+    monkeypatch.setattr("ravdess_mm.audio.phrases.AT_A_TIME", 77)
+    assert find_phrases(y, SR) == at_once
+    assert find_phrases(y, 50) == []  # less than one sample a hop
+
+
 def test_a_scream_does_not_hide_the_calm_sentence_after_it() -> None:
     loud, calm = (2, 1.5), (2, 0.005)  # 50 dB apart, where a sentence's own range is 35
     found = find_phrases(recording((1, 0), loud, (6, 0), calm, (2, 0), calm, (1, 0)), SR)
