@@ -46,7 +46,11 @@ def test_a_scream_does_not_hide_the_calm_sentence_after_it() -> None:
 
 def test_a_pause_within_a_sentence_does_not_part_it_and_a_short_word_goes_with_its_neighbour() -> None:
     assert len(find_phrases(recording((1, 0), (1, 1), (0.2, 0), (1, 1), (1, 0)), SR)) == 1
-    assert len(find_phrases(recording((1, 0), (0.4, 1), (0.6, 0), (1.5, 1), (1, 0)), SR)) == 1
+    ((start, end),) = find_phrases(recording((1, 0), (0.4, 1), (0.6, 0), (1.5, 1), (1, 0)), SR)
+    assert (start, end) == pytest.approx((1 - MARGIN_S, 3.5 + MARGIN_S), abs=0.1)
+    # but not where that would make it long
+    ((start, end),) = find_phrases(recording((1, 0), (0.4, 1), (0.6, 0), (3.5, 1), (1, 0)), SR)
+    assert (start, end) == pytest.approx((2 - MARGIN_S, 5.5 + MARGIN_S), abs=0.1)
     assert len(find_phrases(recording((1, 0), (2, 1), (0.6, 0), (2, 1), (1, 0)), SR)) == 2
     # a cough far from everything is no sentence
     assert len(find_phrases(recording((1, 0), (2, 1), (3, 0), (0.3, 1), (1, 0)), SR)) == 1
