@@ -262,5 +262,6 @@ def test_damage_costs_the_faces_from_there_on(run_dir: Path, long_film: Path, tm
     assert 3 <= n_faces < len(with_face)
     assert with_face == [True] * n_faces + [False] * (len(with_face) - n_faces)
     assert any(note.startswith("face: damaged after frame") for note in damaged.notes)
+    assert n_faces <= len(damaged.moments) < len(whole.moments)
     for piece, sound in list(zip(damaged.pieces, whole.pieces, strict=True))[: n_faces - 1]:
         assert piece.probabilities == pytest.approx(sound.probabilities, abs=1e-4)
