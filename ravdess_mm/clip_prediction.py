@@ -41,8 +41,25 @@ class Moment:
     top: tuple[tuple[str, float], tuple[str, float]]
 
 
+class Answer:
+    """What an answer says, by what it holds: ``probabilities`` by emotion, ``branches`` by name."""
+
+    probabilities: dict[str, float]
+    branches: dict[str, dict[str, float]]
+
+    @property
+    def label(self) -> str:
+        """The most probable emotion."""
+        return max(self.probabilities, key=lambda emotion: self.probabilities[emotion])
+
+    @property
+    def sources(self) -> str:
+        """The branches the answer rests on, such as ``audio+video``."""
+        return "+".join(self.branches)
+
+
 @dataclass(frozen=True)
-class Piece:
+class Piece(Answer):
     """The answer for a piece of a long recording.
 
     Attributes
@@ -62,16 +79,6 @@ class Piece:
     probabilities: dict[str, float]
     branches: dict[str, dict[str, float]]
     notes: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """The most probable emotion."""
-        return max(self.probabilities, key=lambda emotion: self.probabilities[emotion])
-
-    @property
-    def sources(self) -> str:
-        """The branches the answer rests on, such as ``audio+video``."""
-        return "+".join(self.branches)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``predict --json`` prints for this piece."""
@@ -115,7 +122,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Answer):
     """The answer for one clip.
 
     Attributes
@@ -146,16 +153,6 @@ class Prediction:
     speaker_clips: int = 0
     face_clips: int = 0
     pieces: tuple[Piece, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """The most probable emotion."""
-        return max(self.probabilities, key=lambda emotion: self.probabilities[emotion])
-
-    @property
-    def sources(self) -> str:
-        """The branches the answer rests on, such as ``audio+video``."""
-        return "+".join(self.branches)
 
     @property
     def adapted_by(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,66 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.audio.decode import Samples
+from ravdess_mm.audio.decode import Samples, check_finite, decode_audio
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.config import FeatureSet
+from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The sound of a clip.
+
+    Attributes
+    ----------
+    samples : numpy.ndarray [shape=(n,)] or None
+        Mono samples; None where it has none that can be used.
+    sr : int
+        Their sampling rate, in Hz.
+    notes : tuple of str
+        Why there are none.
+    """
+
+    samples: Samples | None = None
+    sr: int = 0
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_file(cls, path: Path) -> Heard:
+        """Decode the sound of a clip, or say why it cannot be."""
+        try:
+            return cls(*decode_audio(path))
+        except MediaError as error:
+            return cls(notes=(f"voice: {error}",))
+
+    @classmethod
+    def of_array(cls, samples: npt.ArrayLike, sr: int) -> Heard:
+        """Take sound in memory.
+
+        Raises
+        ------
+        InputError
+            If the samples are no floats of shape (n,), or `sr` is not positive.
+        MediaError
+            If a sample is NaN or infinite.
+        """
+        y = np.asarray(samples)
+        if y.ndim != 1 or not len(y) or not np.issubdtype(y.dtype, np.floating) or sr <= 0:
+            raise InputError(
+                f"samples are {y.dtype} of shape {y.shape} at {sr} Hz; allowed: floats from -1 to 1 of shape (n,), "
+                "n and the rate at least 1"
+            )
+        single = y.astype(np.float32, copy=False)
+        check_finite(single)
+        return cls(single, sr)
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds; 0 without samples."""
+        return 0.0 if self.samples is None else len(self.samples) / self.sr
 
 
 class ClipVoice:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ravdess_mm.audio.phrases import WHOLE_S
 from ravdess_mm.clip_face import ClipFace
 from ravdess_mm.clip_prediction import Look, Moment, Piece, Prediction, named
-from ravdess_mm.clip_voice import ClipVoice
+from ravdess_mm.clip_voice import ClipVoice, Heard
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
@@ -32,6 +32,8 @@ Floats = npt.NDArray[np.float64]
 
 PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
 """A run in miniature: the models that ship with the package, with their model cards."""
+IN_MEMORY: Final = Path("array")
+"""Stands for the path of sound that is no file."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +55,6 @@ class Speaker:
     def face(self) -> FaceShares | None:
         """What the face model says of the speaker on the whole, or None."""
         return self.find_face()
-
-
-@dataclass(frozen=True)
-class Heard:
-    """The sound of a clip; no samples where it has none that can be used, with the reason."""
-
-    samples: Samples | None = None
-    sr: int = 0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds; 0 without samples."""
-        return 0.0 if self.samples is None else len(self.samples) / self.sr
 
 
 class Predictor:
@@ -209,13 +197,48 @@ class Predictor:
         if path.suffix.lower() not in MEDIA_SUFFIXES:
             raise MediaError(f"extension {path.suffix or '(none)'}; clips are {' '.join(MEDIA_SUFFIXES)}")
         streams = probe_media(path)
-        heard = self._decode(path) if streams.has_audio and "audio" in self.recipe.models else Heard()
+        heard = Heard.of_file(path) if streams.has_audio and "audio" in self.recipe.models else Heard()
         has_face = streams.has_video and "video" in self.recipe.models
         duration_s = heard.duration_s or streams.duration_s
-        if in_pieces is None:
-            in_pieces = duration_s > WHOLE_S
-        if in_pieces and duration_s > 0:
+        if _is_cut(duration_s, in_pieces) and (heard.samples is not None or has_face):
             return self._answer_pieces(path, heard, duration_s, has_face=has_face, keep_images=keep_images)
+        held = " and ".join(name for name, there in vars(streams).items() if there is True) or "nothing usable"
+        return self._answer_whole(path, heard, has_face=has_face, held=held.replace("_", " "))
+
+    def predict_samples(self, samples: npt.ArrayLike, sr: int, *, in_pieces: bool | None = None) -> Prediction:
+        """Answer for sound in memory.
+
+        Parameters
+        ----------
+        samples : array-like [shape=(n,)]
+            Mono samples, floats; full scale is -1 to 1.
+        sr : int
+            Sampling rate, in Hz.
+        in_pieces : bool, optional
+            As for `predict`.
+
+        Returns
+        -------
+        Prediction
+            Its path is ``array``.
+
+        Raises
+        ------
+        InputError
+            If the samples have another shape or type, or `sr` is not positive.
+        MediaError
+            If the models do not hear, or the sound cannot be used; the message says why.
+        """
+        heard = Heard.of_array(samples, sr)
+        if "audio" not in self.recipe.models:
+            raise MediaError(f"the models are for {' and '.join(self.recipe.models)}, not for sound")
+        if _is_cut(heard.duration_s, in_pieces):
+            found = self._answer_pieces(IN_MEMORY, heard, heard.duration_s, has_face=False, keep_images=False)
+        else:
+            found = self._answer_whole(IN_MEMORY, heard, has_face=False, held="has audio")
+        return found[0]
+
+    def _answer_whole(self, path: Path, heard: Heard, *, has_face: bool, held: str) -> tuple[Prediction, Look | None]:
         notes = [*self.notes, *heard.notes]
         answers: dict[str, Floats] = {}
         seen: Look | None = None
@@ -232,11 +255,8 @@ class Predictor:
             except MediaError as error:
                 notes.append(f"face: {error}")
         if not answers:
-            held = " and ".join(name for name, there in vars(streams).items() if there is True) or "nothing usable"
             known = " and ".join(self.recipe.models)
-            raise MediaError(
-                "; ".join(notes[len(self.notes) :]) or f"the clip {held.replace('_', ' ')}; the models are for {known}"
-            )
+            raise MediaError("; ".join(notes[len(self.notes) :]) or f"the clip {held}; the models are for {known}")
         branches = {branch: named(values) for branch, values in answers.items()}
         return self._prediction(path, named(self.recipe.apply(answers)), branches, seen, notes), seen
 
@@ -290,14 +310,6 @@ class Predictor:
             pieces=pieces,
         )
 
-    def _decode(self, path: Path) -> Heard:
-        from ravdess_mm.audio.decode import decode_audio
-
-        try:
-            return Heard(*decode_audio(path))
-        except MediaError as error:
-            return Heard(notes=(f"voice: {error}",))
-
     def _hear(self, samples: Samples, sr: int) -> tuple[Floats, list[str]]:
         enrolment = self.speaker.voice if self.speaker is not None else None
         return self.voice.hear(samples, sr, enrolment=enrolment)
@@ -317,6 +329,11 @@ class Predictor:
         if shares is None:
             return seen
         return replace(seen, answer=shares.even(seen.answer), probabilities=shares.even(seen.probabilities))
+
+
+def _is_cut(duration_s: float, in_pieces: bool | None) -> bool:
+    """Tell whether a recording is answered piece by piece; of unknown length (NaN) it never is."""
+    return duration_s > (WHOLE_S if in_pieces is None else 0) and in_pieces is not False
 
 
 def _moments(seen: Look) -> tuple[Moment, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -180,6 +181,36 @@ def test_a_long_recording_is_answered_sentence_by_sentence(run_dir: Path, long_s
     whole = predictor.predict(long_sound, in_pieces=False)
     assert whole.pieces == ()
     assert f"voice: one answer for {len(y) / sr:.0f} s" in whole.notes[0]
+
+
+def test_sound_in_memory_is_answered_like_a_file_of_it(run_dir: Path, long_sound: Path, clips: pd.DataFrame) -> None:
+    predictor = Predictor.from_run(run_dir)
+    short = clips.loc[clips["modality"] == "audio-only", "path"].iloc[0]
+    for path, n_pieces in ((short, 0), (long_sound, 8)):
+        y, sr = decode_audio(path)
+        answer, of_file = predictor.predict_samples(y.astype(np.float64), sr), predictor.predict(path)
+        assert answer.probabilities == pytest.approx(of_file.probabilities)
+        assert len(answer.pieces) == n_pieces
+        assert str(answer.path) == "array"
+    for wrong in (np.zeros((2, 100)), np.zeros(100, np.int16), np.zeros(0)):
+        with pytest.raises(InputError, match="allowed: floats from -1 to 1 of shape"):
+            predictor.predict_samples(wrong, 16_000)
+    with pytest.raises(InputError, match="at 0 Hz"):
+        predictor.predict_samples(np.zeros(100), 0)
+    with pytest.raises(MediaError, match="1 of 100 samples are NaN or infinite"):
+        predictor.predict_samples(np.where(np.arange(100) == 3, np.nan, 0.1), 16_000)
+    with pytest.raises(MediaError, match="voice: silent"):
+        predictor.predict_samples(np.zeros(16_000), 16_000)
+
+
+def test_models_that_only_see_have_no_answer_to_long_sound(run_dir: Path, long_sound: Path) -> None:
+    predictor = Predictor.from_run(run_dir)
+    seeing = replace(predictor.recipe, models={"video": predictor.recipe.models["video"]})
+    blind = Predictor(seeing, voice=predictor.voice, face=predictor.face)
+    with pytest.raises(MediaError, match="the clip has audio; the models are for video"):
+        blind.predict(long_sound)
+    with pytest.raises(MediaError, match="the models are for video, not for sound"):
+        blind.predict_samples(np.zeros(16_000), 16_000)
 
 
 def test_doubts_about_pieces_are_counted(run_dir: Path, long_sound: Path, tmp_path: Path) -> None:
