@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import extract_features, feature_names
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ravdess_mm.video.face_shares import FaceShares
 
 logger = logging.getLogger(__name__)
+
+Floats = npt.NDArray[np.floating]
 
 
 def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tuple[Enrolment, dict[Path, str]]:
@@ -52,13 +55,26 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
     clips = list(find_clips(paths))
     for path in track(clips, "clips of the speaker", unit="clip"):
         try:
-            samples, sr = decode_audio(path)
-            heard = [extract_features(part, sr, feature_set=feature_set) for part in sentences(samples, sr)]
-            vectors += heard
+            vectors += _voices_of(path, feature_set)
         except MediaError as error:
             failed[path] = str(error)
     known = Enrolment.of(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names(feature_set)))
     return known, failed
+
+
+def _voices_of(path: Path, feature_set: FeatureSet) -> list[Floats]:
+    """Return the features of a clip, or of those pieces of a recording that can be used; raise where there are none."""
+    samples, sr = decode_audio(path)
+    found: list[Floats] = []
+    reason = MediaError("nothing is heard")
+    for part in sentences(samples, sr):
+        try:
+            found.append(extract_features(part, sr, feature_set=feature_set))
+        except MediaError as error:
+            reason = error
+    if not found:
+        raise reason
+    return found
 
 
 def know_speaker(source: str | Path, *, feature_set: FeatureSet) -> Enrolment:

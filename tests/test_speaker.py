@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from ravdess_mm import speaker
 from ravdess_mm.audio.analysis import SR
 from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.classifiers.adaptation import Enrolment
@@ -129,12 +130,23 @@ def test_one_clip_is_too_little_and_the_plain_model_answers(clips: Path, run_dir
     assert not (tmp_path / "x.json").exists()
 
 
-def test_a_long_recording_counts_as_many_clips_as_it_has_pieces(clips: Path, run_dir: Path, tmp_path: Path) -> None:
+def test_a_long_recording_counts_as_many_clips_as_it_has_pieces(
+    clips: Path, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tones = [harmonic_tone(160 + 20 * code, seconds=1.2) * (0.1 + 0.1 * code) for code in range(7)]
     talk = tmp_path / "talk.wav"
     soundfile.write(talk, np.concatenate([part for tone in tones for part in (silence(2), tone)]), SR)
     enrolment, failed = enrol_speaker([talk], feature_set=SET)
     assert (enrolment.n_clips, failed) == (7, {})
+    # a piece that cannot be used costs only itself
+    extract = speaker.extract_features
+    monkeypatch.setattr(
+        speaker, "extract_features", lambda y, sr, **more: extract(y if y.max() > 0.2 else 0 * y, sr, **more)
+    )
+    loud, failed = enrol_speaker([talk], feature_set=SET)
+    assert 2 < loud.n_clips < 7
+    assert failed == {}
+    monkeypatch.undo()
     (answer,), _ = predict(sorted((clips / "Actor_03").iterdir())[0], "--run", run_dir, "--speaker", talk)
     assert (answer["speaker_clips"], answer["notes"]) == (7, [])
     (own,), _ = predict(talk, "--run", run_dir, "--speaker", talk)
