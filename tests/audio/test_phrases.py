@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ravdess_mm.audio.analysis import SR
+from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.phrases import LONGEST_S, MARGIN_S, SHORTEST_S, find_phrases, sentences, windows
 from tests.audio.voices import harmonic_tone, noise, silence
 
@@ -97,3 +100,15 @@ def test_pieces_lie_in_order_apart_and_inside(parts: list[tuple[float, float]], 
 def test_windows_cover_everything_in_equal_parts() -> None:
     np.testing.assert_allclose(windows(8.5), [(0, 8.5 / 3), (8.5 / 3, 17 / 3), (17 / 3, 8.5)])
     assert windows(0.5) == [(0, 0.5)]
+
+
+@pytest.mark.real
+def test_real_takes_in_a_row_are_parted_from_each_other(real_data: Path) -> None:
+    for actor in (2, 15):
+        paths = sorted((real_data / "ravdess" / "speech_audio" / f"Actor_{actor:02d}").glob("*.flac"))[::5]
+        assert len(paths) == 12
+        sounds = [decode_audio(path)[0] for path in paths]
+        ends = np.cumsum([len(y) for y in sounds]) / 48_000
+        found = find_phrases(np.concatenate(sounds), 48_000)
+        middles = [(start + end) / 2 for start, end in found]
+        assert np.searchsorted(ends, middles, side="right").tolist() == list(range(12))
