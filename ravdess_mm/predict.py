@@ -264,9 +264,11 @@ class Predictor:
         self, path: Path, heard: Heard, duration_s: float, *, has_face: bool, keep_images: bool
     ) -> tuple[Prediction, Look | None]:
         notes = [*self.notes, *heard.notes]
-        found = cut_recording(heard.samples, heard.sr, duration_s)
-        if heard.samples is not None:
+        found, is_heard = cut_recording(heard.samples, heard.sr, duration_s)
+        if heard.samples is not None and is_heard:
             hear_pieces(found, heard.samples, heard.sr, hear=self._hear, name=path.name)
+        elif heard.samples is not None:
+            notes.append("voice: nothing in it is as loud as speech")
         looks: list[Look] = []
         if has_face:
             looks, trouble = see_pieces(

@@ -44,10 +44,13 @@ class PieceAnswers:
         return Piece(*self.span, named(apply(self.answers)), branches, tuple(self.notes))
 
 
-def cut_recording(samples: Samples | None, sr: int, duration_s: float) -> list[PieceAnswers]:
-    """Return the pieces of a recording: where somebody speaks, or equal parts where nothing is heard."""
+def cut_recording(samples: Samples | None, sr: int, duration_s: float) -> tuple[list[PieceAnswers], bool]:
+    """Return the pieces of a recording, and whether anything is heard in them.
+
+    They are where somebody speaks, or equal parts where there is no sound, or none as loud as speech.
+    """
     spans = find_phrases(samples, sr) if samples is not None else []
-    return [PieceAnswers(span) for span in spans or windows(duration_s)]
+    return [PieceAnswers(span) for span in spans or windows(duration_s)], bool(spans)
 
 
 def hear_pieces(

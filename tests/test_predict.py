@@ -192,6 +192,8 @@ def test_sound_in_memory_is_answered_like_a_file_of_it(run_dir: Path, long_sound
         assert answer.probabilities == pytest.approx(of_file.probabilities)
         assert len(answer.pieces) == n_pieces
         assert str(answer.path) == "array"
+    with pytest.raises(MediaError, match=r"^voice: nothing in it is as loud as speech$"):
+        predictor.predict_samples(np.zeros(30 * 16_000), 16_000)
     for wrong in (np.zeros((2, 100)), np.zeros(100, np.int16), np.zeros(0)):
         with pytest.raises(InputError, match="allowed: floats from -1 to 1 of shape"):
             predictor.predict_samples(wrong, 16_000)
@@ -274,6 +276,7 @@ def test_a_long_silent_film_is_answered_in_equal_parts(run_dir: Path, clips: pd.
     spans = windows(probe_media(path).duration_s)
     assert [(piece.start_s, piece.end_s) for piece in answer.pieces] == spans
     assert {piece.sources for piece in answer.pieces} == {"video"}
+    assert {piece.notes for piece in answer.pieces} == {()}
 
 
 def test_damage_costs_the_faces_from_there_on(run_dir: Path, long_film: Path, tmp_path: Path) -> None:
