@@ -96,24 +96,24 @@ importance: audio-models ## which families of features the voice models listen t
 
 # each network of the chain that ships stands in a folder of its own, and what is there is not trained again
 NETWORKS := artifacts/face-networks
-TRAIN_FACES = $(STAGE) pipelines.face_network FACES=$(call quoted,$(FACES)) OUT=$(@D)
+TRAIN_FACES = test -n $(call quoted,$(FACES)) || { echo "error: FACES=... says where FER2013 is: a folder, a zip, or its CSV"; exit 2; } && \
+	{ test -n $(call quoted,$(MORE)) || { echo "error: MORE=... says where CK+48 is: a folder or a zip"; exit 2; }; } && \
+	$(STAGE) pipelines.face_network FACES=$(call quoted,$(FACES)) OUT=$(@D)
 MEDIUM := NET=medium EPOCHS=64 WEIGHT_DECAY=0.05 LABEL_SMOOTHING=0.05 WALL=0.3
 POSED = MORE=$(call quoted,$(MORE)) MORE_TIMES=3
 
 face-network: $(NETWORKS)/face-pair/scores.json ## the face networks that ship, trained anew: FACES=fer2013.zip MORE=ckplus48.zip (4 CPU hours)
 
 $(NETWORKS)/face-compact/scores.json: | $(READY)
-	@test -n $(call quoted,$(FACES)) || { echo "error: FACES=... says where FER2013 is: a folder, a zip, or its CSV"; exit 2; }
-	@test -n $(call quoted,$(MORE)) || { echo "error: MORE=... says where CK+48 is: a folder or a zip"; exit 2; }
 	@$(TRAIN_FACES) EPOCHS=60 $(ARGS)
 
-$(NETWORKS)/face-medium/scores.json: $(NETWORKS)/face-compact/scores.json
+$(NETWORKS)/face-medium/scores.json: $(NETWORKS)/face-compact/scores.json | $(READY)
 	@$(TRAIN_FACES) $(POSED) $(MEDIUM) TEACHER=$(<D) ZOOM=0.15 $(ARGS)
 
-$(NETWORKS)/face-medium-2/scores.json: $(NETWORKS)/face-medium/scores.json
+$(NETWORKS)/face-medium-2/scores.json: $(NETWORKS)/face-medium/scores.json | $(READY)
 	@$(TRAIN_FACES) $(POSED) $(MEDIUM) TEACHER=$(<D) TEACHER_SHARE=0.6 ZOOM=0.2 SEED=21 $(ARGS)
 
-$(NETWORKS)/face-pair/scores.json: $(NETWORKS)/face-medium/scores.json $(NETWORKS)/face-medium-2/scores.json
+$(NETWORKS)/face-pair/scores.json: $(NETWORKS)/face-medium/scores.json $(NETWORKS)/face-medium-2/scores.json | $(READY)
 	@$(TRAIN_FACES) $(POSED) NET=pair START=$(<D),$(NETWORKS)/face-medium-2 EPOCHS=0 $(ARGS)
 
 test: $(VENV)/.ready-test ## all tests

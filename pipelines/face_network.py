@@ -97,6 +97,8 @@ def _check_others(settings: FaceSettings) -> None:
 
     if settings.epochs == 0 and not settings.starts:
         raise InputError("EPOCHS=0 trains nothing, and there is no START; allowed: EPOCHS=1 or more, or START")
+    if settings.epochs == 0 and settings.teachers:
+        raise InputError("EPOCHS=0 trains nothing, so nothing is learned from TEACHER; allowed: EPOCHS=1 or more")
     for name in ("start", "teacher"):
         if getattr(settings, name) == NOTHING:
             continue

@@ -139,6 +139,8 @@ def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.endswith("missing.zip: no such file or folder\n")
     assert main([f"FACES={tmp_path}", "EPOCHS=0"]) == 2
     assert "EPOCHS=0 trains nothing, and there is no START" in capsys.readouterr().err
+    assert main([f"FACES={tmp_path}", "EPOCHS=0", "START=face-pair", "NET=pair", "TEACHER=face-compact"]) == 2
+    assert "nothing is learned from TEACHER" in capsys.readouterr().err
     assert main(["--help"]) == 0
     assert "WEIGHT_DECAY" in capsys.readouterr().out
 
@@ -268,7 +270,8 @@ def test_make_trains_the_chain_of_networks_that_ship_and_none_twice(tmp_path: Pa
         command = ["make", "--dry-run", "face-network", *words]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-        lines = [line.partition(" pipelines.face_network ")[2] for line in done.stdout.splitlines()]
+        commands = done.stdout.replace("\\\n", " ").splitlines()
+        lines = [line.partition(" pipelines.face_network ")[2] for line in commands]
         return [read_settings(shlex.split(line)) for line in lines if line]
 
     words = ("FACES=my fer.zip", "MORE=ck.zip")
