@@ -266,9 +266,10 @@ def test_make_trains_the_chain_of_networks_that_ship_and_none_twice(tmp_path: Pa
     for name in ("pyproject.toml", "constraints.txt", ".venv/.ready"):
         (tmp_path / name).touch()
 
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
     def trained(*words: str) -> list[FaceSettings]:
         command = ["make", "--dry-run", "face-network", *words]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
         commands = done.stdout.replace("\\\n", " ").splitlines()
         lines = [line.partition(" pipelines.face_network ")[2] for line in commands]
@@ -286,3 +287,8 @@ def test_make_trains_the_chain_of_networks_that_ship_and_none_twice(tmp_path: Pa
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "scores.json").touch()
     assert [settings.net for settings in trained(*words)] == ["medium", "pair"]
+    for given, missing in (((), "FACES"), (("FACES=fer.zip",), "MORE")):  # at a later step as at the first
+        command = ["make", "face-network", *given]
+        refused = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert refused.returncode == 2
+        assert refused.stdout.startswith(f"error: {missing}=... says where")
