@@ -73,7 +73,7 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
         files=[run.features_path, run.catalog_path],
         outputs=[table_path, answers_path],
         source=[*SOURCES, "audio/features.py", "classifiers", "fusion/recipe.py", "evaluation", "robustness.py"],
-        libraries=["scikit-learn", "xgboost", "keras", "tensorflow"],
+        libraries=["scikit-learn", "xgboost", "keras", "tensorflow", "onnxruntime"],
     )
 
 

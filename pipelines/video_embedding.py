@@ -63,7 +63,7 @@ def make_features(run: RunFolder, network: Path) -> tuple[Path, Path]:
         files=[run.frames_card_path],
         outputs=[features_path, answers_path],
         source=["video/embedding.py"],
-        libraries=["keras", "tensorflow", "opencv-python-headless"],
+        libraries=["keras", "tensorflow", "onnx", "onnxruntime", "opencv-python-headless"],
     )
     return features_path, answers_path
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.runs import library_versions
 from ravdess_mm.store import hash_file, read_json, whole_file, write_json
+
+logger = logging.getLogger(__name__)
 
 SCHEMA: Final = "bundle/1"
 CARD_NAME: Final = "bundle.json"
@@ -156,6 +159,47 @@ class Bundle:
                 return {key: archive[key] for key in archive.files}
         except (OSError, ValueError, *UNREADABLE) as error:
             raise BundleError(f"{path}: not readable arrays ({_one_line(error)})") from error
+
+    def open_network(self, name: str, *, inner: Sequence[str] = ()) -> Any:
+        """Open a ``.keras`` part for answers alone, without Keras where all its layers are known.
+
+        Parameters
+        ----------
+        name : str
+            The part.
+        inner : sequence of str
+            Layers whose outputs are wanted too.
+
+        Returns
+        -------
+        OnnxNetwork or keras.Model
+            Has ``input_shape``, ``output_shape`` and ``predict_on_batch``, which gives the output, or, with `inner`, a
+            list of theirs and the output.
+
+        Raises
+        ------
+        BundleError
+            If the part names anything outside Keras' own modules, or cannot be read.
+        """
+        path = self.part(name)
+        _check_network(path)
+        from ravdess_mm.onnx_graph import onnx_graph
+        from ravdess_mm.onnx_network import OnnxNetwork
+
+        try:
+            return OnnxNetwork(onnx_graph(path, inner=inner))
+        except Exception as reason:  # a layer that is not known, or a damaged file, of which Keras says what is wrong
+            logger.debug("%s: left to Keras (%s)", path, _one_line(reason))
+        network = self.load_network(name)
+        if not inner:
+            return network
+        from ravdess_mm.quiet_keras import keras
+
+        try:
+            outputs = [network.get_layer(layer).output for layer in inner]
+        except ValueError as error:
+            raise BundleError(f"{path}: {_one_line(error)}") from error
+        return keras.Model(network.input, [*outputs, network.output])
 
     def load_network(self, name: str) -> Any:
         """Load a ``keras.Model`` from a ``.keras`` part, in safe mode, not compiled.

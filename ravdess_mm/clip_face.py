@@ -44,7 +44,7 @@ class ClipFace:
 
     Notes
     -----
-    The model is loaded when the first clip needs it, so that a sound file never waits for TensorFlow.
+    The model is loaded when the first clip needs it, so that a sound file never waits for it.
     """
 
     def __init__(self, models_dir: Path, recipe: Recipe) -> None:
@@ -60,6 +60,16 @@ class ClipFace:
     def network_sha256(self) -> str:
         """The SHA-256 of the card of the frozen face network."""
         return str(self._model.card["sha256"])
+
+    def keras_model(self) -> Any:
+        """Load the network that looks at frames as a ``keras.Model``, for Grad-CAM; answers do not need it.
+
+        Raises
+        ------
+        MediaError
+            If the model does not look at frames.
+        """
+        return self._model.keras_model()
 
     def look(self, path: str | Path) -> Look:
         """Return the frames of a clip with the model's answer to each.
@@ -123,7 +133,7 @@ class ClipFace:
         images = np.stack([image for _, image in frames])
         answer, of_frames = self._model.answer(images)
         times_s = tuple(time_s for time_s, _ in frames)
-        return Look(self._model.model, times_s, self._model.shown(images), answer, of_frames, self._model.outputs)
+        return Look(times_s, self._model.shown(images), answer, of_frames, self._model.outputs)
 
     @property
     def _sampling(self) -> dict[str, Any]:

@@ -99,8 +99,6 @@ class Look:
 
     Attributes
     ----------
-    model : keras.Model
-        The network.
     times_s : tuple of float
         From the start of the clip.
     images : numpy.ndarray [shape=(n, height, width), dtype=uint8]
@@ -110,10 +108,9 @@ class Look:
     probabilities : numpy.ndarray [shape=(n, 8)]
         Of each frame.
     outputs : tuple of str
-        The emotion of each output of `model`.
+        The emotion of each output of the network.
     """
 
-    model: Any
     times_s: tuple[float, ...]
     images: npt.NDArray[np.uint8]
     answer: Floats

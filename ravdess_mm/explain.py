@@ -163,7 +163,8 @@ def explain_clip(
     if about is not None:
         asked[:] = seen.outputs.index(about)
     classes = known[asked]
-    heats = heat_maps(seen.model, seen.images[shown, ..., None], asked, method=Method(method))
+    network = predictor.face.keras_model()
+    heats = heat_maps(network, seen.images[shown, ..., None], asked, method=Method(method))
     answers = tuple(dict(zip(EMOTIONS, map(float, row), strict=True)) for row in seen.probabilities)
     frames = [
         ExplainedFrame(
@@ -176,7 +177,7 @@ def explain_clip(
         )
         for row, number, heat in zip(shown.tolist(), classes.tolist(), heats, strict=True)
     ]
-    return Explanation(prediction, seen.times_s, answers, tuple(frames), method, map_layer(seen.model))
+    return Explanation(prediction, seen.times_s, answers, tuple(frames), method, map_layer(network))
 
 
 def _check(predictor: Predictor, path: Path, about: str | None) -> None:

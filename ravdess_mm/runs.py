@@ -43,6 +43,7 @@ LIBRARIES: Final[tuple[str, ...]] = (
     "keras",
     "librosa",
     "numpy",
+    "onnxruntime",
     "opencv-python-headless",
     "pandas",
     "scikit-learn",

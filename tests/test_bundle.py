@@ -168,8 +168,9 @@ def test_network_that_names_foreign_code_is_refused(tmp_path: Path, module: str 
             archive.writestr("config.json", json.dumps(config))
 
     bundle = write_bundle(tmp_path, kind="thing", card={}, files={"model.keras": write})
-    with pytest.raises(BundleError, match=f"names {module}.{name}, which is not trusted"):
-        bundle.load_network("model.keras")
+    for load in (bundle.load_network, bundle.open_network):
+        with pytest.raises(BundleError, match=f"names {module}.{name}, which is not trusted"):
+            load("model.keras")
 
 
 def test_equal_models_have_equal_bytes(tmp_path: Path) -> None:

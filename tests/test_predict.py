@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.explain import explain_clip, render_explanation
 from ravdess_mm.fusion import fuse
-from ravdess_mm.predict import Predictor
+from ravdess_mm.predict import PRETRAINED_DIR, Predictor
 from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
 from tests.films import join_films
@@ -90,6 +92,20 @@ def test_the_answer_for_a_test_clip_is_the_one_in_the_fused_table(run_dir: Path,
         np.testing.assert_allclose(list(answer.probabilities.values()), expected.to_numpy(float), rtol=1e-4, atol=1e-6)
         assert answer.sources == "audio+video"
         assert answer.moments[1].time_s == pytest.approx(40 / 29.97, abs=0.01)
+
+
+@pytest.mark.parametrize("models", ["of a run", "that ship"])
+def test_a_film_is_answered_without_waiting_for_tensorflow(models: str, run_dir: Path, clips: pd.DataFrame) -> None:
+    film = clips.loc[(clips["modality"] == "full-av") & clips["has_audio"], "path"].iloc[0]
+    source = run_dir if models == "of a run" else PRETRAINED_DIR
+    code = (
+        "import sys; from ravdess_mm.predict import Predictor; "
+        f"print(Predictor.from_run({str(source)!r}).predict({str(film)!r}).sources); "
+        "sys.exit(', '.join(sorted({'tensorflow', 'keras'} & set(sys.modules))) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "audio+video\n"
 
 
 def test_one_modality_is_enough(run_dir: Path, clips: pd.DataFrame) -> None:

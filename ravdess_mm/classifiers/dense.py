@@ -85,7 +85,7 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     classes_ : numpy.ndarray [shape=(n_classes,)]
         Labels, in the order of the outputs.
-    network_ : keras.Sequential
+    network_ : keras.Sequential or OnnxNetwork
         The trained network.
     n_epochs_ : int
         Epochs it was trained.
@@ -110,7 +110,7 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def of_network(cls, network: Any) -> DenseClassifier:
-        """Return a fitted classifier around a loaded network; its classes are 0 .. K-1."""
+        """Return a fitted classifier around a network from a bundle; its classes are 0 .. K-1."""
         classifier = cls()
         classifier.network_ = network
         classifier.n_features_in_ = network.input_shape[-1]

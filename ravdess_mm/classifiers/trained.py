@@ -277,4 +277,4 @@ def _load_booster(bundle: Bundle) -> Any:
 def _load_network(bundle: Bundle) -> Any:
     from ravdess_mm.classifiers.dense import DenseClassifier
 
-    return DenseClassifier.of_network(bundle.load_network(NETWORK_PART))
+    return DenseClassifier.of_network(bundle.open_network(NETWORK_PART))

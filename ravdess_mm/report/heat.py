@@ -107,7 +107,7 @@ def _heats(files: RunFiles, fold: int, images: Any, answers: pd.Series) -> Heat:
     from ravdess_mm.video.inference import load_network
 
     classes = np.array([EMOTIONS.index(answer) for answer in answers], dtype=np.int64)
-    return heat_maps(load_network(files.networks[fold]).model, images[..., None], classes)
+    return heat_maps(load_network(files.networks[fold]).keras_model(), images[..., None], classes)
 
 
 def _picture(row: Mapping[Hashable, Any], image: Any, heat: Heat) -> HeatPicture:

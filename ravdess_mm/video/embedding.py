@@ -17,9 +17,7 @@ import pandas as pd
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError
 from ravdess_mm.progress import bar
-from ravdess_mm.quiet_keras import keras
-from ravdess_mm.video.face_bundle import FaceNetwork
-from ravdess_mm.video.face_networks import EMBEDDING
+from ravdess_mm.video.face_bundle import FaceNetwork, open_face_network
 from ravdess_mm.video.frames import FrameStore
 
 Floats = npt.NDArray[np.float64]
@@ -75,7 +73,8 @@ class Embedder:
     Parameters
     ----------
     network : FaceNetwork
-        Its classes must be emotions of RAVDESS.
+        Gives embeddings and probabilities; see :func:`ravdess_mm.video.face_bundle.open_face_network`. Its classes must
+        be emotions of RAVDESS.
 
     Raises
     ------
@@ -87,11 +86,9 @@ class Embedder:
         unknown = sorted(set(network.classes) - set(FER2013_COUNTS))
         if unknown:
             raise BundleError(f"face network of class {unknown[0]!r}; allowed: {', '.join(FER2013_COUNTS)}")
-        self.network = network
         self.classes = network.classes
-        outputs = [network.model.get_layer(EMBEDDING).output, network.model.output]
-        self._model = keras.Model(network.model.input, outputs, name="embedder")
-        self._size_px = int(network.model.input_shape[1])
+        self.size_px = int(network.model.input_shape[1])
+        self._model = network.model
         seen = {**FER2013_COUNTS, **network.card.get("class_counts", {})}
         counts = np.array([seen[name] for name in network.classes], dtype=np.float64)
         self._shares: Floats = counts / counts.sum()
@@ -108,7 +105,7 @@ class Embedder:
         return FrameAnswers(embeddings, probabilities)
 
     def _describe(self, frames: npt.NDArray[np.uint8]) -> list[Floats]:
-        shown = views_of(frames, self._size_px)
+        shown = views_of(frames, self.size_px)
         answers = self._model.predict_on_batch(shown.reshape(-1, *shown.shape[2:])[..., None])
         return [
             np.asarray(values, dtype=np.float64).reshape(len(frames), shown.shape[1], -1).mean(axis=1)
@@ -133,7 +130,7 @@ class Embedder:
 
     def feature_names(self) -> tuple[str, ...]:
         """Return the names of what `pool` gives."""
-        width = int(self._model.output[0].shape[-1])
+        width = int(self._model.output_shape[0][-1])
         answers = [f"{start}{name}" for start in ANSWERS for name in self.classes]
         return (*answers, *(f"{what}_{place:03d}" for what in ("mean", "deviation") for place in range(width)))
 
@@ -205,10 +202,8 @@ def views_of(frames: npt.NDArray[np.uint8], size_px: int) -> npt.NDArray[np.uint
 
 
 def load_embedder(folder: Any) -> Embedder:
-    """Load the face network in a folder; see :func:`ravdess_mm.video.face_bundle.load_face_network`."""
-    from ravdess_mm.video.face_bundle import load_face_network
-
-    return Embedder(load_face_network(folder))
+    """Open the face network in a folder; see :func:`ravdess_mm.video.face_bundle.open_face_network`."""
+    return Embedder(open_face_network(folder))
 
 
 def _mean_and_deviation(values: Floats) -> tuple[Floats, Floats]:

@@ -15,6 +15,7 @@ from ravdess_mm.errors import BundleError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.store import hash_file, read_json
 from ravdess_mm.video.embedding import Embedder, load_embedder, views_of
+from ravdess_mm.video.face_bundle import load_face_network
 from ravdess_mm.video.pretrained import need_pretrained
 
 Floats = npt.NDArray[np.float64]
@@ -31,8 +32,10 @@ class EmbeddingModel:
     ----------
     card : dict
         ``frame_step`` and ``crop`` of the frames it expects, and the network they were shown to.
+    network_dir : Path
+        Where that network is.
     embedder : Embedder
-        The network.
+        What it says.
     classifiers : dict of str to TrainedClassifier
         Empty where the network's own answer is all there is.
     recipe : Recipe or None
@@ -40,14 +43,14 @@ class EmbeddingModel:
     """
 
     card: dict[str, Any]
+    network_dir: Path
     embedder: Embedder
     classifiers: dict[str, TrainedClassifier]
     recipe: Recipe | None
 
-    @property
-    def model(self) -> Any:
-        """The face network."""
-        return self.embedder.network.model
+    def keras_model(self) -> Any:
+        """Load the face network as a ``keras.Model``, for Grad-CAM."""
+        return load_face_network(self.network_dir).model
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -56,7 +59,7 @@ class EmbeddingModel:
 
     def shown(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Return frames [shape=(n, side, side)] in the first of the views that the face network is shown."""
-        return views_of(frames, int(self.model.input_shape[1]))[:, 0]
+        return views_of(frames, self.embedder.size_px)[:, 0]
 
     def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Answer for the frames [shape=(n, 256, 256), dtype=uint8] of one clip, n at least 1.
@@ -97,7 +100,7 @@ def load_embedding_model(folder: str | Path) -> EmbeddingModel:
     embedder = load_embedder(network)
     recipe_path = folder / "recipe.json"
     if not recipe_path.is_file():
-        return EmbeddingModel(card, embedder, {}, None)
+        return EmbeddingModel(card, network, embedder, {}, None)
     recipe = read_recipe(recipe_path)
     models = {branch: load_classifier(folder / name / recipe.fold_name) for branch, name in recipe.models.items()}
-    return EmbeddingModel(card, embedder, models, recipe)
+    return EmbeddingModel(card, network, embedder, models, recipe)

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from ravdess_mm.bundle import Bundle, network_part, read_bundle, write_bundle
 from ravdess_mm.corpus.stills import Stills, find_duplicates
 from ravdess_mm.errors import BundleError
-from ravdess_mm.quiet_keras import keras
 from ravdess_mm.store import plain
 from ravdess_mm.video.crops import predict_ten_crops, ten_crops
-from ravdess_mm.video.face_networks import EMBEDDING
 
+EMBEDDING: Final = "embedding"
+"""Name of the layer whose output describes a face."""
 MANTISSA_BITS: Final = 8
 """Bits of a weight that `round_weights` keeps behind the first, of 23."""
 KIND: Final = "face-network"
@@ -30,7 +30,7 @@ class FaceNetwork:
 
     Attributes
     ----------
-    model : keras.Model
+    model : keras.Model or OnnxNetwork
         Pixels [shape=(n, size, size, 1)], 0-255, to probabilities [shape=(n, n_classes)].
     classes : tuple of str
         The class of each output.
@@ -41,10 +41,6 @@ class FaceNetwork:
     model: Any
     classes: tuple[str, ...]
     card: dict[str, Any]
-
-    def embedder(self) -> Any:
-        """Return the model up to its embedding: pixels to vectors [shape=(n, width)]."""
-        return keras.Model(self.model.input, self.model.get_layer(EMBEDDING).output, name="embedder")
 
 
 def score_face_network(model: Any, test: Stills, *, training: Stills) -> dict[str, Any]:
@@ -124,14 +120,41 @@ def load_face_network(folder: str | Path) -> FaceNetwork:
     BundleError
         If it is not a sound bundle of a face network.
     """
+    bundle = _read(folder)
+    model = bundle.load_network(NETWORK_PART)
+    return FaceNetwork(model, _classes(bundle, n_outputs=model.output_shape[-1]), bundle.card)
+
+
+def open_face_network(folder: str | Path) -> FaceNetwork:
+    """Open a face network for answers alone, without Keras where all its layers are known.
+
+    Returns
+    -------
+    FaceNetwork
+        Its model gives two outputs: embeddings [shape=(n, width)] and probabilities [shape=(n, n_classes)].
+
+    Raises
+    ------
+    BundleError
+        If it is not a sound bundle of a face network.
+    """
+    bundle = _read(folder)
+    model = bundle.open_network(NETWORK_PART, inner=(EMBEDDING,))
+    return FaceNetwork(model, _classes(bundle, n_outputs=model.output_shape[1][-1]), bundle.card)
+
+
+def _read(folder: str | Path) -> Bundle:
     bundle = read_bundle(folder)
     if bundle.kind != KIND:
         raise BundleError(f"{folder}: the bundle holds a {bundle.kind!r}; expected {KIND!r}")
-    model = bundle.load_network(NETWORK_PART)
+    return bundle
+
+
+def _classes(bundle: Bundle, *, n_outputs: int) -> tuple[str, ...]:
     classes = tuple(map(str, bundle.card.get("classes", ())))
-    if len(classes) != model.output_shape[-1]:
-        raise BundleError(f"{folder}: {len(classes)} classes and {model.output_shape[-1]} outputs")
-    return FaceNetwork(model, classes, bundle.card)
+    if len(classes) != n_outputs:
+        raise BundleError(f"{bundle.folder}: {len(classes)} classes and {n_outputs} outputs")
+    return classes
 
 
 def _mean(right: npt.NDArray[np.bool_]) -> float | None:

@@ -15,13 +15,13 @@ import numpy as np
 
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
+from ravdess_mm.video.face_bundle import EMBEDDING
 
 FACE_SIZE_PX: Final = 44
 """Width and height the networks were designed for: a crop of a 48x48 face."""
 WHOLE_FACE_PX: Final = 48
 """Larger input is shrunk to this size first, and its centre is taken: what a crop of a still face shows."""
 FACE_SHAPE: Final = (FACE_SIZE_PX, FACE_SIZE_PX, 1)
-EMBEDDING: Final = "embedding"
 LOGITS: Final = "logits"
 
 _MEDIUM: Final = ((32, 1), (64, 2), (128, 3), (256, 2))

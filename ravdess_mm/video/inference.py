@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ravdess_mm.bundle import read_bundle
+from ravdess_mm.bundle import Bundle, read_bundle
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import PROBABILITIES
@@ -34,17 +35,30 @@ class TrainedNetwork:
 
     Attributes
     ----------
-    model : keras.Model
-        Frames to probabilities.
-    temperature : float
-        Chosen on validation actors; see :func:`ravdess_mm.video.calibration.fit_temperature`.
-    card : dict
-        What was written beside it: actors trained on, frame step, crop, ...
+    bundle : Bundle
+        Where it is from.
     """
 
-    model: Any
-    temperature: float
-    card: dict[str, Any]
+    bundle: Bundle
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What was written beside it: actors trained on, frame step, crop, ..."""
+        return self.bundle.card
+
+    @property
+    def temperature(self) -> float:
+        """Chosen on validation actors; see :func:`ravdess_mm.video.calibration.fit_temperature`."""
+        return float(self.card["temperature"])
+
+    @cached_property
+    def model(self) -> Any:
+        """Frames to probabilities; see :meth:`ravdess_mm.bundle.Bundle.open_network`."""
+        return self.bundle.open_network(NETWORK_PART)
+
+    def keras_model(self) -> Any:
+        """Load the same as a ``keras.Model``, for Grad-CAM."""
+        return self.bundle.load_network(NETWORK_PART)
 
     def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Probabilities:
         """Return calibrated probabilities [shape=(n, 8)], in the order of `EMOTIONS`; see `predict_frames`."""
@@ -84,7 +98,7 @@ def load_network(folder: str | Path) -> TrainedNetwork:
         raise BundleError(f"{folder}: the bundle holds a {bundle.kind!r}; expected {KIND!r}")
     if bundle.emotions != EMOTIONS:
         raise BundleError(f"{folder}: the outputs are {', '.join(bundle.emotions)}; expected {', '.join(EMOTIONS)}")
-    return TrainedNetwork(bundle.load_network(NETWORK_PART), float(bundle.card["temperature"]), bundle.card)
+    return TrainedNetwork(bundle)
 
 
 def predict_frames(
@@ -94,8 +108,8 @@ def predict_frames(
 
     Parameters
     ----------
-    model : keras.Model
-        Input uint8 [shape=(n, height, width, 1)].
+    model : keras.Model or OnnxNetwork
+        Input 0-255 [shape=(n, height, width, 1)].
     frames : numpy.ndarray [shape=(n, height, width), dtype=uint8]
         Gray, 0-255, prepared as the frames the model was trained on.
     temperature : float

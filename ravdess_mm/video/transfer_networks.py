@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
-from ravdess_mm.video.face_networks import EMBEDDING, FACE_SHAPE, LOGITS, InputShape
+from ravdess_mm.video.face_bundle import EMBEDDING
+from ravdess_mm.video.face_networks import FACE_SHAPE, LOGITS, InputShape
 
 logger = logging.getLogger(__name__)
 

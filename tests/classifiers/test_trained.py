@@ -50,7 +50,10 @@ def test_loaded_classifier_predicts_what_the_saved_one_did(tmp_path: Path, table
     save_classifier(tmp_path, trained)
     loaded = load_classifier(tmp_path)
     expected = trained.predict_proba(table)
-    np.testing.assert_allclose(loaded.predict_proba(table), expected, rtol=0, atol=1e-12)
+    # a loaded network answers in single precision as well, but not by Keras
+    np.testing.assert_allclose(
+        loaded.predict_proba(table), expected, rtol=0, atol=1e-6 if kind is Kind.NETWORK else 1e-12
+    )
     assert expected.shape == (len(table), 8)
     np.testing.assert_allclose(expected.sum(axis=1), 1)
     assert loaded.feature_names == trained.feature_names

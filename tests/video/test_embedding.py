@@ -25,7 +25,7 @@ from ravdess_mm.video.embedding import (
     views_of,
 )
 from ravdess_mm.video.embedding_model import load_embedding_model
-from ravdess_mm.video.face_bundle import FaceNetwork, load_face_network, write_face_bundle
+from ravdess_mm.video.face_bundle import FaceNetwork, open_face_network, write_face_bundle
 from ravdess_mm.video.face_networks import build_face_network
 from ravdess_mm.video.face_shares import even_by_person
 from ravdess_mm.video.frames import FrameStore
@@ -74,7 +74,7 @@ def test_zero_shot_evens_the_classes_and_shares_neutral_with_calm(bundle: Path) 
 
 
 def test_the_classes_are_evened_by_what_the_network_learned_from(bundle: Path) -> None:
-    network = load_face_network(bundle)
+    network = open_face_network(bundle)
     counts = {**FER2013_COUNTS, "disgust": 4360}
     embedder = Embedder(FaceNetwork(network.model, network.classes, {"class_counts": counts}))
     shares = np.array([counts[name] for name in FER_CLASSES]) / sum(counts.values())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,16 @@ from ravdess_mm.errors import BundleError
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_bundle import (
     CARD_PART,
+    EMBEDDING,
     NETWORK_PART,
+    FaceNetwork,
     load_face_network,
+    open_face_network,
     round_weights,
     score_face_network,
     write_face_bundle,
 )
-from ravdess_mm.video.face_networks import EMBEDDING, build_face_network
+from ravdess_mm.video.face_networks import build_face_network
 
 
 def brightness_network(n_classes: int = 7) -> keras.Model:
@@ -64,7 +68,6 @@ def test_a_bundle_gives_back_the_network_its_classes_and_its_card(tmp_path: Path
     np.testing.assert_allclose(loaded.model.predict_on_batch(faces), model.predict_on_batch(faces), rtol=1e-6)
     assert loaded.classes == FER_CLASSES
     assert (loaded.card["seed"], loaded.card["face_shape"]) == (3, [44, 44, 1])
-    assert loaded.embedder().predict_on_batch(faces).shape == (3, 1)
     assert read_bundle(tmp_path).part(CARD_PART).read_text() == "# Card\n"
 
 
@@ -87,13 +90,24 @@ def test_rounded_weights_are_hardly_off_and_take_half_the_room(tmp_path: Path) -
         np.testing.assert_array_equal(value, stored)
 
 
-def test_other_bundles_are_refused(tmp_path: Path) -> None:
+def test_an_opened_network_gives_embeddings_beside_its_answers(tmp_path: Path) -> None:
+    model = brightness_network()
+    write_face_bundle(tmp_path, model, classes=FER_CLASSES, facts={}, text="")
+    opened = open_face_network(tmp_path)
+    assert opened.classes == FER_CLASSES
+    embeddings, answers = opened.model.predict_on_batch(np.full((2, 44, 44, 1), [[[[51]]], [[[204]]]], np.uint8))
+    np.testing.assert_allclose(embeddings, [[0.2], [0.8]], rtol=1e-5)
+    np.testing.assert_array_equal(answers.argmax(axis=1), [0, 1])
+
+
+@pytest.mark.parametrize("load", [load_face_network, open_face_network])
+def test_other_bundles_are_refused(tmp_path: Path, load: Callable[[Path], FaceNetwork]) -> None:
     write_bundle(tmp_path / "svc", kind="svc", card={}, files={})
     with pytest.raises(BundleError, match="the bundle holds a 'svc'; expected 'face-network'"):
-        load_face_network(tmp_path / "svc")
+        load(tmp_path / "svc")
     write_face_bundle(tmp_path / "few", brightness_network(), classes=FER_CLASSES[:5], facts={}, text="")
     with pytest.raises(BundleError, match="5 classes and 7 outputs"):
-        load_face_network(tmp_path / "few")
+        load(tmp_path / "few")
     (tmp_path / "few" / NETWORK_PART).write_bytes(b"other")
     with pytest.raises(BundleError, match="was changed after it was written"):
-        load_face_network(tmp_path / "few")
+        load(tmp_path / "few")

@@ -7,7 +7,8 @@ import pytest
 from ravdess_mm.config import Net
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
-from ravdess_mm.video.face_networks import EMBEDDING, FACE_NETWORKS, LOGITS, build_face_network, pair_weights
+from ravdess_mm.video.face_bundle import EMBEDDING
+from ravdess_mm.video.face_networks import FACE_NETWORKS, LOGITS, build_face_network, pair_weights
 from tests.video.backends import run_on
 
 PARAMETERS = {"compact": 661_095, "medium": 1_314_983, "pair": 2_629_959, "vgg19": 20_043_335, "resnet18": 11_180_871}

@@ -15,7 +15,8 @@ from ravdess_mm.corpus.stills import Stills
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video import transfer_networks
-from ravdess_mm.video.face_networks import EMBEDDING, LOGITS
+from ravdess_mm.video.face_bundle import EMBEDDING
+from ravdess_mm.video.face_networks import LOGITS
 from ravdess_mm.video.gradcam import heat_maps
 from ravdess_mm.video.still_settings import Precision, StillSettings
 from ravdess_mm.video.transfer_networks import build_imagenet_network, find_weights, freeze_base, open_last_blocks
