@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,11 +21,10 @@ from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.recordings import cut_recording, hear_pieces, join_looks, mean_answer, see_pieces
+from ravdess_mm.speaker import Speaker, know_speaker
 
 if TYPE_CHECKING:
     from ravdess_mm.audio.decode import Samples
-    from ravdess_mm.classifiers.adaptation import Enrolment
-    from ravdess_mm.video.face_shares import FaceShares
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,27 +32,6 @@ PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
 """A run in miniature: the models that ship with the package, with their model cards."""
 IN_MEMORY: Final = Path("array")
 """Stands for the path of sound that is no file."""
-
-
-@dataclass(frozen=True)
-class Speaker:
-    """Who speaks in every clip, as far as that is known.
-
-    Attributes
-    ----------
-    voice : Enrolment or None
-        None where too few clips have sound that can be used.
-    find_face : callable
-        Returns what the face model says of the speaker on the whole, or None; called when the first face is seen.
-    """
-
-    voice: Enrolment | None
-    find_face: Callable[[], FaceShares | None]
-
-    @cached_property
-    def face(self) -> FaceShares | None:
-        """What the face model says of the speaker on the whole, or None."""
-        return self.find_face()
 
 
 class Predictor:
@@ -142,8 +119,6 @@ class Predictor:
 
     @classmethod
     def _adapted(cls, run_dir: Path, source: Path) -> Predictor:
-        from ravdess_mm.speaker import know_speaker
-
         found, plain = cls.adaptable(run_dir), cls.from_run(run_dir)
         enrolment = know_speaker(source, feature_set=found.voice.feature_set)
         speaker = Speaker(enrolment if enrolment.is_enough else None, lambda: found.face.known_shares(source))

@@ -1,9 +1,11 @@
-"""Getting to know a speaker from clips without labels, so that speaker-adapted models can be used on new clips."""
+"""Who speaks, known from clips without labels, so that speaker-adapted models can be used on new clips."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who speaks in every clip, as far as that is known.
+
+    Attributes
+    ----------
+    voice : Enrolment or None
+        None where too few clips have sound that can be used.
+    find_face : callable
+        Returns what the face model says of the speaker on the whole, or None; called when the first face is seen.
+    """
+
+    voice: Enrolment | None
+    find_face: Callable[[], FaceShares | None]
+
+    @cached_property
+    def face(self) -> FaceShares | None:
+        """What the face model says of the speaker on the whole, or None."""
+        return self.find_face()
 
 
 def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tuple[Enrolment, dict[Path, str]]:

@@ -6,6 +6,7 @@ Sound files are read by libsndfile, the sound track of films by FFmpeg; both giv
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ MIN_DECODED_SHARE: Final = 0.5
 
 WAV and AVI files that were cut declare no more than they hold; a cut FLAC file is refused by libsndfile.
 """
+
+BLOCK: Final = 2**20
+"""Samples a channel of a sound file that are read at a time: 22 s at 48 kHz. An MP3 is read at once."""
 
 LARGEST_SAMPLE: Final = 2.0**31
 """A larger sample is damage; squared and summed over a frame, much larger ones are infinite in single precision."""
@@ -60,13 +64,12 @@ def decode_audio(path: str | Path, *, sr: int | None = None) -> tuple[Samples, i
     if not path.is_file():
         raise MediaError("no such file")
     read = _read_sound_file if path.suffix.lower() in SOUND_SUFFIXES else _read_sound_track
-    channels, native, declared = read(path)
-    n = channels.shape[1]
+    y, native, declared = read(path)
+    n = len(y)
     if n == 0:
         raise MediaError("empty: the clip has no samples")
     if n < MIN_DECODED_SHARE * declared:
         raise MediaError(f"truncated: {n / native:.2f} s of {declared / native:.2f} s can be decoded")
-    y = np.ascontiguousarray(channels[0] if len(channels) == 1 else channels.mean(axis=0))
     check_finite(y)
     return (y, native) if sr is None else (resample(y, native, sr), sr)
 
@@ -113,19 +116,18 @@ def check_finite(y: Samples) -> None:
 
 
 def _read_sound_file(path: Path) -> tuple[Samples, int, int]:
-    """Return channels [shape=(channels, n)], the sampling rate and the declared number of samples a channel."""
+    """Return the mean of the channels [shape=(n,)], the sampling rate and the declared number of samples a channel."""
     import soundfile
 
     try:
         with soundfile.SoundFile(path) as file:
-            samples = file.read(dtype="float32", always_2d=True)
-            return samples.T, file.samplerate, file.frames
+            return _mono(_file_blocks(file)), file.samplerate, file.frames
     except (soundfile.SoundFileError, OSError) as error:
         raise MediaError(f"undecodable: {_one_line(error, path)}") from error
 
 
 def _read_sound_track(path: Path) -> tuple[Samples, int, int]:
-    """Return channels [shape=(channels, n)], the sampling rate and the declared number of samples a channel."""
+    """Return the mean of the channels [shape=(n,)], the sampling rate and the declared number of samples a channel."""
     import av
 
     try:
@@ -134,14 +136,22 @@ def _read_sound_track(path: Path) -> tuple[Samples, int, int]:
             if not container.streams.audio:
                 raise MediaError("no audio stream")
             stream = container.streams.audio[0]
-            blocks = _decode_blocks(av, container, stream)
+            y = _mono(_track_blocks(av, container, stream))
             rate = int(stream.rate)
             declared = round(_declared_length_s(av, container, stream) * rate)
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"undecodable: {_one_line(error, path)}") from error
-    if not blocks:
+    if not len(y):
         raise MediaError("empty: the audio stream has no samples")
-    return np.concatenate(blocks, axis=1), rate, declared
+    return y, rate, declared
+
+
+def _mono(blocks: Iterable[Samples]) -> Samples:
+    """Join blocks [shape=(channels, n)] to the mean of their channels, holding that and one block at a time."""
+    joined = bytearray()
+    for block in blocks:
+        joined += (block[0] if len(block) == 1 else block.mean(axis=0)).tobytes()
+    return np.frombuffer(joined, dtype=np.float32)
 
 
 def _declared_length_s(av: Any, container: Any, stream: Any) -> float:
@@ -151,18 +161,27 @@ def _declared_length_s(av: Any, container: Any, stream: Any) -> float:
     return float(container.duration or 0) / float(av.time_base)
 
 
-def _decode_blocks(av: Any, container: Any, stream: Any) -> list[Samples]:
-    """Return the decoded blocks [shape=(channels, n)] up to the end or to the first packet that is broken."""
+def _file_blocks(file: Any) -> Iterator[Samples]:
+    """Yield blocks [shape=(channels, n)] up to the end or to where the file breaks off."""
+    # soundfile seeks to where it is after every read, which in an MP3 finds other samples than reading on does
+    length = -1 if file.format == "MP3" else BLOCK
+    while len(block := file.read(length, dtype="float32", always_2d=True)):
+        yield block.T
+
+
+def _track_blocks(av: Any, container: Any, stream: Any) -> Iterator[Samples]:
+    """Yield the decoded blocks [shape=(channels, n)] up to the end or to the first packet that is broken."""
     # brings 16-bit, packed and planar samples alike to planar float, at the stream's own rate and layout
     to_float = av.AudioResampler(format="fltp")
-    blocks: list[Samples] = []
+    is_empty = True
     try:
         for frame in container.decode(stream):
-            blocks.extend(block.to_ndarray() for block in to_float.resample(frame))
+            for block in to_float.resample(frame):
+                is_empty = False
+                yield block.to_ndarray()
     except av.FFmpegError:
-        if not blocks:
+        if is_empty:
             raise
-    return blocks
 
 
 def _one_line(error: Exception, path: Path) -> str:

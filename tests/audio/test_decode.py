@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -66,6 +67,27 @@ def test_sound_files_decode_as_librosa_does(tmp_path: Path, suffix: str, channel
         assert rate == expected_rate
         assert y.dtype == np.float32
         np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+def test_a_long_file_is_read_block_by_block(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / f"clip{suffix}"
+    soundfile.write(path, np.stack([tone(440), tone(660)], axis=1), SR)
+    at_once, _ = decode_audio(path)
+    monkeypatch.setattr("ravdess_mm.audio.decode.BLOCK", 1001)
+    np.testing.assert_array_equal(decode_audio(path)[0], at_once)
+
+
+def test_a_long_file_is_held_once_and_not_a_channel_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.zeros((60 * SR, 2), np.float32), SR)
+    monkeypatch.setattr("ravdess_mm.audio.decode.BLOCK", 2**16)
+    tracemalloc.start()
+    y, _ = decode_audio(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(y) == 60 * SR
+    assert peak < 1.5 * y.nbytes
 
 
 @pytest.mark.parametrize(
