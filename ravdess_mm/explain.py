@@ -20,7 +20,7 @@ from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict import Predictor
 from ravdess_mm.report import words
 from ravdess_mm.report.paper import render
-from ravdess_mm.report.pictures import data_uri, evenly
+from ravdess_mm.report.pictures import data_uri, evenly, overlay
 from ravdess_mm.report.svg import drawing, element
 from ravdess_mm.store import write_text
 
@@ -148,7 +148,7 @@ def explain_clip(
     MediaError
         If the clip has no picture or cannot be used.
     """
-    from ravdess_mm.video.gradcam import Method, heat_maps, map_layer, overlay
+    from ravdess_mm.video.gradcam import Method, heat_maps, map_layer
 
     path = Path(path)
     _check(predictor, path, about)

@@ -6,14 +6,12 @@ Bars and logs go to standard error, results to standard output, so that a pipe g
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ravdess_mm.config import Backend
-from ravdess_mm.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -69,7 +67,8 @@ def map_parallel(
     jobs : int
         Processes; -1 for one a core. With 1 everything runs in this process.
     backend : Backend
-        ``loky`` (local processes) or ``dask`` (a local Dask cluster; needs the extra ``dask``).
+        ``loky`` (local processes) or ``dask`` (needs the extra ``dask``): the cluster whose scheduler Dask's settings
+        name (``DASK_SCHEDULER_ADDRESS``), all of it, or else one of `jobs` processes on this machine.
     threads : bool
         Use threads of this process instead: right for work that leaves the interpreter's lock, such as fits of
         scikit-learn and XGBoost, which would otherwise cost each process seconds of imports.
@@ -103,17 +102,10 @@ def _backend(backend: Backend, jobs: int, *, threads: bool) -> Iterator[int]:
         with parallel_config(backend="loky", inner_max_num_threads=1):
             yield jobs
         return
-    try:
-        from dask.distributed import Client, LocalCluster
-    except ImportError as error:
-        raise InputError("BACKEND=dask needs Dask: pip install 'ravdess-mm[dask]'; allowed: loky, dask") from error
-    workers = os.cpu_count() or 1 if jobs == -1 else jobs
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster),
-        parallel_config(backend="dask"),
-    ):
-        yield workers
+    from ravdess_mm.dask_cluster import dask_client
+
+    with dask_client(jobs), parallel_config(backend="dask"):
+        yield jobs
 
 
 def set_up_logging(*, debug: bool = False) -> None:

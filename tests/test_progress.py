@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,73 @@ def test_a_bar_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> Non
 def test_dask_gives_the_same() -> None:
     results = map_parallel(math.factorial, range(5), description="factorials", jobs=2, backend=Backend.DASK)
     assert list(results) == [1, 1, 2, 6, 24]
+
+
+def test_dask_takes_the_cluster_that_its_settings_name() -> None:
+    import dask
+    from dask.distributed import LocalCluster
+
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        dask.config.set({"scheduler-address": cluster.scheduler_address}),
+    ):
+        asked = ["__import__('os').getpid()"] * 3  # a worker can import this, and no function of a test
+        found = set(map_parallel(eval, asked, description="processes", jobs=2, backend=Backend.DASK))
+        assert found <= {worker.pid for worker in cluster.workers.values()}
+
+
+def test_a_cluster_that_is_not_there_or_empty_is_one_line() -> None:
+    import dask
+    from dask.distributed import LocalCluster
+
+    def run() -> None:
+        list(map_parallel(math.factorial, range(3), description="factorials", jobs=2, backend=Backend.DASK))
+
+    with (
+        dask.config.set({"scheduler-address": "tcp://127.0.0.1:9", "distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(InputError, match=r"\ADASK_SCHEDULER_ADDRESS=tcp://127\.0\.0\.1:9: no Dask scheduler[^\n]+\Z"),
+    ):
+        run()
+    with dask.config.set({"scheduler-address": "nowhere"}), pytest.raises(InputError, match="=nowhere: no Dask sched"):
+        run()
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        dask.config.set({"scheduler-address": cluster.scheduler_address}),
+        pytest.raises(InputError, match="has no workers; start some: dask worker"),
+    ):
+        run()
+
+
+def test_workers_of_a_cluster_work_in_this_folder_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dask
+    from dask.distributed import LocalCluster
+
+    monkeypatch.chdir(tmp_path)
+    Path("here.txt").write_text("text")
+
+    def sizes() -> list[int]:
+        return list(map_parallel(os.path.getsize, ["here.txt"] * 2, description="sizes", backend=Backend.DASK))
+
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory="/") as cluster,
+        dask.config.set({"scheduler-address": cluster.scheduler_address}),
+    ):
+        with monkeypatch.context() as elsewhere:
+            elsewhere.chdir("/")
+            found = map_parallel(os.path.exists, ["here.txt"] * 2, description="files", backend=Backend.DASK)
+            assert list(found) == [False, False]
+        assert sizes() == [4, 4]
+        with monkeypatch.context() as unseen:
+            unseen.setattr(os, "getcwd", lambda: str(tmp_path / "gone"))
+            with pytest.raises(
+                InputError, match=r"worker tcp\S+ does not see \S*gone; all workers must share our files"
+            ):
+                sizes()
+        monkeypatch.setattr("ravdess_mm.dask_cluster.__version__", "0.0.9")
+        with pytest.raises(InputError, match=r"worker tcp\S+ needs ravdess-mm 0\.0\.9 and has \S+"):
+            sizes()
 
 
 def test_dask_missing_is_one_line_that_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.bundle import arrays_part, read_bundle, write_bundle
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
 from ravdess_mm.errors import BundleError, InputError
-from ravdess_mm.report.pictures import data_uri
+from ravdess_mm.report.pictures import data_uri, overlay
 from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import percent, take_in_words
+from ravdess_mm.runs import library_versions
+from ravdess_mm.store import fingerprint, hash_file, source_fingerprint
 
 if TYPE_CHECKING:
     from ravdess_mm.video.gradcam import Heat
 
+logger = logging.getLogger(__name__)
+
 SHOWN_EACH: Final = 4
 """Frames that the network has right, and as many that it has wrong."""
 SHOWN_PX: Final = 176
+KEPT: Final = "heat"
+"""Folder beside a network, and kind of bundle, in which its heat is kept: Keras takes seconds to start."""
+HEAT_PART: Final = "heat.npz"
 
 
 @dataclass(frozen=True)
@@ -102,17 +113,33 @@ def _choose(tested: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     return pd.concat([one_a_take[right].head(SHOWN_EACH), one_a_take[~right].head(SHOWN_EACH)])
 
 
-def _heats(files: RunFiles, fold: int, images: Any, answers: pd.Series) -> Heat:
-    from ravdess_mm.video.gradcam import heat_maps
-    from ravdess_mm.video.inference import load_network
+def _heats(files: RunFiles, fold: int, images: npt.NDArray[np.uint8], answers: pd.Series) -> Heat:
+    """Return the heat of images [shape=(n, height, width)], and keep it beside the network for the next report."""
+    from ravdess_mm.video.inference import NETWORK_PART, load_network
 
+    network = load_network(files.networks[fold])
     classes = np.array([EMOTIONS.index(answer) for answer in answers], dtype=np.int64)
-    return heat_maps(load_network(files.networks[fold]).keras_model(), images[..., None], classes)
+    shown = hashlib.sha256(images.tobytes()).hexdigest()
+    made_by = (source_fingerprint("video/gradcam.py", "report/heat.py"), library_versions(("keras", "tensorflow")))
+    key = fingerprint(hash_file(network.bundle.part(NETWORK_PART)), classes.tolist(), shown, made_by)
+    kept = files.networks[fold] / KEPT
+    try:
+        bundle = read_bundle(kept)
+        if bundle.kind == KEPT and bundle.card.get("key") == key:
+            return np.asarray(bundle.load_arrays(HEAT_PART)["heat"], dtype=np.float32)
+    except BundleError as reason:
+        logger.debug("%s", reason)
+    from ravdess_mm.video.gradcam import heat_maps
+
+    heat = heat_maps(network.keras_model(), images[..., None], classes)
+    try:
+        write_bundle(kept, kind=KEPT, card={"key": key}, files={HEAT_PART: arrays_part({"heat": heat})})
+    except OSError as error:
+        logger.warning("%s: heat is not kept for the next report (%s)", kept, error)
+    return heat
 
 
 def _picture(row: Mapping[Hashable, Any], image: Any, heat: Heat) -> HeatPicture:
-    from ravdess_mm.video.gradcam import overlay
-
     share = float(row[f"p_{row['top1']}"])
     said = take_in_words(Take.parse(row["take"]))
     return HeatPicture(

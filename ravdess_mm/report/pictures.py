@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
+from ravdess_mm.errors import InputError
 from ravdess_mm.report.words import percent, take_in_words
 
 if TYPE_CHECKING:
@@ -156,3 +157,34 @@ def data_uri(image: npt.NDArray[np.uint8], *, size_px: int, quality: int = 68) -
     if not done:
         raise RuntimeError("OpenCV could not encode a picture as WebP")
     return f"data:image/webp;base64,{base64.b64encode(encoded.tobytes()).decode()}"
+
+
+def overlay(
+    image: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], *, strength: float = 0.6
+) -> npt.NDArray[np.uint8]:
+    """Lay heat over an image; where there is none, the image stays as it is.
+
+    Parameters
+    ----------
+    image : numpy.ndarray [shape=(height, width) or (height, width, 3), dtype=uint8]
+        Gray or RGB.
+    heat : numpy.ndarray [shape=(height, width)]
+        0-1.
+    strength : float
+        How opaque the hottest place is, 0-1.
+
+    Returns
+    -------
+    numpy.ndarray [shape=(height, width, 3), dtype=uint8]
+        RGB.
+    """
+    import cv2
+
+    if image.shape[:2] != heat.shape:
+        raise InputError(f"an image of shape {image.shape} and heat of shape {heat.shape}; allowed: one size")
+    colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    # inferno grows lighter with heat, so that it can be read in gray and by the colour-blind
+    hot = cv2.applyColorMap(np.rint(255 * heat).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    opacity = strength * heat[..., None]
+    laid: npt.NDArray[np.uint8] = np.rint((1 - opacity) * colour + opacity * hot).astype(np.uint8)
+    return laid

@@ -91,35 +91,6 @@ def heat_maps(
     return np.concatenate(parts)
 
 
-def overlay(image: npt.NDArray[np.uint8], heat: Heat, *, strength: float = 0.6) -> npt.NDArray[np.uint8]:
-    """Lay heat over an image; where there is none, the image stays as it is.
-
-    Parameters
-    ----------
-    image : numpy.ndarray [shape=(height, width) or (height, width, 3), dtype=uint8]
-        Gray or RGB.
-    heat : numpy.ndarray [shape=(height, width)]
-        0-1.
-    strength : float
-        How opaque the hottest place is, 0-1.
-
-    Returns
-    -------
-    numpy.ndarray [shape=(height, width, 3), dtype=uint8]
-        RGB.
-    """
-    import cv2
-
-    if image.shape[:2] != heat.shape:
-        raise InputError(f"an image of shape {image.shape} and heat of shape {heat.shape}; allowed: one size")
-    colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-    # inferno grows lighter with heat, so that it can be read in gray and by the colour-blind
-    hot = cv2.applyColorMap(np.rint(255 * heat).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    opacity = strength * heat[..., None]
-    laid: npt.NDArray[np.uint8] = np.rint((1 - opacity) * colour + opacity * hot).astype(np.uint8)
-    return laid
-
-
 def map_layer(model: Any) -> str:
     """Return the name of the layer whose output `heat_maps` explains by default."""
     return str(_cut(model, None)[0].name)

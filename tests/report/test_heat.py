@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ravdess_mm.bundle import network_part, write_bundle
+from ravdess_mm.bundle import network_part, read_bundle, write_bundle
 from ravdess_mm.report.build import write_report
 from ravdess_mm.report.gather import gather_run
-from ravdess_mm.report.heat import SHOWN_EACH, heat_section
+from ravdess_mm.report.heat import HEAT_PART, KEPT, SHOWN_EACH, heat_section
 
 
 @pytest.fixture
@@ -48,6 +48,30 @@ def test_right_and_wrong_test_takes_are_shown_with_heat_for_the_answer(run_dir: 
         assert picture.has_heat == (picture.answer != "happy")
         assert picture.answer in picture.alt
     assert heat_section(files) == found
+
+
+def test_heat_is_kept_until_something_it_rests_on_changes(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = heat_section(gather_run(run_dir))
+    kept = run_dir / "models" / "video-cnn" / "holdout" / KEPT / HEAT_PART
+    assert kept.is_file()
+    monkeypatch.setattr("ravdess_mm.video.gradcam.heat_maps", lambda *_: pytest.fail("the network was asked again"))
+    assert heat_section(gather_run(run_dir)) == first
+
+    asked = []
+
+    def cold(network: object, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        asked.append(len(images))
+        return np.zeros(images.shape[:3], np.float32)
+
+    monkeypatch.setattr("ravdess_mm.video.gradcam.heat_maps", cold)
+    kept.write_bytes(kept.read_bytes()[:-9])  # damaged
+    assert not any(picture.has_heat for picture in heat_section(gather_run(run_dir)).pictures)
+    folder = run_dir / "models" / "video-cnn" / "holdout"
+    network = read_bundle(folder).load_network("network.keras")
+    network.set_weights([2 * value for value in network.get_weights()])
+    write_bundle(folder, kind="video-cnn", card={"temperature": 1.0}, files={"network.keras": network_part(network)})
+    heat_section(gather_run(run_dir))
+    assert asked == [2 * SHOWN_EACH] * 2
 
 
 def test_the_report_has_the_pictures_and_stays_small(run_dir: Path) -> None:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ravdess_mm.errors import InputError
 from ravdess_mm.report import pictures
 from ravdess_mm.report.gather import gather_run
 from ravdess_mm.report.run_files import RunFiles
@@ -76,3 +77,18 @@ def test_thumbnails_are_few_however_many_takes(files: RunFiles, monkeypatch: pyt
     places = [takes.index(take) for take in found]
     assert places[0] < 5
     assert places[-1] > 42
+
+
+def test_an_overlay_colours_what_is_hot_and_nothing_else() -> None:
+    image = np.full((8, 8), 128, np.uint8)
+    heat = np.zeros((8, 8), np.float32)
+    heat[2, 3] = 1
+    laid = pictures.overlay(image, heat)
+    assert laid.shape == (8, 8, 3)
+    assert (laid[heat == 0] == 128).all()
+    red, green, blue = laid[2, 3].astype(int)
+    assert min(red, green) > 190  # the light yellow end of the colours, as RGB
+    assert blue < 160
+    np.testing.assert_array_equal(pictures.overlay(np.repeat(image[..., None], 3, axis=2), heat), laid)
+    with pytest.raises(InputError, match="allowed: one size"):
+        pictures.overlay(image, heat[1:])

@@ -8,7 +8,7 @@ import pytest
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_networks import build_face_network
-from ravdess_mm.video.gradcam import Method, heat_maps, map_layer, overlay
+from ravdess_mm.video.gradcam import Method, heat_maps, map_layer
 from ravdess_mm.video.networks import seed_network
 from tests.video.backends import run_on
 
@@ -137,21 +137,6 @@ def test_what_does_not_fit_is_refused() -> None:
     inside = build_face_network("resnet18")
     with pytest.raises(InputError, match="'relu_4_2_a' of network resnet18 is not one that all of it passes through"):
         heat_maps(inside, RNG.integers(0, 256, (1, 44, 44, 1), dtype=np.uint8), layer="relu_4_2_a")
-
-
-def test_an_overlay_colours_what_is_hot_and_nothing_else() -> None:
-    image = np.full((8, 8), 128, np.uint8)
-    heat = np.zeros((8, 8), np.float32)
-    heat[2, 3] = 1
-    laid = overlay(image, heat)
-    assert laid.shape == (8, 8, 3)
-    assert (laid[heat == 0] == 128).all()
-    red, green, blue = laid[2, 3].astype(int)
-    assert min(red, green) > 190  # the light yellow end of the colours, as RGB
-    assert blue < 160
-    np.testing.assert_array_equal(overlay(np.repeat(image[..., None], 3, axis=2), heat), laid)
-    with pytest.raises(InputError, match="allowed: one size"):
-        overlay(image, heat[1:])
 
 
 @pytest.mark.slow
