@@ -31,12 +31,13 @@ def seconds(folders: list[Path], words: list[str]) -> tuple[float, int]:
     """Return how long the stage takes, and how many takes it made features of."""
     from ravdess_mm.store import read_table
 
-    with tempfile.TemporaryDirectory() as artifacts:
-        asked = [f"DATA={' '.join(map(str, folders))}", f"ARTIFACTS_DIR={artifacts}", "RUN=timed", "PROTOCOL=loso"]
+    with tempfile.TemporaryDirectory() as folder:
+        asked = [f"DATA={' '.join(str(path.resolve()) for path in folders)}", "RUN=timed", "PROTOCOL=loso"]
+        stage = [sys.executable, "-m", "pipelines.features"]
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "pipelines.features", *asked, *words], check=True, capture_output=True)
+        subprocess.run([*stage, *asked, *words], cwd=folder, check=True, capture_output=True)
         took = time.perf_counter() - started
-        return took, len(read_table(Path(artifacts) / "timed" / "audio" / "features.parquet"))
+        return took, len(read_table(Path(folder) / "artifacts" / "timed" / "audio" / "features.parquet"))
 
 
 def main() -> int:
