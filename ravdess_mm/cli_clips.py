@@ -24,6 +24,14 @@ def predict(
             "or what `enrol` wrote. Speaker-adapted models answer then."
         ),
     ] = None,
+    speakers: Annotated[
+        int | None,
+        typer.Option(
+            help="How many people speak in each long recording: their voices are told apart, with a mean answer for "
+            "each of them.",
+            min=1,
+        ),
+    ] = None,
     in_pieces: Annotated[
         bool | None,
         typer.Option(
@@ -40,7 +48,9 @@ def predict(
     A long recording is parted where nobody speaks: each piece has its answer, and the whole has their mean.
     A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
 
-    Example: ravdess-mm predict holiday.mp4 --speaker her-clips/
+    Examples: ravdess-mm predict holiday.mp4 --speaker her-clips/
+
+    ravdess-mm predict interview.mp3 --speakers 2
     """
 
     def action() -> int:
@@ -51,7 +61,9 @@ def predict(
         from ravdess_mm.tables import predictions_table
 
         clips = list(find_clips(paths))
-        predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker)
+        if speaker is not None and speakers is not None:
+            raise InputError("--speaker and --speakers exclude each other: one known person, or several told apart")
+        predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker, speakers=speakers)
         answers, failed = [], 0
         for path in track(clips, "clips", unit="clip"):
             try:

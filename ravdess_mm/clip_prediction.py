@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,8 @@ class Piece(Answer):
         The same from each branch alone, by branch name.
     notes : tuple of str
         What a reader must know about this piece.
+    speaker : int or None
+        Who speaks, from 1 in the order of first words, where speakers were told apart.
     """
 
     start_s: float
@@ -79,12 +82,14 @@ class Piece(Answer):
     probabilities: dict[str, float]
     branches: dict[str, dict[str, float]]
     notes: tuple[str, ...] = ()
+    speaker: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``predict --json`` prints for this piece."""
         return {
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
+            "speaker": self.speaker,
             "label": self.label,
             "probabilities": self.probabilities,
             "sources": self.sources,
@@ -116,6 +121,13 @@ class Look:
     answer: Floats
     probabilities: Floats
     outputs: tuple[str, ...]
+
+
+def mean_answer(pieces: Sequence[Piece], branch: str | None = None) -> dict[str, float]:
+    """Return the mean of what pieces answer, or of what one branch of them does, by their length."""
+    answers = [piece.probabilities if branch is None else piece.branches[branch] for piece in pieces]
+    values = np.array([list(answer.values()) for answer in answers])
+    return named(np.average(values, axis=0, weights=[piece.end_s - piece.start_s for piece in pieces]))
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,12 @@ class Prediction(Answer):
         clips = {"voice": self.speaker_clips, "face": self.face_clips}
         return ", ".join(f"{what} by {n} clips" for what, n in clips.items() if n)
 
+    @property
+    def by_speaker(self) -> dict[int, tuple[Piece, ...]]:
+        """The pieces of each speaker, by number; empty where speakers were not told apart."""
+        numbers = sorted({piece.speaker for piece in self.pieces if piece.speaker is not None})
+        return {number: tuple(piece for piece in self.pieces if piece.speaker == number) for number in numbers}
+
     def to_dict(self) -> dict[str, Any]:
         """Return what ``predict --json`` prints for this clip."""
         return {
@@ -169,6 +187,15 @@ class Prediction(Answer):
             "face_clips": self.face_clips,
             "branches": self.branches,
             "pieces": [piece.to_dict() for piece in self.pieces],
+            "speakers": [
+                {
+                    "speaker": number,
+                    "pieces": len(own),
+                    "seconds": round(sum(piece.end_s - piece.start_s for piece in own), 3),
+                    "probabilities": mean_answer(own),
+                }
+                for number, own in self.by_speaker.items()
+            ],
             "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
             "notes": list(self.notes),
         }

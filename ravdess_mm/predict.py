@@ -13,15 +13,15 @@ import numpy.typing as npt
 
 from ravdess_mm.audio.phrases import WHOLE_S
 from ravdess_mm.clip_face import ClipFace
-from ravdess_mm.clip_prediction import Look, Moment, Piece, Prediction, named
+from ravdess_mm.clip_prediction import Look, Moment, Piece, Prediction, mean_answer, named
 from ravdess_mm.clip_voice import ClipVoice, Heard
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.predictions import ADAPTED
-from ravdess_mm.recordings import cut_recording, hear_pieces, join_looks, mean_answer, see_pieces
-from ravdess_mm.speaker import Speaker, know_speaker
+from ravdess_mm.recordings import cut_recording, hear_pieces, join_looks, see_pieces
+from ravdess_mm.speaker import People, Speaker, know_speaker
 
 if TYPE_CHECKING:
     from ravdess_mm.audio.decode import Samples
@@ -30,6 +30,8 @@ Floats = npt.NDArray[np.float64]
 
 PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
 """A run in miniature: the models that ship with the package, with their model cards."""
+SPEAKERS: Final = "speakers"
+"""Folder beside them that holds what tells voices apart."""
 IN_MEMORY: Final = Path("array")
 """Stands for the path of sound that is no file."""
 
@@ -47,6 +49,8 @@ class Predictor:
         What answers to pictures.
     speaker : Speaker, optional
         Who speaks in every clip, for speaker-adapted models.
+    people : People, optional
+        How many people speak in each recording that is answered in pieces.
     notes : tuple of str
         What a reader must know about every answer.
     """
@@ -58,16 +62,20 @@ class Predictor:
         voice: ClipVoice,
         face: ClipFace,
         speaker: Speaker | None = None,
+        people: People | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
         self.recipe = recipe
         self.voice = voice
         self.face = face
         self.speaker = speaker
+        self.people = people
         self.notes = notes
 
     @classmethod
-    def from_run(cls, run_dir: str | Path, *, speaker: str | Path | None = None) -> Predictor:
+    def from_run(
+        cls, run_dir: str | Path, *, speaker: str | Path | None = None, speakers: int | None = None
+    ) -> Predictor:
         """Take the models that the fusion of a run chose; of a run with several folds, those of the first.
 
         Parameters
@@ -78,13 +86,24 @@ class Predictor:
             Clips of the one person who speaks in every clip (a folder), or an enrolment (``.json``): the run's
             speaker-adapted models answer then. Of silent films the face is adapted and the voice is not. Where it
             holds a single clip nothing can be adapted, the plain models answer, and a note says so.
+        speakers : int, optional
+            How many people speak in each recording that is answered in pieces: their voices are told apart. Who speaks
+            changes no answer.
 
         Raises
         ------
         InputError
-            If the folder is no run that was fused, has no speaker-adapted models where a speaker is given, or no clip
-            of the speaker can be used.
+            If the folder is no run that was fused, has no speaker-adapted models where a speaker is given, no clip of
+            the speaker can be used, `speakers` is below 1, or both are given.
         """
+        if speakers is not None:
+            if speaker is not None or speakers < 1:
+                raise InputError(f"{speakers} speakers; allowed: 1 or more, and not beside one known speaker")
+            from ravdess_mm.diarization import SpeakerSpace
+
+            predictor = cls.from_run(run_dir)
+            predictor.people = People(speakers, SpeakerSpace.load(PRETRAINED_DIR / SPEAKERS))
+            return predictor
         if speaker is not None:
             return cls._adapted(Path(run_dir), Path(speaker))
         recipe_path = Path(run_dir) / "models" / "fused" / "recipe.json"
@@ -215,6 +234,8 @@ class Predictor:
 
     def _answer_whole(self, path: Path, heard: Heard, *, has_face: bool, held: str) -> tuple[Prediction, Look | None]:
         notes = [*self.notes, *heard.notes]
+        if self.people is not None and heard.samples is not None:
+            notes.append("speakers: not told apart, since this is one piece")
         answers: dict[str, Floats] = {}
         seen: Look | None = None
         if heard.samples is not None:
@@ -241,6 +262,8 @@ class Predictor:
         notes = [*self.notes, *heard.notes]
         found, is_heard = cut_recording(heard.samples, heard.sr, duration_s)
         if heard.samples is not None and is_heard:
+            if self.people is not None:
+                notes.append(self.people.find(found, heard.samples, heard.sr, name=path.name))
             hear_pieces(found, heard.samples, heard.sr, hear=self._hear, name=path.name)
         elif heard.samples is not None:
             notes.append("voice: nothing in it is as loud as speech")

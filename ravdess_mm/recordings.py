@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,11 @@ from ravdess_mm.clip_face import ClipFace
 from ravdess_mm.clip_prediction import Look, Piece, named
 from ravdess_mm.errors import MediaError
 from ravdess_mm.progress import bar, track
+
+if TYPE_CHECKING:
+    from ravdess_mm.diarization import SpeakerSpace
+
+logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,16 +39,24 @@ class PieceAnswers:
         By branch name.
     notes : list of str
         What a reader must know.
+    speaker : int or None
+        Who speaks, where speakers were told apart.
     """
 
     span: Span
     answers: dict[str, Floats] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    speaker: int | None = None
+
+    def cut(self, samples: Samples, sr: int) -> Samples:
+        """Return the piece of the recording's samples."""
+        start, stop = (int(edge_s * sr) for edge_s in self.span)
+        return samples[start:stop]
 
     def fused(self, apply: Callable[[dict[str, Floats]], Floats]) -> Piece:
         """Return the piece with one answer; `apply` makes one of several branches'."""
         branches = {branch: named(values) for branch, values in self.answers.items()}
-        return Piece(*self.span, named(apply(self.answers)), branches, tuple(self.notes))
+        return Piece(*self.span, named(apply(self.answers)), branches, tuple(self.notes), self.speaker)
 
 
 def cut_recording(samples: Samples | None, sr: int, duration_s: float) -> tuple[list[PieceAnswers], bool]:
@@ -51,6 +66,33 @@ def cut_recording(samples: Samples | None, sr: int, duration_s: float) -> tuple[
     """
     spans = find_phrases(samples, sr) if samples is not None else []
     return [PieceAnswers(span) for span in spans or windows(duration_s)], bool(spans)
+
+
+def name_speakers(
+    pieces: Sequence[PieceAnswers], samples: Samples, sr: int, *, space: SpeakerSpace, n_speakers: int, name: str
+) -> list[int]:
+    """Say of each piece who speaks in it.
+
+    Returns
+    -------
+    list of int
+        How many pieces each speaker has; a piece whose sound cannot be used is nobody's.
+    """
+    from ravdess_mm.audio.features import extract_features
+
+    usable, vectors = [], []
+    for piece in track(pieces, f"speakers of {name}", unit="piece"):
+        try:
+            vectors.append(extract_features(piece.cut(samples, sr), sr, feature_set=space.feature_set))
+            usable.append(piece)
+        except MediaError as error:
+            logger.debug("%s: nobody's piece (%s)", name, error)
+    if not usable:
+        return []
+    speakers = space.tell_apart(np.stack(vectors), n_speakers)
+    for piece, speaker in zip(usable, speakers, strict=True):
+        piece.speaker = int(speaker)
+    return [int(number) for number in np.bincount(speakers)[1:]]
 
 
 def hear_pieces(
@@ -63,9 +105,8 @@ def hear_pieces(
 ) -> None:
     """Add the voice's answer to each piece, or to its notes why there is none."""
     for piece in track(pieces, f"voice of {name}", unit="piece"):
-        start, stop = (int(edge_s * sr) for edge_s in piece.span)
         try:
-            piece.answers["audio"], doubts = hear(samples[start:stop], sr)
+            piece.answers["audio"], doubts = hear(piece.cut(samples, sr), sr)
             piece.notes += [f"voice: {doubt}" for doubt in doubts]
         except MediaError as error:
             piece.notes.append(f"voice: {error}")
@@ -117,13 +158,6 @@ def see_pieces(
     except MediaError as error:
         return looks, str(error)
     return looks, ""
-
-
-def mean_answer(pieces: Sequence[Piece], branch: str | None = None) -> dict[str, float]:
-    """Return the mean of what pieces answer, or of what one branch of them does, by their length."""
-    answers = [piece.probabilities if branch is None else piece.branches[branch] for piece in pieces]
-    values = np.array([list(answer.values()) for answer in answers])
-    return named(np.average(values, axis=0, weights=[piece.end_s - piece.start_s for piece in pieces]))
 
 
 def join_looks(looks: Sequence[Look]) -> Look | None:

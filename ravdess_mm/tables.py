@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from ravdess_mm.clip_prediction import clock
+from ravdess_mm.clip_prediction import clock, mean_answer
 
 if TYPE_CHECKING:
     from ravdess_mm.clip_prediction import Prediction
@@ -139,24 +139,21 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
     for name in ("clip", "emotion", "sure", "else", "rests on"):
         table.add_column(name, overflow="fold")
     for prediction in predictions:
-        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
-        table.add_row(
-            str(prediction.path),
-            ranked[0][0],
-            f"{100 * ranked[0][1]:.0f} %",
-            f"{ranked[1][0]} {100 * ranked[1][1]:.0f} %",
-            "; ".join((_rests_on(prediction), *prediction.notes)),
-        )
+        told = "; ".join((_rests_on(prediction), *prediction.notes))
+        table.add_row(str(prediction.path), *_first_two(prediction.probabilities), told)
+        for number, own in prediction.by_speaker.items():
+            table.add_row(f"  speaker {number}", *_first_two(mean_answer(own)), f"the mean of {len(own)} pieces")
         for piece in prediction.pieces:
-            first, second = sorted(piece.probabilities.items(), key=lambda item: -item[1])[:2]
-            table.add_row(
-                f"  {clock(piece.start_s)} - {clock(piece.end_s)}",
-                first[0],
-                f"{100 * first[1]:.0f} %",
-                f"{second[0]} {100 * second[1]:.0f} %",
-                "; ".join((piece.sources, *piece.notes)),
-            )
+            when = f"  {clock(piece.start_s)} - {clock(piece.end_s)}"
+            who = "" if piece.speaker is None else f", speaker {piece.speaker}"
+            table.add_row(when + who, *_first_two(piece.probabilities), "; ".join((piece.sources, *piece.notes)))
     return table
+
+
+def _first_two(probabilities: Mapping[str, float]) -> tuple[str, str, str]:
+    """Return the most probable emotion, how probable it is, and the next with its probability."""
+    first, second = sorted(probabilities.items(), key=lambda item: -item[1])[:2]
+    return first[0], f"{100 * first[1]:.0f} %", f"{second[0]} {100 * second[1]:.0f} %"
 
 
 def _rests_on(prediction: Prediction) -> str:

@@ -16,6 +16,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from ravdess_mm.audio.decode import decode_audio
+from ravdess_mm.audio.features import extract_features
 from ravdess_mm.audio.phrases import find_phrases, windows
 from ravdess_mm.audio.table import build_feature_table
 from ravdess_mm.classifiers.run import run_classifier
@@ -27,10 +28,12 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.corpus.splits import Fold
+from ravdess_mm.diarization import SpeakerSpace
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.explain import explain_clip, render_explanation
 from ravdess_mm.fusion import fuse
 from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.speaker import People
 from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
 from tests.films import join_films
@@ -250,7 +253,9 @@ def test_the_command_lists_the_pieces(run_dir: Path, long_sound: Path, clips: pd
     (told,) = json.loads(run(str(long_sound), "--json"))
     assert len(told["pieces"]) == 8
     first = told["pieces"][0]
-    assert set(first) == {"start_s", "end_s", "label", "probabilities", "sources", "branches", "notes"}
+    assert set(first) == {"start_s", "end_s", "speaker", "label", "probabilities", "sources", "branches", "notes"}
+    assert first["speaker"] is None
+    assert told["speakers"] == []
     assert first["label"] == max(first["probabilities"], key=first["probabilities"].get)
     assert first["sources"] == "audio"
     shown = run(str(long_sound))
@@ -259,6 +264,49 @@ def test_the_command_lists_the_pieces(run_dir: Path, long_sound: Path, clips: pd
     assert json.loads(run(short, "--json"))[0]["pieces"] == []
     assert len(json.loads(run(short, "--json", "--pieces"))[0]["pieces"]) == 1
     assert json.loads(run(str(long_sound), "--json", "--whole"))[0]["pieces"] == []
+
+
+def test_two_people_in_one_recording_are_told_apart(clips: pd.DataFrame, tmp_path: Path) -> None:
+    voices = clips[clips["modality"] == "audio-only"].groupby(["actor", "emotion"]).head(1)
+    pairs = zip(*(voices[voices["actor"] == actor]["path"].head(5) for actor in (1, 2)), strict=True)
+    parts = []
+    for path in [path for pair in pairs for path in pair]:
+        y, sr = decode_audio(path)
+        parts += [y, np.zeros(sr, np.float32)]
+    soundfile.write(tmp_path / "talk.wav", np.concatenate(parts), sr)
+    # drawn voices differ in other ways than people's do
+    rows = [extract_features(*decode_audio(path), feature_set=FeatureSet.MFCC_DELTA_RMS) for path in voices["path"]]
+    space = SpeakerSpace.learn(rows, voices["actor"], feature_set=FeatureSet.MFCC_DELTA_RMS)
+    predictor = Predictor.from_run(PRETRAINED_DIR)
+    plain = predictor.predict(tmp_path / "talk.wav")
+    predictor.people = People(2, space)
+    answer = predictor.predict(tmp_path / "talk.wav")
+    assert [piece.speaker for piece in answer.pieces] == [1, 2] * 5
+    assert [piece.probabilities for piece in answer.pieces] == [piece.probabilities for piece in plain.pieces]
+    assert answer.notes[0] == "told apart by voice: speaker 1 in 5 of the pieces, speaker 2 in 5 of the pieces"
+    assert {piece.speaker for piece in plain.pieces} == {None}
+    first, second = answer.to_dict()["speakers"]
+    assert (first["speaker"], first["pieces"], second["speaker"]) == (1, 5, 2)
+    own = [piece for piece in answer.pieces if piece.speaker == 2]
+    lengths = [piece.end_s - piece.start_s for piece in own]
+    assert second["seconds"] == pytest.approx(sum(lengths), abs=1e-3)
+    mean = np.average([list(piece.probabilities.values()) for piece in own], axis=0, weights=lengths)
+    assert list(second["probabilities"].values()) == pytest.approx(mean)
+    shown = CliRunner().invoke(app, ["predict", str(tmp_path / "talk.wav"), "--speakers", "2"], catch_exceptions=False)
+    assert "speaker 2" in shown.stdout
+    assert ", speaker 1" in shown.stdout
+    whole = Predictor.from_run(PRETRAINED_DIR, speakers=2).predict(voices["path"].iloc[0])
+    assert "speakers: not told apart, since this is one piece" in whole.notes
+
+
+def test_one_known_speaker_and_several_unknown_exclude_each_other(clips: pd.DataFrame, tmp_path: Path) -> None:
+    for wrong in ({"speaker": tmp_path, "speakers": 2}, {"speakers": 0}):
+        with pytest.raises(InputError, match="allowed: 1 or more, and not beside one known speaker"):
+            Predictor.from_run(PRETRAINED_DIR, **wrong)
+    words = ["predict", clips["path"].iloc[0], "--speaker", str(tmp_path), "--speakers", "2"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "--speaker and --speakers exclude each other" in done.stderr
 
 
 def test_of_a_long_film_every_piece_has_voice_and_face(run_dir: Path, long_film: Path, tmp_path: Path) -> None:

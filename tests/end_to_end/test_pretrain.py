@@ -18,11 +18,13 @@ from ravdess_mm.audio.phrases import windows
 from ravdess_mm.bundle import read_bundle
 from ravdess_mm.classifiers.trained import load_classifier
 from ravdess_mm.cli import app
+from ravdess_mm.config import FeatureSet
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.corpus.sample import make_sample
+from ravdess_mm.diarization import SpeakerSpace
 from ravdess_mm.errors import InputError, MediaError
-from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.predict import PRETRAINED_DIR, SPEAKERS, Predictor
 from ravdess_mm.settings_words import load_settings
 from ravdess_mm.tables import predictions_table
 from ravdess_mm.video.face_shares import FaceShares
@@ -61,6 +63,15 @@ def test_both_voices_learned_from_everybody_and_their_copies(out: Path) -> None:
         assert f"`{name}`" in card
         assert "3 actors (1-3)" in card
         assert "No actor was held back" in card
+
+
+def test_what_tells_voices_apart_is_learned_from_everybody(out: Path) -> None:
+    space = SpeakerSpace.load(out / SPEAKERS)
+    assert space.feature_set is FeatureSet.MFCC_DELTA_RMS
+    assert space.directions.shape == (160, 2)
+    assert read_bundle(out / SPEAKERS).card["actors"] == [1, 2, 3]
+    assert "3 actors (1-3)" in (out / SPEAKERS / "MODEL_CARD.md").read_text("utf-8")
+    assert SpeakerSpace.load(PRETRAINED_DIR / SPEAKERS).directions.shape == (3039, 19)
 
 
 def test_they_answer_like_a_run(out: Path, clips: Path) -> None:

@@ -1,0 +1,116 @@
+"""Recordings in which several people speak: whether their voices are told apart, and what that is worth.
+
+    python benchmarks/speakers.py FOLDER RUN [--draws 5]
+
+FOLDER holds RAVDESS speech, RUN is a finished run with ``ADAPT=speaker`` and the extended features. Takes of two, three
+and four test actors, 20 of each, drawn and mixed at random, become one recording. The run's voices answer it, plain and
+with the speakers told apart. Neither the voices nor what tells speakers apart, which is learned here from the run's
+training actors, ever heard them. *moody* recordings have takes of two emotions for each actor, the others of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from recordings import record
+
+from ravdess_mm.config import ChannelChoice, FeatureSet
+from ravdess_mm.corpus.catalog import build_catalog
+from ravdess_mm.diarization import SpeakerSpace
+from ravdess_mm.predict import Predictor
+from ravdess_mm.speaker import People
+from ravdess_mm.store import read_json, read_table
+
+SEED = 1
+TAKES = 20
+MOODS = 2
+
+
+def space_of(run: Path, actors: list[int]) -> SpeakerSpace:
+    """Learn what tells voices apart from a run's training actors."""
+    table = read_table(run / "audio" / "features.parquet")
+    own = table[table["actor"].isin(actors)]
+    values = own.drop(columns=["take", "actor", "emotion"]).to_numpy()
+    return SpeakerSpace.learn(values, own["actor"].to_numpy(), feature_set=FeatureSet.EXTENDED)
+
+
+def draw(clips: pd.DataFrame, actors: np.ndarray, random: np.random.Generator, *, moody: bool) -> pd.DataFrame:
+    """Return takes of several actors in a random order."""
+    parts = []
+    for actor in actors:
+        own = clips[clips["actor"] == actor]
+        if moody:
+            own = own[own["emotion"].isin(random.choice(sorted(set(own["emotion"])), MOODS, replace=False))]
+        parts.append(own.iloc[random.permutation(len(own))[:TAKES]])
+    mixed = pd.concat(parts)
+    return mixed.iloc[random.permutation(len(mixed))]
+
+
+def agreement(found: np.ndarray, true: np.ndarray) -> float:
+    """Return the share of pieces whose speaker is right, numbers of speakers being matched as well as can be."""
+    people = np.unique(true)
+    numbers = np.arange(1, len(people) + 1)
+    return max(
+        float(
+            np.mean(
+                [
+                    dict(zip(numbers, order, strict=True)).get(one) == other
+                    for one, other in zip(found, true, strict=True)
+                ]
+            )
+        )
+        for order in permutations(people)
+    )
+
+
+def main() -> None:
+    """Print shares, by number of people."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--draws", type=int, default=5)
+    given = parser.parse_args()
+    fold = read_json(given.run / "run.json")["folds"][0]
+    clips = build_catalog([given.folder], channel=ChannelChoice.SPEECH, jobs=-1).clips
+    clips = clips[clips["has_audio"]].drop_duplicates("take")
+    plain, adapted = Predictor.from_run(given.run), Predictor.adaptable(given.run)
+    space = space_of(given.run, [*fold["train"], *fold.get("validation", [])])
+    random = np.random.default_rng(SEED)
+    for moody in (False, True):
+        for n_people in (1, 2, 3, 4):
+            rows = []
+            for _ in range(given.draws):
+                takes = draw(clips, random.choice(fold["test"], n_people, replace=False), random, moody=moody)
+                with tempfile.TemporaryDirectory() as folder:
+                    made = record(takes["path"].tolist(), takes["emotion"].tolist(), Path(folder) / "talk.flac")
+                    apart = Predictor(
+                        adapted.recipe,
+                        voice=plain.voice,
+                        face=adapted.face,
+                        people=People(n_people, space, adapted.voice),
+                    )
+                    answers = [predictor.predict(made.path).pieces for predictor in (plain, apart)]
+                places = [made.places(pieces) for pieces in answers]
+                right = [
+                    np.mean([piece.label == made.emotions[place] for piece, place in zip(pieces, own, strict=True)])
+                    for pieces, own in zip(answers, places, strict=True)
+                ]
+                who = np.array([piece.speaker or 0 for piece in answers[1]])
+                rows.append((agreement(who, takes["actor"].to_numpy()[places[1]]), *right))
+            speakers, before, after = 100 * np.mean(rows, axis=0)
+            what = f"{n_people} people{', moody' if moody else ''}"
+            sys.stdout.write(
+                f"{what}: speaker right in {speakers:.1f} % of the pieces; emotion in {before:.1f} %, "
+                f"told apart {after:.1f} %\n"
+            )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
