@@ -1,8 +1,8 @@
-"""Recordings in which several people speak: whether their voices are told apart, and what that is worth.
+"""Recordings in which several people speak: whether their voices are told apart.
 
     python benchmarks/speakers.py FOLDER RUN [--draws 5]
 
-FOLDER holds RAVDESS speech, RUN is a finished run with ``ADAPT=speaker`` and the extended features. Takes of two, three
+FOLDER holds RAVDESS speech, RUN is a finished run with the extended features. Takes of two, three
 and four test actors, 20 of each, drawn and mixed at random, become one recording. The run's voices answer it, plain and
 with the speakers told apart. Neither the voices nor what tells speakers apart, which is learned here from the run's
 training actors, ever heard them. *moody* recordings have takes of two emotions for each actor, the others of all.
@@ -79,36 +79,22 @@ def main() -> None:
     fold = read_json(given.run / "run.json")["folds"][0]
     clips = build_catalog([given.folder], channel=ChannelChoice.SPEECH, jobs=-1).clips
     clips = clips[clips["has_audio"]].drop_duplicates("take")
-    plain, adapted = Predictor.from_run(given.run), Predictor.adaptable(given.run)
+    predictor = Predictor.from_run(given.run)
     space = space_of(given.run, [*fold["train"], *fold.get("validation", [])])
     random = np.random.default_rng(SEED)
     for moody in (False, True):
-        for n_people in (1, 2, 3, 4):
-            rows = []
+        for n_people in (2, 3, 4):
+            shares = []
             for _ in range(given.draws):
                 takes = draw(clips, random.choice(fold["test"], n_people, replace=False), random, moody=moody)
                 with tempfile.TemporaryDirectory() as folder:
                     made = record(takes["path"].tolist(), takes["emotion"].tolist(), Path(folder) / "talk.flac")
-                    apart = Predictor(
-                        adapted.recipe,
-                        voice=plain.voice,
-                        face=adapted.face,
-                        people=People(n_people, space, adapted.voice),
-                    )
-                    answers = [predictor.predict(made.path).pieces for predictor in (plain, apart)]
-                places = [made.places(pieces) for pieces in answers]
-                right = [
-                    np.mean([piece.label == made.emotions[place] for piece, place in zip(pieces, own, strict=True)])
-                    for pieces, own in zip(answers, places, strict=True)
-                ]
-                who = np.array([piece.speaker or 0 for piece in answers[1]])
-                rows.append((agreement(who, takes["actor"].to_numpy()[places[1]]), *right))
-            speakers, before, after = 100 * np.mean(rows, axis=0)
+                    predictor.people = People(n_people, space)
+                    pieces = predictor.predict(made.path).pieces
+                who = np.array([piece.speaker or 0 for piece in pieces])
+                shares.append(agreement(who, takes["actor"].to_numpy()[made.places(pieces)]))
             what = f"{n_people} people{', moody' if moody else ''}"
-            sys.stdout.write(
-                f"{what}: speaker right in {speakers:.1f} % of the pieces; emotion in {before:.1f} %, "
-                f"told apart {after:.1f} %\n"
-            )
+            sys.stdout.write(f"{what}: speaker right in {100 * np.mean(shares):.1f} % of the pieces\n")
             sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -105,9 +106,10 @@ def enrol(
 
         if output.suffix.lower() != ".json":
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
-        predictor = Predictor.adaptable(run or PRETRAINED_DIR)
+        predictor, plain = Predictor.adaptable(run or PRETRAINED_DIR), Predictor.from_run(run or PRETRAINED_DIR)
         feature_set = predictor.voice.feature_set
-        enrolment, unheard = enrol_speaker(paths, feature_set=feature_set)
+        know = partial(predictor.voice.enrol, plain=plain.voice)
+        enrolment, unheard = enrol_speaker(paths, feature_set=feature_set, know=know)
         face, seen = predictor.face.shares_of(paths)
         for path, reason in unheard.items():
             typer.echo(f"{path}: {reason}{'; its picture is used' if path in seen else ''}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,8 @@ from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 
 Floats = npt.NDArray[np.float64]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,35 @@ class ClipVoice:
             answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis], enrolment=enrolment)[0])
         answer = ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
         return answer, find_doubts(samples, sr)
+
+    def answer(self, vectors: npt.ArrayLike, *, enrolment: Enrolment | None = None) -> Floats:
+        """Return the probabilities [shape=(n, 8)] for feature vectors [shape=(n, n_features)]; see `hear`."""
+        voices, ensemble = self._voices
+        answers = {
+            name: np.asarray(voice.predict_proba(vectors, enrolment=enrolment)) for name, voice in voices.items()
+        }
+        if ensemble is None:
+            return answers.popitem()[1]
+        rows = range(len(next(iter(answers.values()))))
+        return np.array([ensemble.apply({name: values[row] for name, values in answers.items()}) for row in rows])
+
+    def enrol(self, vectors: npt.ArrayLike, *, plain: ClipVoice) -> Enrolment:
+        """Get to know a speaker for these speaker-adapted models.
+
+        Parameters
+        ----------
+        vectors : array-like [shape=(n_clips, n_features)]
+            Features of the speaker's clips, n_clips at least 1.
+        plain : ClipVoice
+            The plain models of the same run, which say in what mood each clip is.
+        """
+        moods = next((voice.speaker.moods_ for voice in self._voices[0].values() if voice.speaker is not None), None)
+        if moods is None:
+            logger.info(
+                "%s: these voices know nothing of moods, so a speaker's clips should be in all", self.models_dir
+            )
+            return Enrolment.of(vectors)
+        return Enrolment.of_moods(vectors, plain.answer(vectors), moods)
 
     @cached_property
     def _voices(self) -> tuple[dict[str, Any], Recipe | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -139,7 +140,8 @@ class Predictor:
     @classmethod
     def _adapted(cls, run_dir: Path, source: Path) -> Predictor:
         found, plain = cls.adaptable(run_dir), cls.from_run(run_dir)
-        enrolment = know_speaker(source, feature_set=found.voice.feature_set)
+        know = partial(found.voice.enrol, plain=plain.voice)
+        enrolment = know_speaker(source, feature_set=found.voice.feature_set, know=know)
         speaker = Speaker(enrolment if enrolment.is_enough else None, lambda: found.face.known_shares(source))
         if speaker.voice is not None:
             return cls(found.recipe, voice=found.voice, face=found.face, speaker=speaker)

@@ -80,7 +80,9 @@ class People:
         return f"told apart by voice: {listed}"
 
 
-def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tuple[Enrolment, dict[Path, str]]:
+def enrol_speaker(
+    paths: Iterable[str | Path], *, feature_set: FeatureSet, know: Callable[[Floats], Enrolment] = Enrolment.of
+) -> tuple[Enrolment, dict[Path, str]]:
     """Enrol one speaker from clips; the more moods are among them, the better.
 
     Parameters
@@ -90,6 +92,8 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
         as it has pieces.
     feature_set : FeatureSet
         What the adapted models listen to.
+    know : callable
+        From the features of the clips [shape=(n_clips, n_features)] to the enrolment; see `ClipVoice.enrol`.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def enrol_speaker(paths: Iterable[str | Path], *, feature_set: FeatureSet) -> tu
             vectors += _voices_of(path, feature_set)
         except MediaError as error:
             failed[path] = str(error)
-    known = Enrolment.of(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names(feature_set)))
+    known = know(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names(feature_set)))
     return known, failed
 
 
@@ -129,7 +133,9 @@ def _voices_of(path: Path, feature_set: FeatureSet) -> list[Floats]:
     return found
 
 
-def know_speaker(source: str | Path, *, feature_set: FeatureSet) -> Enrolment:
+def know_speaker(
+    source: str | Path, *, feature_set: FeatureSet, know: Callable[[Floats], Enrolment] = Enrolment.of
+) -> Enrolment:
     """Return who speaks: from a folder of that person's clips, one clip, or an enrolment saved before (``.json``).
 
     Clips whose sound cannot be used are named in messages; where none can, the enrolment is of 0 clips.
@@ -142,7 +148,7 @@ def know_speaker(source: str | Path, *, feature_set: FeatureSet) -> Enrolment:
     source = Path(source)
     if is_enrolment(source):
         return Enrolment.load(source, feature_names=feature_names(feature_set))
-    enrolment, failed = enrol_speaker([source], feature_set=feature_set)
+    enrolment, failed = enrol_speaker([source], feature_set=feature_set, know=know)
     for path, reason in failed.items():
         logger.warning("%s: not used to know the speaker's voice (%s)", path, reason)
     return enrolment

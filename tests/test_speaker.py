@@ -98,12 +98,25 @@ def test_a_known_speaker_is_answered_by_the_adapted_model(clips: Path, run_dir: 
         extract_features(*soundfile.read(clip, dtype="float32"), feature_set=SET) for clip in sorted(folder.iterdir())
     ]
     model = load_classifier(run_dir / "models" / "audio-logistic-adapted" / "holdout")
-    expected = model.predict_proba(vectors[2][np.newaxis], enrolment=Enrolment.of(np.stack(vectors)))[0]
+    believed = load_classifier(run_dir / "models" / "audio-logistic" / "holdout").predict_proba(np.stack(vectors))
+    assert model.speaker is not None
+    assert model.speaker.moods_ is not None
+    known = Enrolment.of_moods(np.stack(vectors), believed, model.speaker.moods_)
+    expected = model.predict_proba(vectors[2][np.newaxis], enrolment=known)[0]
     recipe = read_recipe(run_dir / "models" / "fused-adapted" / "recipe.json")
     np.testing.assert_allclose(probabilities(adapted), recipe.apply({"audio": expected}), atol=1e-5)
     assert not np.allclose(probabilities(plain), probabilities(adapted), atol=1e-3)
     shown = runner.invoke(app, ["predict", str(path), "--run", str(run_dir), "--speaker", str(folder)])
     assert "audio, adapted to the speaker: voice by 8 clips" in " ".join(shown.stdout.split())
+
+
+def test_voices_that_know_no_moods_take_the_clips_as_they_are(run_dir: Path) -> None:
+    plain, adapted = Predictor.from_run(run_dir).voice, Predictor.adaptable(run_dir).voice
+    rows = np.random.default_rng(0).normal(size=(5, len(feature_names(SET))))
+    known, simply = adapted.enrol(rows, plain=plain), Enrolment.of(rows)
+    assert not np.allclose(known.mean, simply.mean)
+    adapted._voices[0]["audio-logistic-adapted"].speaker.moods_ = None  # as in a run of an earlier version
+    np.testing.assert_array_equal(adapted.enrol(rows, plain=plain).mean, simply.mean)
 
 
 def test_an_enrolment_stands_for_the_clips(clips: Path, run_dir: Path, tmp_path: Path) -> None:

@@ -4,6 +4,10 @@ A voice's resting pitch and loudness differ more between people than between moo
 that speaker's own clips removes who speaks and keeps how they speak (speaker normalisation, as in Schuller B et al.
 (2010), "Cross-corpus acoustic emotion recognition", IEEE Trans. Affective Computing 1(2):119-131). It looks at the
 test speaker's clips, though never at their labels, so its figures stand apart from the plain ones.
+
+An actor of RAVDESS shows every emotion; somebody's own clips may hold two. Their mean is then the mean of those moods
+as much as of that voice, and taking it away takes away what was to be found. So what a plain model believes to hear in
+each clip is taken into account where a speaker gets to be known (`Enrolment.of_moods`).
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import read_json, write_json
 
@@ -26,6 +31,43 @@ PRIOR_CLIPS: Final = 4.0
 """How many clips the average training speaker is worth beside a speaker's own."""
 FEWEST_CLIPS: Final = 2
 """One clip says nothing about a speaker that its emotion does not: with fewer, nothing is adapted."""
+
+
+@dataclass(frozen=True)
+class Moods:
+    """What each emotion adds to the voice of the average training speaker.
+
+    Attributes
+    ----------
+    effects : ndarray [shape=(8, n_features)]
+        Mean of a speaker's clips of an emotion less the mean of all of that speaker's clips, averaged over speakers; 0
+        where nobody showed it. In the order of `EMOTIONS`.
+    frequencies : ndarray [shape=(8,)]
+        Share of each emotion among the training clips.
+    """
+
+    effects: Floats
+    frequencies: Floats
+
+    @classmethod
+    def of(cls, X: Floats, y: npt.ArrayLike, groups: npt.ArrayLike) -> Moods:
+        """Learn from clips [shape=(n, n_features)], the places of their emotions in `EMOTIONS`, and who speaks."""
+        emotions, speakers = np.asarray(y), np.asarray(groups)
+        found: list[list[Floats]] = [[] for _ in EMOTIONS]
+        for speaker in np.unique(speakers):
+            own = speakers == speaker
+            mean = X[own].mean(axis=0)
+            for emotion in np.unique(emotions[own]):
+                found[int(emotion)].append(X[own & (emotions == emotion)].mean(axis=0) - mean)
+        effects = np.array([np.mean(some, axis=0) if some else np.zeros(X.shape[1]) for some in found])
+        frequencies = np.bincount(emotions.astype(np.int64), minlength=len(EMOTIONS)) / len(emotions)
+        # six digits are enough, and a bundle holds them as text
+        return cls(np.char.mod("%.6g", effects).astype(np.float64), frequencies)
+
+    @property
+    def variance(self) -> Floats:
+        """What emotions add to the variance of each feature [shape=(n_features,)]."""
+        return np.asarray(self.frequencies @ self.effects**2)
 
 
 @dataclass(frozen=True)
@@ -59,6 +101,28 @@ class Enrolment:
         if values.shape[0] == 0:
             raise InputError("a speaker cannot be enrolled from no clips; one or more are needed")
         return cls(len(values), values.mean(axis=0), values.std(axis=0))
+
+    @classmethod
+    def of_moods(cls, X: npt.ArrayLike, shares: npt.ArrayLike, moods: Moods) -> Enrolment:
+        """Enrol a speaker as if the clips were in every emotion as often as those of the average training speaker.
+
+        Parameters
+        ----------
+        X : array-like [shape=(n_clips, n_features)]
+            Feature vectors.
+        shares : array-like [shape=(n_clips, 8)]
+            What a plain model says of each clip: probabilities, in the order of `EMOTIONS`.
+        moods : Moods
+            What each emotion adds to a voice.
+
+        Raises
+        ------
+        InputError
+            If there is no clip.
+        """
+        believed = np.atleast_2d(np.asarray(shares, dtype=np.float64))
+        rest = cls.of(np.atleast_2d(np.asarray(X, dtype=np.float64)) - believed @ moods.effects)
+        return cls(rest.n_clips, rest.mean, np.sqrt(rest.deviation**2 + moods.variance))
 
     @classmethod
     def unknown(cls, n_features: int) -> Enrolment:
@@ -130,7 +194,7 @@ class SpeakerScaler:
     def __init__(self, *, prior_clips: float = PRIOR_CLIPS) -> None:
         self.prior_clips = prior_clips
 
-    def fit(self, X: npt.ArrayLike, groups: npt.ArrayLike) -> SpeakerScaler:
+    def fit(self, X: npt.ArrayLike, groups: npt.ArrayLike, y: npt.ArrayLike | None = None) -> SpeakerScaler:
         """Learn the average speaker.
 
         Parameters
@@ -139,8 +203,11 @@ class SpeakerScaler:
             Features of training clips.
         groups : array-like [shape=(n,)]
             Who speaks.
+        y : array-like of int [shape=(n,)], optional
+            The place of each clip's emotion in `EMOTIONS`; without it `moods_` is None.
         """
         values, speakers = np.asarray(X, dtype=np.float64), np.asarray(groups)
+        self.moods_: Moods | None = None if y is None else Moods.of(values, y, groups)
         known = [Enrolment.of(values[speakers == speaker]) for speaker in np.unique(speakers)]
         self.mean_: Floats = np.mean([speaker.mean for speaker in known], axis=0)
         within = np.mean([speaker.deviation**2 for speaker in known], axis=0)
@@ -156,6 +223,7 @@ class SpeakerScaler:
             "mean": self.mean_,
             "within_variance": self.within_variance_,
             "total_variance": self.total_variance_,
+            **({} if self.moods_ is None else {"moods": vars(self.moods_)}),
         }
 
     @classmethod
@@ -165,6 +233,13 @@ class SpeakerScaler:
         scaler.mean_ = np.asarray(content["mean"], dtype=np.float64)
         scaler.within_variance_ = np.asarray(content["within_variance"], dtype=np.float64)
         scaler.total_variance_ = np.asarray(content["total_variance"], dtype=np.float64)
+        moods = content.get("moods")
+        scaler.moods_ = None
+        if moods is not None:
+            effects, frequencies = (np.asarray(moods[of], dtype=np.float64) for of in ("effects", "frequencies"))
+            if effects.shape != (len(EMOTIONS), len(scaler.mean_)) or frequencies.shape != (len(EMOTIONS),):
+                raise ValueError(f"moods of shapes {effects.shape} and {frequencies.shape}")
+            scaler.moods_ = Moods(effects, frequencies)
         return scaler
 
     def transform(self, X: npt.ArrayLike, groups: npt.ArrayLike) -> Floats:

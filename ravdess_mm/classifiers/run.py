@@ -273,7 +273,7 @@ def _fit(recipe: Recipe, train: FeatureRows, fold: Fold, *, jobs: int) -> Classi
     """Choose parameters, calibrate and train on the rows of a fold's training actors."""
     family, sample, speaker = recipe.family, train.sample, None
     if recipe.adapt is Adaptation.SPEAKER:
-        speaker = SpeakerScaler().fit(sample.X, sample.groups)
+        speaker = SpeakerScaler().fit(sample.X, sample.groups, sample.y)
         sample = adapt_sample(sample, speaker)
     inner = deal_inner_folds(sample, recipe.search.inner_folds, seed=recipe.seed)
     params, table = _choose(recipe, sample, inner, jobs=jobs)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ravdess_mm.classifiers.adaptation import Enrolment, SpeakerScaler
+from ravdess_mm.classifiers.adaptation import Enrolment, Moods, SpeakerScaler
 from ravdess_mm.errors import InputError
-from ravdess_mm.store import read_json, write_json
+from ravdess_mm.store import plain, read_json, write_json
 
 NAMES = ("pitch", "loudness", "tempo")
 
@@ -87,3 +88,63 @@ def test_an_enrolment_is_saved_and_bound_to_its_features(tmp_path: Path, voices:
 def test_no_clip_is_refused() -> None:
     with pytest.raises(InputError, match="no clips"):
         Enrolment.of(np.empty((0, 3)))
+
+
+@pytest.fixture
+def moody() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Speakers who differ less from each other than anybody does from mood to mood."""
+    rng = np.random.default_rng(5)
+    effects = rng.normal(0, 3, (8, 3))
+    effects -= effects.mean(axis=0)
+    groups, y = np.repeat([1, 2, 3, 4, 5], 80), np.tile(np.arange(8), 50)
+    offset = rng.normal(0, 1, (6, 3))[groups]
+    return offset + effects[y] + rng.normal(0, 0.3, (400, 3)), y, groups
+
+
+def test_moods_are_what_emotions_add_to_a_voice(moody: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    X, y, groups = moody
+    moods = Moods.of(X, y, groups)
+    apart = np.array([X[y == emotion].mean(axis=0) for emotion in range(8)]) - X.mean(axis=0)
+    np.testing.assert_allclose(moods.effects, apart, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(moods.frequencies, 1 / 8)
+    rest = np.mean([X[(groups == 1) & (y == emotion)].var(axis=0) for emotion in range(8)], axis=0)
+    np.testing.assert_allclose(moods.variance + rest, X[groups == 1].var(axis=0), rtol=0.2)
+    # what nobody showed adds nothing
+    few = Moods.of(X[y < 2], y[y < 2], groups[y < 2])
+    assert not few.effects[2:].any()
+    assert few.frequencies.tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("heard", [[0], [1, 2], list(range(8))])
+def test_a_speaker_known_in_few_moods_is_known_as_in_all(
+    moody: tuple[np.ndarray, np.ndarray, np.ndarray], heard: list[int]
+) -> None:
+    X, y, groups = moody
+    moods = Moods.of(X[groups < 5], y[groups < 5], groups[groups < 5])
+    own = groups == 5
+    known = own & np.isin(y, heard)
+    found = Enrolment.of_moods(X[known], np.eye(8)[y[known]], moods)
+    whole = Enrolment.of(X[own])
+    np.testing.assert_allclose(found.mean, whole.mean, atol=0.5)
+    np.testing.assert_allclose(found.deviation, whole.deviation, rtol=0.25)
+    assert found.n_clips == known.sum()
+    if len(heard) < 8:
+        assert np.abs(Enrolment.of(X[known]).mean - whole.mean).max() > 1
+
+
+def test_moods_are_kept_with_the_average_speaker(moody: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    X, y, groups = moody
+    scaler = SpeakerScaler().fit(X, groups, y)
+    again = SpeakerScaler.from_dict(json.loads(json.dumps(plain(scaler.to_dict()))))
+    assert scaler.moods_ is not None
+    assert again.moods_ is not None
+    np.testing.assert_array_equal(again.moods_.effects, scaler.moods_.effects)
+    np.testing.assert_array_equal(again.moods_.frequencies, scaler.moods_.frequencies)
+    without = SpeakerScaler().fit(X, groups)
+    assert without.moods_ is None
+    assert SpeakerScaler.from_dict(without.to_dict()).moods_ is None
+    np.testing.assert_array_equal(without.transform(X, groups), scaler.transform(X, groups))
+    wrong = plain(scaler.to_dict())
+    wrong["moods"]["effects"] = wrong["moods"]["effects"][:7]
+    with pytest.raises(ValueError, match=r"moods of shapes \(7, 3\) and \(8,\)"):
+        SpeakerScaler.from_dict(wrong)
