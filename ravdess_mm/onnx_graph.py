@@ -118,6 +118,8 @@ def onnx_graph(path: str | Path, *, inner: Sequence[str] = ()) -> bytes:
             raise UnsupportedError(f"layer {layer.name} of kind {layer.kind}")
         if (precision := _precision(layer.config)) not in ("float32", "uint8"):
             raise UnsupportedError(f"layer {layer.name} computes in {precision}")
+        if layer.kind not in _TAKES_SEVERAL and len(layer.inputs) > 1:
+            raise UnsupportedError(f"layer {layer.name} with {len(layer.inputs)} inputs")
         inputs = [written[name] for name in layer.inputs]
         written[layer.name] = _WRITERS[layer.kind](graph, layer, inputs)
         if layer.kind not in _LEAVES_MAPS and any(name in graph.maps for name in inputs):
@@ -159,6 +161,8 @@ def _read(path: Path) -> tuple[list[Layer], str]:
         if network["class_name"] == "Sequential":
             inputs = tuple(layer.name for layer in layers[-1:])
         else:
+            if len(described["inbound_nodes"]) > 1:
+                raise UnsupportedError(f"layer {own['name']} used {len(described['inbound_nodes'])} times")
             inputs = tuple(_sources(described["inbound_nodes"]))
         shape = own.get("batch_shape") or (described.get("build_config") or {}).get("input_shape")
         known = tuple(shape[1:]) if isinstance(shape, list) and all(isinstance(n, int) for n in shape[1:]) else None
@@ -215,12 +219,15 @@ def _same(graph: Graph, layer: Layer, inputs: Sequence[str]) -> str:
 
 
 def _rescaling(graph: Graph, layer: Layer, inputs: Sequence[str]) -> str:
-    name = layer.name
+    name, settings = layer.name, (layer.config["scale"], layer.config["offset"])
+    if not all(isinstance(value, int | float) for value in settings):
+        raise UnsupportedError(f"layer {name} with a scale or offset a channel")
     scaled = graph.add("Mul", [inputs[0], graph.constant(f"{name}/scale", layer.config["scale"])], f"{name}/scaled")
     return graph.add("Add", [scaled, graph.constant(f"{name}/offset", layer.config["offset"])], name)
 
 
 def _centre_crop(graph: Graph, layer: Layer, inputs: Sequence[str]) -> str:
+    _need(layer, data_format=("channels_last", None))
     if layer.input_shape is None:
         raise UnsupportedError(f"layer {layer.name} of unknown input")
     size = (layer.config["height"], layer.config["width"])
@@ -234,6 +241,7 @@ def _centre_crop(graph: Graph, layer: Layer, inputs: Sequence[str]) -> str:
 
 
 def _resizing(graph: Graph, layer: Layer, inputs: Sequence[str]) -> str:
+    _need(layer, data_format=("channels_last", None))
     _need(layer, interpolation="bilinear", antialias=True, crop_to_aspect_ratio=False, pad_to_aspect_ratio=False)
     size = graph.constant(f"{layer.name}/size", (layer.config["height"], layer.config["width"]), np.int64)
     how = {"mode": "linear", "antialias": 1, "axes": [2, 3]}
@@ -301,6 +309,7 @@ def _average(graph: Graph, layer: Layer, inputs: Sequence[str]) -> str:
 
 
 def _flatten(graph: Graph, layer: Layer, inputs: Sequence[str]) -> str:
+    _need(layer, data_format=("channels_last", None))
     value = inputs[0]
     if value in graph.maps:
         value = graph.add("Transpose", [value], f"{layer.name}/nhwc", perm=[0, 2, 3, 1])
@@ -322,6 +331,7 @@ def _softmax(graph: Graph, layer: Layer, inputs: Sequence[str]) -> str:
     return graph.add("Softmax", inputs, layer.name, axis=-1)
 
 
+_TAKES_SEVERAL: Final = frozenset({"Add", "Concatenate"})
 _LEAVES_MAPS: Final = frozenset({"Flatten", "GlobalAveragePooling2D"})
 """Layers that turn maps into rows."""
 

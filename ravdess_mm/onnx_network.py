@@ -43,7 +43,11 @@ class OnnxNetwork:
         # with a number given, threads are not tied to processors, which fails where some are not ours
         options.intra_op_num_threads = _n_processors()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # moving a transposition past a Resize that names its axes breaks the graph (onnxruntime 1.31)
+        spoiled = ["TransposeOptimizer_CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=spoiled
+        )
         start, ends = self._session.get_inputs()[0], self._session.get_outputs()
         self._input_name = start.name
         self.input_shape = (None, *start.shape[1:])

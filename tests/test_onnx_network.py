@@ -65,6 +65,15 @@ def test_a_larger_frame_is_shrunk_and_cut_as_in_keras(side: int, tmp_path: Path)
     assert_same_answers(opened, model, np.random.default_rng(0).integers(0, 256, (2, side, side, 1), dtype=np.uint8))
 
 
+def test_a_frame_is_shrunk_alike_up_to_its_edges(tmp_path: Path) -> None:
+    inputs = keras.Input((50, 31, 1), name="in")
+    shrunk = layers.Resizing(7, 9, antialias=True, name="shrunk")(inputs)
+    model = keras.Model(inputs, layers.Flatten(name="flat")(shrunk))
+    opened = bundle_of(model, tmp_path).open_network("network.keras")
+    assert isinstance(opened, OnnxNetwork)
+    assert_same_answers(opened, model, np.random.default_rng(0).integers(0, 256, (2, 50, 31, 1), dtype=np.uint8))
+
+
 def test_the_seed_network_answers_as_in_keras(tmp_path: Path) -> None:
     model = trained(seed_network())
     opened = bundle_of(model, tmp_path).open_network("network.keras")
@@ -108,6 +117,7 @@ UNKNOWN = {
     "rows side by side": lambda x: layers.Concatenate(axis=1, name="odd")([x, x]),
     "softmax over rows of pixels": lambda x: layers.Softmax(axis=1, name="odd")(x),
     "dense on maps": lambda x: layers.Dense(2, name="odd")(x),
+    "a scale a channel": lambda x: layers.Rescaling([1.0, 2.0], name="odd")(x),
     "nearest pixels": lambda x: layers.Resizing(4, 4, interpolation="nearest", name="odd")(x),
 }
 
@@ -128,6 +138,16 @@ def test_what_is_not_known_is_left_to_keras(what: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(found[1], model.predict_on_batch(batch), rtol=1e-5, atol=1e-6)
     assert found[0].shape[1:] == odd.shape[1:]
     assert_same_answers(bundle.open_network("network.keras"), model, batch)
+
+
+def test_a_layer_that_is_used_twice_is_left_to_keras(tmp_path: Path) -> None:
+    inputs = keras.Input((4,), name="in")
+    twice = layers.Dense(4, name="twice")
+    model = keras.Model(inputs, twice(twice(inputs)))
+    bundle = bundle_of(model, tmp_path)
+    with pytest.raises(UnsupportedError, match="layer twice used 2 times"):
+        onnx_graph(bundle.part("network.keras"))
+    assert_same_answers(bundle.open_network("network.keras"), model, np.eye(4, dtype=np.float32))
 
 
 def test_two_inputs_maps_as_an_answer_and_missing_layers_are_told_apart(tmp_path: Path) -> None:
