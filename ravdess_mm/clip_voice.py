@@ -152,7 +152,8 @@ class ClipVoice:
         moods = next((voice.speaker.moods_ for voice in self._voices[0].values() if voice.speaker is not None), None)
         if moods is None:
             logger.info(
-                "%s: these voices know nothing of moods, so a speaker's clips should be in all", self.models_dir
+                "%s: these voices know nothing of moods; the clips of a speaker should be in all of them",
+                self.models_dir,
             )
             return Enrolment.of(vectors)
         return Enrolment.of_moods(vectors, plain.answer(vectors), moods)

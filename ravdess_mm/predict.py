@@ -263,6 +263,8 @@ class Predictor:
     ) -> tuple[Prediction, Look | None]:
         notes = [*self.notes, *heard.notes]
         found, is_heard = cut_recording(heard.samples, heard.sr, duration_s)
+        if self.people is not None and not is_heard:
+            notes.append("speakers: not told apart, since nobody is heard")
         if heard.samples is not None and is_heard:
             if self.people is not None:
                 notes.append(self.people.find(found, heard.samples, heard.sr, name=path.name))

@@ -299,6 +299,14 @@ def test_two_people_in_one_recording_are_told_apart(clips: pd.DataFrame, tmp_pat
     assert "speakers: not told apart, since this is one piece" in whole.notes
 
 
+def test_where_nobody_is_heard_nobody_is_told_apart(clips: pd.DataFrame, tmp_path: Path) -> None:
+    films = clips[(clips["actor"] == 3) & (clips["modality"] == "full-av")]["path"].tolist()
+    silent = join_films((films * 8)[:8], tmp_path / "silent.mp4", sound=False)
+    answer = Predictor.from_run(PRETRAINED_DIR, speakers=2).predict(silent)
+    assert "speakers: not told apart, since nobody is heard" in answer.notes
+    assert {piece.speaker for piece in answer.pieces} == {None}
+
+
 def test_one_known_speaker_and_several_unknown_exclude_each_other(clips: pd.DataFrame, tmp_path: Path) -> None:
     for wrong in ({"speaker": tmp_path, "speakers": 2}, {"speakers": 0}):
         with pytest.raises(InputError, match="allowed: 1 or more, and not beside one known speaker"):
