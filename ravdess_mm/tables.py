@@ -142,7 +142,8 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
         told = "; ".join((_rests_on(prediction), *prediction.notes))
         table.add_row(str(prediction.path), *_first_two(prediction.probabilities), told)
         for number, own in prediction.by_speaker.items():
-            table.add_row(f"  speaker {number}", *_first_two(mean_answer(own)), f"the mean of {len(own)} pieces")
+            told = "one piece" if len(own) == 1 else f"the mean of {len(own)} pieces"
+            table.add_row(f"  speaker {number}", *_first_two(mean_answer(own)), told)
         for piece in prediction.pieces:
             when = f"  {clock(piece.start_s)} - {clock(piece.end_s)}"
             who = "" if piece.speaker is None else f", speaker {piece.speaker}"
