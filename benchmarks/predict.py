@@ -23,9 +23,10 @@ import numpy as np
 
 KERAS = """
 import ravdess_mm.onnx_graph as graph
+from ravdess_mm.keras_file import UnsupportedError
 
 def refuse(*_, **__):
-    raise graph.UnsupportedError("everything")
+    raise UnsupportedError("everything")
 
 graph.onnx_graph = refuse
 """

@@ -11,11 +11,10 @@ Parts are written without the clock and without memory addresses, so that equal 
 from __future__ import annotations
 
 import io
-import json
 import logging
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +23,8 @@ import numpy as np
 
 from ravdess_mm.archives import UNREADABLE, copy_canonical
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.errors import BundleError, InputError
+from ravdess_mm.errors import BundleError, InputError, one_line
+from ravdess_mm.keras_file import check_network
 from ravdess_mm.runs import library_versions
 from ravdess_mm.store import hash_file, read_json, whole_file, write_json
 
@@ -39,30 +39,6 @@ SKOPS_TRUSTED: Final[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)
 scikit-learn follows the node numbers of a tree without checking them, so whoever loads trees has to: see
 `ravdess_mm.classifiers.guards`.
 """
-
-KERAS_MODULES: Final[frozenset[str]] = frozenset(
-    {
-        "builtins",
-        "keras",
-        "keras.activations",
-        "keras.constraints",
-        "keras.initializers",
-        "keras.layers",
-        "keras.losses",
-        "keras.metrics",
-        "keras.optimizers",
-        "keras.optimizers.schedules",
-        "keras.regularizers",
-        "keras.src.models.functional",  # where Keras says a functional model is from; it holds no other class
-    }
-)
-"""Modules whose classes may be named in the configuration of a ``.keras`` part."""
-
-KERAS_REFUSED: Final[frozenset[str]] = frozenset({"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper"})
-"""Keras' own layers that wrap foreign code; refused before safe mode gets to see them."""
-
-# how the configuration of a functional model says "the output of that layer"
-_TENSOR_MARK: Final = ("None", "__keras_tensor__")
 
 PartWriter = Callable[[Path], None]
 _PART_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -125,7 +101,7 @@ class Bundle:
             found = sorted(set(skops.io.get_untrusted_types(file=path)) - set(SKOPS_TRUSTED))
             raise BundleError(f"{path}: refused, it names types that are not trusted: {', '.join(found)}") from error
         except Exception as error:  # whatever a damaged archive makes skops stumble over
-            raise BundleError(f"{path}: not a readable skops file ({_one_line(error)})") from error
+            raise BundleError(f"{path}: not a readable skops file ({one_line(error)})") from error
 
     def load_booster(self, name: str) -> Any:
         """Load an ``xgboost.Booster`` from a UBJ part.
@@ -142,7 +118,7 @@ class Bundle:
         try:
             booster.load_model(bytearray(path.read_bytes()))
         except (xgboost.core.XGBoostError, ValueError) as error:
-            raise BundleError(f"{path}: not a readable XGBoost model ({_one_line(error)})") from error
+            raise BundleError(f"{path}: not a readable XGBoost model ({one_line(error)})") from error
         return booster
 
     def load_arrays(self, name: str) -> dict[str, Any]:
@@ -158,7 +134,7 @@ class Bundle:
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
         except (OSError, ValueError, *UNREADABLE) as error:
-            raise BundleError(f"{path}: not readable arrays ({_one_line(error)})") from error
+            raise BundleError(f"{path}: not readable arrays ({one_line(error)})") from error
 
     def open_network(self, name: str, *, inner: Sequence[str] = ()) -> Any:
         """Open a ``.keras`` part for answers alone, without Keras where all its layers are known.
@@ -182,14 +158,14 @@ class Bundle:
             If the part names anything outside Keras' own modules, or cannot be read.
         """
         path = self.part(name)
-        _check_network(path)
+        check_network(path)
         from ravdess_mm.onnx_graph import onnx_graph
         from ravdess_mm.onnx_network import OnnxNetwork
 
         try:
             return OnnxNetwork(onnx_graph(path, inner=inner))
         except Exception as reason:  # a layer that is not known, or a damaged file, of which Keras says what is wrong
-            logger.debug("%s: left to Keras (%s)", path, _one_line(reason))
+            logger.debug("%s: left to Keras (%s)", path, one_line(reason))
         network = self.load_network(name)
         if not inner:
             return network
@@ -198,7 +174,7 @@ class Bundle:
         try:
             outputs = [network.get_layer(layer).output for layer in inner]
         except ValueError as error:
-            raise BundleError(f"{path}: {_one_line(error)}") from error
+            raise BundleError(f"{path}: {one_line(error)}") from error
         return keras.Model(network.input, [*outputs, network.output])
 
     def load_network(self, name: str) -> Any:
@@ -210,13 +186,13 @@ class Bundle:
             If the part names anything outside Keras' own modules, or cannot be read.
         """
         path = self.part(name)
-        _check_network(path)
+        check_network(path)
         from ravdess_mm.quiet_keras import keras
 
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises nearly anything on a damaged file
-            raise BundleError(f"{path}: not a readable Keras model ({_one_line(error)})") from error
+            raise BundleError(f"{path}: not a readable Keras model ({one_line(error)})") from error
 
 
 def write_bundle(
@@ -361,31 +337,3 @@ def network_part(network: Any) -> PartWriter:
             copy_canonical(archive, path)
 
     return write
-
-
-def _check_network(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (KeyError, ValueError, *UNREADABLE) as error:
-        raise BundleError(f"{path}: not a readable Keras model ({_one_line(error)})") from error
-    for module, name in _named_classes(config):
-        if (module, name) == _TENSOR_MARK:
-            continue
-        if module not in KERAS_MODULES or name in KERAS_REFUSED:
-            raise BundleError(f"{path}: refused, it names {module}.{name}, which is not trusted")
-
-
-def _named_classes(config: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(config, dict):
-        if "class_name" in config:
-            yield str(config.get("module")), str(config["class_name"])
-        for value in config.values():
-            yield from _named_classes(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _named_classes(value)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

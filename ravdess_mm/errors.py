@@ -31,3 +31,8 @@ class LeakageError(RavdessError):
 
 class BundleError(RavdessError):
     """A model on disk is missing a part, was changed, or needs something this version does not trust."""
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error of a library says, on one line and not endlessly; its name where it says nothing."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

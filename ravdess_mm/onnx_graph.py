@@ -1,15 +1,11 @@
 """A saved Keras network as an ONNX graph, written without Keras.
 
-A ``.keras`` file is a zip of the configuration of the layers (JSON) and their weights (HDF5, by the name of the layer).
-Each layer here becomes nodes that compute the same. Maps are NHWC in Keras and NCHW in the graph, which takes the same
-input as the network and turns it once. Layers beyond those that this project builds are `UnsupportedError`.
+Each layer becomes nodes that compute the same. Maps are NHWC in Keras and NCHW in the graph, which takes the same
+input as the network and turns it once. Layers beyond those that this project builds are refused.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,45 +16,13 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from ravdess_mm.keras_file import Layer, UnsupportedError, read_network
+
 OPSET: Final = 18
 """Version of ONNX's operators, of December 2022; `IR_VERSION` is the version of the file format of that time."""
 IR_VERSION: Final = 8
 
 _ACTIVATIONS: Final = {"relu": "Relu", "softmax": "Softmax"}
-
-Weights = Mapping[str, Sequence[npt.NDArray[np.float32]]]
-
-
-class UnsupportedError(Exception):
-    """A layer, or a setting of one, that this module does not write."""
-
-
-@dataclass
-class Layer:
-    """One layer of a network.
-
-    Attributes
-    ----------
-    kind : str
-        Keras' class, such as ``Conv2D``.
-    name : str
-        Also the name of its output in the graph.
-    config : dict
-        Its settings.
-    inputs : tuple of str
-        The layers whose outputs it takes.
-    input_shape : tuple of int, or None
-        Without the batch; known of some.
-    weights : sequence of numpy.ndarray
-        In Keras' order.
-    """
-
-    kind: str
-    name: str
-    config: dict[str, Any]
-    inputs: tuple[str, ...]
-    input_shape: tuple[int, ...] | None
-    weights: Sequence[npt.NDArray[np.float32]]
 
 
 @dataclass
@@ -110,7 +74,7 @@ def onnx_graph(path: str | Path, *, inner: Sequence[str] = ()) -> bytes:
     UnsupportedError
         If the network has a layer that this module does not write.
     """
-    layers, last = _read(Path(path))
+    layers, last = read_network(Path(path))
     graph = Graph()
     written: dict[str, str] = {}
     for layer in layers:
@@ -135,53 +99,6 @@ def onnx_graph(path: str | Path, *, inner: Sequence[str] = ()) -> bytes:
     proto = helper.make_graph(graph.nodes, "network", [start], ends, graph.constants)
     opset = helper.make_opsetid("", OPSET)
     return bytes(helper.make_model(proto, opset_imports=[opset], ir_version=IR_VERSION).SerializeToString())
-
-
-def _read(path: Path) -> tuple[list[Layer], str]:
-    """Return the layers in the order of computation, and the name of the last."""
-    import h5py
-
-    with zipfile.ZipFile(path) as archive:
-        network = json.loads(archive.read("config.json"))
-        content = archive.read("model.weights.h5")
-    weights: dict[str, list[npt.NDArray[np.float32]]] = {}
-
-    def keep(_: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and "name" in item.attrs and len(item):
-            weights[str(item.attrs["name"])] = [item[str(place)][...] for place in range(len(item))]
-
-    with h5py.File(io.BytesIO(content)) as file:
-        file.visititems(keep)
-    if network["class_name"] not in ("Sequential", "Functional"):
-        raise UnsupportedError(f"a network of class {network['class_name']}")
-    config = network["config"]
-    layers: list[Layer] = []
-    for described in config["layers"]:
-        own = described["config"]
-        if network["class_name"] == "Sequential":
-            inputs = tuple(layer.name for layer in layers[-1:])
-        else:
-            if len(described["inbound_nodes"]) > 1:
-                raise UnsupportedError(f"layer {own['name']} used {len(described['inbound_nodes'])} times")
-            inputs = tuple(_sources(described["inbound_nodes"]))
-        shape = own.get("batch_shape") or (described.get("build_config") or {}).get("input_shape")
-        known = tuple(shape[1:]) if isinstance(shape, list) and all(isinstance(n, int) for n in shape[1:]) else None
-        layers.append(Layer(described["class_name"], own["name"], own, inputs, known, weights.get(own["name"], ())))
-    if layers[0].kind != "InputLayer" or sum(layer.kind == "InputLayer" for layer in layers) != 1:
-        raise UnsupportedError("a network without one input")
-    ends = config.get("output_layers") or [layers[-1].name]
-    return layers, str(ends[0])
-
-
-def _sources(nodes: Any) -> list[str]:
-    """Return the layers that a layer takes its input from, in order; Keras keeps them deep in its arguments."""
-    if isinstance(nodes, dict):
-        if "keras_history" in nodes:
-            return [str(nodes["keras_history"][0])]
-        return [name for value in nodes.values() for name in _sources(value)]
-    if isinstance(nodes, list):
-        return [name for value in nodes for name in _sources(value)]
-    return []
 
 
 def _precision(config: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ import pytest
 from ravdess_mm.bundle import Bundle, network_part, write_bundle
 from ravdess_mm.classifiers.dense import build_network
 from ravdess_mm.errors import BundleError
-from ravdess_mm.onnx_graph import UnsupportedError, onnx_graph
+from ravdess_mm.keras_file import UnsupportedError
+from ravdess_mm.onnx_graph import onnx_graph
 from ravdess_mm.onnx_network import OnnxNetwork
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_bundle import EMBEDDING
