@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,21 @@ import pandas as pd
 
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, build_catalog, data_fingerprint
+from ravdess_mm.corpus.discover import printable
 from ravdess_mm.corpus.sample import SYNTHETIC_NOTE, ensure_sample
 from ravdess_mm.corpus.splits import make_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.store import read_table, write_table
+from ravdess_mm.video.action_units import tables_among
 
 if TYPE_CHECKING:
     from ravdess_mm.video.frames import FrameStoreBuild
 
 logger = logging.getLogger("ravdess_mm.pipelines.features")
+
+NEEDS_CLIPS = 'a run needs the clips themselves too, of sound or film: DATA="<folder of clips> <action units>"'
 
 FRAME_MODULES = (
     "appending",
@@ -43,7 +47,10 @@ def data_folders(settings: Settings) -> list[Path]:
     if settings.is_sample:
         logger.info("no DATA given: using the embedded %s corpus", SYNTHETIC_NOTE)
         return [ensure_sample(settings.artifacts_dir / "sample-corpus", jobs=settings.jobs)]
-    return [path for path in settings.data if path.suffix.lower() != ".csv"]
+    folders = [path for path in settings.data if path.suffix.lower() != ".csv"]
+    if not folders:
+        raise InputError(f"{settings.data[0]}: action units only; {NEEDS_CLIPS}")
+    return folders
 
 
 def make_catalog(run: RunFolder) -> pd.DataFrame:
@@ -51,13 +58,19 @@ def make_catalog(run: RunFolder) -> pd.DataFrame:
     settings = run.settings
 
     def work() -> None:
-        catalog = build_catalog(
-            data_folders(settings),
-            channel=settings.channel,
-            cache_path=run.root / "cache" / "files.parquet",
-            jobs=settings.jobs,
-            backend=settings.backend,
-        )
+        folders = data_folders(settings)
+        try:
+            catalog = build_catalog(
+                folders,
+                channel=settings.channel,
+                cache_path=run.root / "cache" / "files.parquet",
+                jobs=settings.jobs,
+                backend=settings.backend,
+            )
+        except InputError as error:
+            if settings.data and tables_among(settings.data):
+                raise InputError(f"{error}; {NEEDS_CLIPS}") from error
+            raise
         write_table(run.catalog_path, catalog.clips, schema=CATALOG_SCHEMA)
         write_table(run.root / "cache" / "rejected.parquet", catalog.rejected, schema=REJECTED_SCHEMA)
 
@@ -140,11 +153,21 @@ def _has_damaged_frames(run: RunFolder) -> bool:
     return False
 
 
-def gather_rejected(run: RunFolder) -> None:
-    """Write what every part rejected into one table."""
-    parts = [run.root / "cache", run.features_path.parent, run.frames_dir.parent]
-    paths = [folder / "rejected.parquet" for folder in parts]
-    rejected = run.write_rejected([read_table(path) for path in paths if path.is_file()])
+def gather_rejected(run: RunFolder, *, tables: Sequence[Path] | None = None) -> None:
+    """Write what every part rejected into one table.
+
+    Parameters
+    ----------
+    run : RunFolder
+        The run.
+    tables : sequence of Path, optional
+        Tables of action units, which are no clips and used all the same; None for all that are among ``DATA``.
+    """
+    paths = [folder / "rejected.parquet" for folder in (run.features_path.parent, run.frames_dir.parent)]
+    clips = read_table(run.root / "cache" / "rejected.parquet")
+    used = {printable(path) for path in (tables_among(run.settings.data) if tables is None else tables)}
+    parts = [read_table(path) for path in (*paths, run.units_rejected_path) if path.is_file()]
+    rejected = run.write_rejected([clips[~clips["path"].isin(used)], *parts])
     if len(rejected):
         logger.info("%d files were rejected; reasons: %s", len(rejected), run.rejected_path)
 

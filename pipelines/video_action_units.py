@@ -1,11 +1,13 @@
-"""From action-unit tables among DATA to classifiers of the face and their prediction table."""
+"""From action-unit tables among DATA and in its folders to classifiers of the face and their prediction table."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.features import gather_rejected
 from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, data_fingerprint
@@ -16,6 +18,7 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.store import hash_file, read_table, write_table
+from ravdess_mm.video.action_units import LENGTH, Transform, build_action_unit_table, tables_among, with_lengths
 
 logger = logging.getLogger("ravdess_mm.pipelines.video_action_units")
 
@@ -24,22 +27,27 @@ FEATURES_SCHEMA = "action-units/1"
 KINDS = ("logistic", "svc", "xgboost", "kernel-ridge")
 
 
-def make_features(run: RunFolder, tables: list[Path]) -> Path:
-    """Pool the action units of each take; returns where the feature table is."""
-    from ravdess_mm.video.action_units import LENGTH, Transform, build_action_unit_table, find_tables, with_lengths
+def features_path_of(run: RunFolder) -> Path:
+    """Return where the vectors of a run's takes are."""
+    return run.root / "video" / "action_units.parquet"
 
+
+def make_features(run: RunFolder, tables: Sequence[Path]) -> Path:
+    """Pool the action units of each take; returns where the feature table is."""
     settings = run.settings
     clips = read_table(run.catalog_path, schema=CATALOG_SCHEMA)
-    path = run.root / "video" / "action_units.parquet"
-    rejected_path = path.with_name("action_units_rejected.parquet")
+    path, rejected_path = features_path_of(run), run.units_rejected_path
 
     def work() -> None:
         built = build_action_unit_table(tables, transform=Transform.SQRT, jobs=settings.jobs, backend=settings.backend)
         channels = [VocalChannel[name.upper()] for name in settings.channel.channel_names]
-        wanted = [Take.parse(take).channel in channels for take in built.features["take"]]
+        # nobody else is in the split, and their takes have no clip that says how long they are
+        wanted = built.features["actor"].isin(clips["actor"])
+        wanted &= built.features["take"].map(lambda take: Take.parse(take).channel in channels)
         features = with_lengths(built.features[wanted].reset_index(drop=True), clips)
         if LENGTH not in features.columns:
             logger.warning("%s: some takes have no clip, so their length takes no part", NAME)
+        logger.info("%s: %d takes, %d rejected", NAME, len(features), len(built.rejected))
         write_table(path, features, schema=FEATURES_SCHEMA)
         write_table(rejected_path, built.rejected, schema=REJECTED_SCHEMA)
 
@@ -48,7 +56,7 @@ def make_features(run: RunFolder, tables: list[Path]) -> Path:
         work=work,
         inputs={
             "channel": settings.channel,
-            "tables": sorted(hash_file(table) for table in find_tables(tables)),
+            "tables": sorted((table.name, hash_file(table)) for table in tables),
             "clips": data_fingerprint(clips),
         },
         outputs=[path, rejected_path],
@@ -90,20 +98,32 @@ def train(run: RunFolder, features_path: Path, folds: tuple[Fold, ...]) -> None:
 
 
 def video_action_units(settings: Settings) -> None:
-    """Train classifiers on the action units (.csv among DATA) of a run's takes; needs the run's catalog."""
+    """Train classifiers on a run's action units (.csv among DATA and in its folders); needs the run's catalog."""
     run = RunFolder(settings)
     folds = folds_of(run)
-    tables = [path for path in settings.data if path.suffix.lower() == ".csv"]
+    tables = tables_among(settings.data)
     names = [NAME, NAME + ADAPTED]
     if not tables:
         for name in names:
             run.forget(name, run.predictions_path(name))
+        run.forget("action-units", features_path_of(run), run.units_rejected_path)
+        gather_rejected(run, tables=())
         return
-    features_path = make_features(run, tables)
+    answers = [run.predictions_path(name) for name in names]
+    try:
+        features_path = make_features(run, tables)
+    except InputError as reason:
+        if any(path.suffix.lower() == ".csv" for path in settings.data):
+            raise
+        # nobody named them: they lay in a folder of clips, which are worth a run without them
+        run.skip(NAME, str(reason), *answers, run.units_rejected_path)
+        gather_rejected(run, tables=())
+        return
+    gather_rejected(run, tables=tables)
     try:
         own_folds = restrict_folds(folds, read_table(features_path, schema=FEATURES_SCHEMA)["actor"])
     except InputError as reason:
-        run.skip(NAME, str(reason), *(run.predictions_path(name) for name in names))
+        run.skip(NAME, str(reason), *answers)
         return
     train(run, features_path, own_folds)
     run.update_record()

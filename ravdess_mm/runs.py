@@ -82,6 +82,7 @@ class RunFolder:
         self.frames_dir = self.root / "video" / "frames"
         # written last and holds the fingerprint of all frames, so it stands for the gigabytes beside it
         self.frames_card_path = self.frames_dir / "store.json"
+        self.units_rejected_path = self.root / "video" / "action_units_rejected.parquet"
         self.models_dir = self.root / "models"
         self.predictions_dir = self.root / "predictions"
         self.metrics_path = self.root / "metrics.json"

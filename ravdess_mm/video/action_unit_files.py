@@ -38,6 +38,9 @@ SCORES: Final = _columns("01 02 04 05 06 07 09 10 11 12 14 15 17 20 23 24 25 26 
 SPREADS: Final[tuple[str, ...]] = ("std", "p90", "max")
 """What a measured unit is summarised by, next to its mean, which has no suffix."""
 
+_UNITS: Final = frozenset((*INTENSITIES, *PRESENCES, *SCORES))
+_LONGEST_HEADER: Final = 1 << 16  # bytes; the 712 columns of OpenFace take 8,000
+
 
 class Layout(Enum):
     """How a table of action units is laid out; the value is what messages call it."""
@@ -107,6 +110,26 @@ def read_unit_file(path: Path, *, min_confidence: float) -> list[UnitRow | UnitR
     except (MediaError, IdentifierError, OSError) as error:
         return [UnitReject(str(path), str(error))]
     return [UnitRow(str(path), clip, layout, values)]
+
+
+def may_hold_units(path: Path) -> bool:
+    """Tell by its name and first line whether a ``.csv`` file is meant as a table of action units.
+
+    It is where its name is that of a clip which shows a face, or a column is a unit's. What is wrong with such a file
+    is for `read_unit_file` to say.
+    """
+    try:
+        _clip_of(path.stem)
+    except IdentifierError:
+        pass
+    else:
+        return True
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_LONGEST_HEADER).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return not _UNITS.isdisjoint(name.strip().strip('"') for name in first.split(","))
 
 
 def _load(path: Path) -> tuple[pd.DataFrame, Layout]:

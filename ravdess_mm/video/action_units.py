@@ -19,7 +19,7 @@ import pandas as pd
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError
 from ravdess_mm.progress import map_parallel
-from ravdess_mm.video.action_unit_files import Layout, UnitReject, UnitRow, read_unit_file
+from ravdess_mm.video.action_unit_files import Layout, UnitReject, UnitRow, may_hold_units, read_unit_file
 
 MIN_CONFIDENCE: Final = 0.75
 """Frames whose tracking confidence (``confidence`` or ``FaceScore``) is lower are left out."""
@@ -74,6 +74,32 @@ def find_tables(paths: Sequence[Path]) -> tuple[Path, ...]:
             problem = "is not a .csv file" if path.is_file() else "no such file or folder"
             raise InputError(f"{path}: {problem}; action units are read from .csv files and folders of them")
     return tuple(sorted(found))
+
+
+def tables_among(data: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the tables of action units among what a run is given, sorted, each once.
+
+    Parameters
+    ----------
+    data : sequence of Path
+        ``.csv`` files, which count whatever is in them, and folders, in which those count that `may_hold_units`;
+        hidden files and folders do not.
+
+    Raises
+    ------
+    InputError
+        If a file is missing.
+    """
+    found: set[Path] = set(find_tables([path for path in data if path.suffix.lower() == ".csv"]))
+    for folder in data:
+        if folder.is_dir():
+            inside = (table for table in find_tables([folder]) if not _is_hidden(table.relative_to(folder)))
+            found.update(table for table in inside if table not in found and may_hold_units(table))
+    return tuple(sorted(found))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def build_action_unit_table(

@@ -7,8 +7,15 @@ import pandas as pd
 import pytest
 
 from ravdess_mm.errors import InputError
-from ravdess_mm.video.action_unit_files import INTENSITIES, PRESENCES, SCORES, Layout
-from ravdess_mm.video.action_units import LENGTH, Transform, build_action_unit_table, find_tables, with_lengths
+from ravdess_mm.video.action_unit_files import INTENSITIES, PRESENCES, SCORES, Layout, may_hold_units
+from ravdess_mm.video.action_units import (
+    LENGTH,
+    Transform,
+    build_action_unit_table,
+    find_tables,
+    tables_among,
+    with_lengths,
+)
 
 CLIP = "01-01-05-01-02-01-12"
 TAKE = CLIP[3:]
@@ -172,6 +179,44 @@ def test_neither_order_nor_jobs_matter(tmp_path: Path) -> None:
     backward = build_action_unit_table([*reversed(paths), tmp_path], jobs=2)
     pd.testing.assert_frame_equal(forward.features, backward.features)
     assert backward.rejected.empty
+
+
+def test_tables_of_a_folder_are_told_from_its_other_tables(tmp_path: Path) -> None:
+    spaced = "frame, face_id, confidence, success, AU01_r, AU45_c\n1, 0, 0.98, 1, 0.2, 0\n"
+    meant = {
+        "tracking/Actor_12/01-01-05-01-02-01-12.csv": "",  # named as a clip, so that its fault is said
+        "tracking/02-01-05-01-02-01-12.CSV": "x\n1\n",
+        "all.csv": "\ufeffclip_id,AU01_r\n",
+        "named by others.csv": spaced,
+        "felt.csv": '"frame","FaceScore","AU01"\n',
+    }
+    others = {
+        "actors.csv": "actor,age\n1,30\n",
+        "03-01-05-01-02-01-12.csv": "time,pitch\n",  # audio-only: shows no face
+        ".all.csv": spaced,
+        ".cache/all.csv": spaced,
+        "notes.txt": spaced,
+    }
+    for name, text in {**meant, **others}.items():
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    folder = tmp_path / "data"
+    expected = sorted(folder / name for name in meant)
+    assert list(tables_among([folder])) == expected
+    # what is named counts whatever is in it, and nothing counts twice
+    assert list(tables_among([folder / "actors.csv", folder, folder / "all.csv"])) == sorted(
+        [*expected, folder / "actors.csv"]
+    )
+    assert tables_among([]) == ()
+    with pytest.raises(InputError, match="no such file"):
+        tables_among([folder, tmp_path / "missing.csv"])
+
+
+def test_a_file_that_is_no_text_is_not_meant_as_action_units(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00AU01_r,AU02_r")
+    assert not may_hold_units(tmp_path / "a.csv")
+    assert not may_hold_units(tmp_path / "missing.csv")
 
 
 def test_wrong_usage_is_one_clear_line(tmp_path: Path) -> None:
