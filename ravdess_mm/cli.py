@@ -78,12 +78,16 @@ def verify(
 def download(
     folder: Annotated[Path, typer.Argument(help="Where to; made if it is missing.", metavar="DIR")],
     part: Annotated[
-        list[Part], typer.Option(help="What to fetch; may be given more than once. Videos are about 0.5 GB an actor.")
+        list[Part],
+        typer.Option(
+            help="What to fetch; may be given more than once. Videos are about 0.5 GB an actor; action units, which "
+            "OpenFace measured in all of them, 0.4 GB together."
+        ),
     ] = [Part.SPEECH_AUDIO],  # noqa: B006 - typer only reads it
     actors: Annotated[str | None, typer.Option(help="Whose videos, such as 1,17-20; by default everybody's.")] = None,
     keep_archives: Annotated[bool, typer.Option(help="Keep the zip files.")] = False,
 ) -> None:
-    """Fetch RAVDESS from its official record, checked against the record's own checksums (CC BY-NC-SA 4.0).
+    """Fetch RAVDESS from its official records, checked against the records' own checksums (CC BY-NC-SA 4.0).
 
     Run it again where it was cut off: what is unpacked is not fetched again. Prints the folders, for `make DATA=...`.
     """

@@ -1,7 +1,9 @@
 """The official release: what it consists of, fetched whole, checked against the checksums of its record.
 
-RAVDESS is Zenodo record 1188976 (Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391), CC BY-NC-SA 4.0. The
-record itself says which files it has, how large they are and what their MD5 is; a file that differs is not kept.
+RAVDESS is Zenodo record 1188976 (Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391). The facial action units of
+its films, measured by OpenFace 2.1.0 in every frame, are record 3255102 (Swanson R, Livingstone SR, Russo FA (2019)).
+Both are under CC BY-NC-SA 4.0. A record itself says which files it has, how large they are and what their MD5 is; a
+file that differs is not kept.
 """
 
 from __future__ import annotations
@@ -22,18 +24,25 @@ from ravdess_mm.errors import InputError
 logger = logging.getLogger(__name__)
 
 RECORD_URL: Final = "https://zenodo.org/api/records/1188976"
+TRACKING_URL: Final = "https://zenodo.org/api/records/3255102"
 LICENCE: Final = "CC BY-NC-SA 4.0: not for commercial use, name Livingstone & Russo (2018), share alike"
 TIMEOUT_S: Final = 60
 _DONE_SUFFIX: Final = ".unpacked"
 
 
 class Part(StrEnum):
-    """A part of the release."""
+    """A part of the release, or of the one that accompanies it."""
 
     SPEECH_AUDIO = "speech-audio"
     SONG_AUDIO = "song-audio"
     SPEECH_VIDEO = "speech-video"
     SONG_VIDEO = "song-video"
+    ACTION_UNITS = "action-units"
+
+    @property
+    def record_url(self) -> str:
+        """Where the record that has it is described."""
+        return TRACKING_URL if self is Part.ACTION_UNITS else RECORD_URL
 
 
 _PATTERNS: Final[dict[Part, str]] = {
@@ -41,6 +50,7 @@ _PATTERNS: Final[dict[Part, str]] = {
     Part.SONG_AUDIO: r"Audio_Song_Actors_01-24\.zip",
     Part.SPEECH_VIDEO: r"Video_Speech_Actor_(\d\d)\.zip",
     Part.SONG_VIDEO: r"Video_Song_Actor_(\d\d)\.zip",
+    Part.ACTION_UNITS: r"FacialTracking_Actors_01-24\.zip",
 }
 
 
@@ -64,37 +74,29 @@ class Archive:
 
 
 def list_archives(
-    parts: Sequence[Part], *, actors: Sequence[int] | None = None, record_url: str = RECORD_URL
+    parts: Sequence[Part], *, actors: Sequence[int] | None = None, record_url: str | None = None
 ) -> list[Archive]:
-    """Ask the record which files make up some parts of the release.
+    """Ask the records which files make up some parts of the release.
 
     Parameters
     ----------
     parts : sequence of Part
         Which.
     actors : sequence of int, optional
-        Whose videos; sound comes for all actors in one file. None for everybody's.
-    record_url : str
-        Where the record is described.
+        Whose videos; sound and action units come for all actors in one file. None for everybody's.
+    record_url : str, optional
+        Where a record that has all of them is described; None for the official ones.
 
     Raises
     ------
     InputError
-        If the record cannot be reached, is not such a description, or lacks a part.
+        If a record cannot be reached, is not such a description, or lacks a part.
     """
-    import requests
-
-    try:
-        answer = requests.get(record_url, timeout=TIMEOUT_S)
-        answer.raise_for_status()
-        entries = [_archive(entry) for entry in answer.json()["files"]]
-    except requests.RequestException as error:
-        raise InputError(f"{record_url}: cannot be reached ({type(error).__name__}); is there a network?") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{record_url}: not the description of a record ({error!r})") from error
-    chosen = []
-    for part in parts:
-        matches = [(entry, re.fullmatch(_PATTERNS[part], entry.name)) for entry in entries]
+    urls = [record_url or part.record_url for part in parts]
+    entries = {url: _entries(url) for url in dict.fromkeys(urls)}
+    chosen: set[Archive] = set()
+    for part, url in zip(parts, urls, strict=True):
+        matches = [(entry, re.fullmatch(_PATTERNS[part], entry.name)) for entry in entries[url]]
         found = [
             entry
             for entry, match in matches
@@ -102,8 +104,8 @@ def list_archives(
         ]
         if not found:
             of_whom = "" if actors is None else f" of actors {', '.join(map(str, actors))}"
-            raise InputError(f"{record_url}: the record has no {part.value}{of_whom}")
-        chosen += found
+            raise InputError(f"{url}: the record has no {part.value}{of_whom}")
+        chosen.update(found)
     return sorted(chosen, key=lambda archive: archive.name)
 
 
@@ -140,16 +142,27 @@ def download(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    archives = list_archives(parts, actors=actors, record_url=record_url or RECORD_URL)
+    archives = list_archives(parts, actors=actors, record_url=record_url)
     missing = [archive for archive in archives if not _is_unpacked(folder, archive)]
     # a zip and what comes out of it stand side by side for a while
-    needed, free = 2 * sum(archive.size for archive in missing), shutil.disk_usage(folder).free
-    if needed > free:
-        raise InputError(f"{folder}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free")
+    _need_room(folder, 2 * sum(archive.size for archive in missing))
     logger.info("%d of %d archives to fetch; licence %s", len(missing), len(archives), LICENCE)
     for archive in missing:
         _fetch(archive, folder, keep=keep_archives)
     return [folder / Path(archive.name).stem for archive in archives]
+
+
+def _entries(record_url: str) -> list[Archive]:
+    import requests
+
+    try:
+        answer = requests.get(record_url, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        return [_archive(entry) for entry in answer.json()["files"]]
+    except requests.RequestException as error:
+        raise InputError(f"{record_url}: cannot be reached ({type(error).__name__}); is there a network?") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{record_url}: not the description of a record ({error!r})") from error
 
 
 def _archive(entry: Any) -> Archive:
@@ -157,6 +170,12 @@ def _archive(entry: Any) -> Archive:
     if Path(name).name != name or ":" not in checksum:
         raise ValueError(f"file {name!r} with checksum {checksum!r}")
     return Archive(name, str(entry["links"]["self"]), int(entry["size"]), checksum)
+
+
+def _need_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(f"{folder}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free")
 
 
 def _is_unpacked(folder: Path, archive: Archive) -> bool:
@@ -177,6 +196,8 @@ def _fetch(archive: Archive, folder: Path, *, keep: bool) -> None:
             )
         )
         with zipfile.ZipFile(path) as content:
+            # tables of numbers become several times as large
+            _need_room(folder, sum(member.file_size for member in content.infolist()))
             content.extractall(folder / path.stem)
     except requests.RequestException as error:
         raise InputError(f"{archive.url}: cannot be fetched ({type(error).__name__}); run the command again") from error

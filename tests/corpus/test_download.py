@@ -20,7 +20,14 @@ from ravdess_mm.corpus import download as module
 from ravdess_mm.corpus.download import Part, download, list_archives
 from ravdess_mm.errors import InputError
 
-NAMES = ("Audio_Speech_Actors_01-24.zip", "Video_Speech_Actor_01.zip", "Video_Speech_Actor_02.zip", "notes.pdf")
+NAMES = (
+    "Audio_Speech_Actors_01-24.zip",
+    "Video_Speech_Actor_01.zip",
+    "Video_Speech_Actor_02.zip",
+    "FacialTracking_Actors_01-24.zip",
+    "Tracking_Actor_01.zip",  # films with the tracking drawn into them, which nothing here reads
+    "notes.pdf",
+)
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -81,6 +88,18 @@ def test_a_part_that_the_record_lacks(record: str) -> None:
         list_archives([Part.SPEECH_VIDEO], actors=[9], record_url=record)
 
 
+def test_action_units_come_from_a_record_of_their_own(record: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECORD_URL", f"{record}?voices")
+    monkeypatch.setattr(module, "TRACKING_URL", f"{record}?faces")
+    found = list_archives([Part.SPEECH_AUDIO, Part.ACTION_UNITS, Part.SPEECH_VIDEO], actors=[2])
+    assert [archive.name for archive in found] == [NAMES[0], NAMES[3], NAMES[2]]
+    assert Handler.asked == ["/record.json?voices", "/record.json?faces"]
+
+
+def test_a_part_named_twice_is_fetched_once(record: str) -> None:
+    assert len(list_archives([Part.SPEECH_AUDIO, Part.SPEECH_AUDIO], record_url=record)) == 1
+
+
 def test_a_damaged_file_is_not_kept(record: str, tmp_path: Path) -> None:
     path = tmp_path / "server" / NAMES[0]
     path.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -105,6 +124,15 @@ def test_a_full_disk_is_noticed_before(record: str, tmp_path: Path, monkeypatch:
     with pytest.raises(InputError, match="are needed"):
         download(tmp_path / "data", record_url=record)
     assert f"/{NAMES[0]}" not in Handler.asked
+
+
+def test_a_disk_too_small_for_what_is_in_a_zip(record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = iter([10**9, 10])
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": next(free)})())
+    with pytest.raises(InputError, match="are needed"):
+        download(tmp_path / "data", record_url=record)
+    assert f"/{NAMES[0]}" in Handler.asked
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [NAMES[0]]  # not fetched again once there is room
 
 
 def test_command(record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
