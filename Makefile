@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # ---- variables of a run: one line each, the words after ## are what `make help` shows
-DATA ?=            ## folders of clips and action-unit tables (.csv), separated by spaces (none: the synthetic sample)
+DATA ?=            ## folders of clips and of action-unit tables (.csv), or such tables, separated by spaces (none: the synthetic sample)
 RUN ?=             ## name of the run (none: sample, or the name of the data folder)
 PROTOCOL ?=        ## holdout, luna5, emobox6 or loso: how actors are split (none: holdout)
 TEST_ACTORS ?=     ## test actors of a holdout, such as 21-24 or 1,17-20 (none: 21-24)
@@ -61,7 +61,7 @@ audio-models: features ## RandomForest, SVC, XGBoost, logistic regression, a den
 video-cnn: $(READY) $(if $(filter-out video-cnn,$(or $(MAKECMDGOALS),all)),features) ## the convolutional network on the frames
 	@$(STAGE) pipelines.video_cnn $(SETTINGS) $(ARGS)
 
-video-action-units: features ## classifiers on the action units of .csv files among DATA; nothing without any
+video-action-units: features ## classifiers on the action units of .csv files among DATA and in its folders; nothing without any
 	@$(STAGE) pipelines.video_action_units $(SETTINGS) $(ARGS)
 
 early-fusion: audio-models video-embedding video-action-units ## one model on the features of voice and face together

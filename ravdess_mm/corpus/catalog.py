@@ -133,8 +133,6 @@ def build_catalog(
         logger.info("%d files are not of channel %s and were not used", scan.n_other_channel, channel.value)
     if not scan.clips:
         raise InputError(nothing_usable(folders, channel, scan))
-    if scan.rejections:
-        logger.info("%d files cannot be used as clips", len(scan.rejections))
     groups = same_bytes(scan.clips)
     if groups:
         first = " and ".join(groups[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS, Identifier
 from ravdess_mm.predictions import read_predictions
 from ravdess_mm.store import read_json, read_table
 from ravdess_mm.video.action_unit_files import INTENSITIES, PRESENCES
+from ravdess_mm.video.action_units import LENGTH
 from tests.end_to_end.conftest import Project, as_data
 from tests.end_to_end.test_make import copy_clips
 
@@ -43,6 +45,8 @@ def test_a_folder_of_tables_beside_voices(project: Project, corpus: Path) -> Non
     broken, other = tables / "Actor_01" / "01-01-08-02-02-02-01.csv", tables / "actors.csv"
     broken.write_text("frame,success\n1,1\n")
     other.write_text("actor,age\n1,30\n")
+    stranger = tables / "01-01-03-01-01-01-07.csv"  # of an actor without clips: in no split, and of unknown length
+    shutil.copy(next(tables.glob("Actor_02/*.csv")), stranger)
     variables = {"DATA": as_data(clips, tables), "RUN": "units", "TEST_ACTORS": "3-4"}
     made = project.make("report", **variables)
     assert made.returncode == 0, made.stderr
@@ -56,6 +60,10 @@ def test_a_folder_of_tables_beside_voices(project: Project, corpus: Path) -> Non
     fused = read_table(folder / "predictions" / "fused.parquet")
     assert set(fused["sources"]) == {"audio+video"}
     assert NAME in read_json(folder / "metrics.json")["models"]
+
+    vectors = read_table(folder / "video" / "action_units.parquet")
+    assert set(vectors["actor"]) == {1, 2, 3, 4}
+    assert LENGTH in vectors
 
     # what is used is not called rejected; what is not is, once, with its reason
     rejected = read_table(folder / "rejected.parquet")
