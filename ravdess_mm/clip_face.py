@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,9 @@ from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import MediaError
 from ravdess_mm.fusion.recipe import Recipe
+from ravdess_mm.fusion.rules import Product
 from ravdess_mm.predictions import ADAPTED
+from ravdess_mm.video.pretrained import PRETRAINED_DIR
 
 if TYPE_CHECKING:
     from ravdess_mm.video.face_shares import FaceShares
@@ -26,7 +29,9 @@ logger = logging.getLogger(__name__)
 
 FROM_TABLES: Final = ("video-action-units",)
 """Face models that do not look at frames."""
-EVENED: Final = f"video-zero-shot{ADAPTED}"
+FROZEN: Final = "video-zero-shot"
+"""The face model that is a frozen network's own answer."""
+EVENED: Final = f"{FROZEN}{ADAPTED}"
 """The face model whose answers are evened by what it says of the speaker's other clips."""
 BETWEEN_FRAMES: Final = 16
 """Frames between two pieces that are answered at a time."""
@@ -41,15 +46,18 @@ class ClipFace:
         Folder of the run's models.
     recipe : Recipe
         Which of them speaks for ``video``, if any.
+    note : str
+        What a reader must know about its answers.
 
     Notes
     -----
     The model is loaded when the first clip needs it, so that a sound file never waits for it.
     """
 
-    def __init__(self, models_dir: Path, recipe: Recipe) -> None:
+    def __init__(self, models_dir: Path, recipe: Recipe, *, note: str = "") -> None:
         self.models_dir = models_dir
         self.recipe = recipe
+        self.note = note
 
     @property
     def is_evened(self) -> bool:
@@ -62,13 +70,7 @@ class ClipFace:
         return str(self._model.card["sha256"])
 
     def keras_model(self) -> Any:
-        """Load the network that looks at frames as a ``keras.Model``, for Grad-CAM; answers do not need it.
-
-        Raises
-        ------
-        MediaError
-            If the model does not look at frames.
-        """
+        """Load the network that looks at frames as a ``keras.Model``, for Grad-CAM; answers do not need it."""
         return self._model.keras_model()
 
     def look(self, path: str | Path) -> Look:
@@ -77,7 +79,7 @@ class ClipFace:
         Raises
         ------
         MediaError
-            If the clip has no frames that can be used, or the model does not look at frames.
+            If the clip has no frames that can be used.
         """
         from ravdess_mm.video.sampling import frames_with_picture
 
@@ -202,8 +204,6 @@ class ClipFace:
     def _model(self) -> Any:
         """The model: ``answer(frames)`` gives the probabilities for the clip and for each frame."""
         name = self.recipe.models["video"]
-        if name.removesuffix(ADAPTED) in FROM_TABLES:
-            raise MediaError(f"the run's face model, {name}, reads action-unit tables, which a clip does not hold")
         if (self.models_dir / name / "network.json").is_file():
             from ravdess_mm.video.embedding_model import load_embedding_model
 
@@ -211,3 +211,30 @@ class ClipFace:
         from ravdess_mm.video.inference import load_network
 
         return load_network(self.models_dir / name / self.recipe.fold_name)
+
+
+def face_of(models_dir: Path, recipe: Recipe) -> tuple[Recipe, ClipFace]:
+    """Return what answers to pictures, and the recipe that it takes part in.
+
+    A model of action units has nothing to read in a film. The frozen face network that ships stands in for it, and its
+    answer is multiplied with the voice's, as where no run is named: what the run learned about fusing is about units.
+
+    Parameters
+    ----------
+    models_dir : Path
+        Folder of a run's models.
+    recipe : Recipe
+        What the run's fusion chose.
+    """
+    own = recipe.models.get("video", "")
+    if own.removesuffix(ADAPTED) not in FROM_TABLES:
+        return recipe, ClipFace(models_dir, recipe)
+    stand_in = replace(
+        recipe,
+        models={**recipe.models, "video": EVENED if own.endswith(ADAPTED) else FROZEN},
+        temperatures={**recipe.temperatures, "video": 1.0},
+        combiners={tuple(recipe.models): Product()},
+        unchecked=tuple(branch for branch in recipe.unchecked if branch != "video"),
+    )
+    note = f"face: by the network that ships, since the run's own, {own}, reads tables of action units"
+    return stand_in, ClipFace(PRETRAINED_DIR / "models", stand_in, note=note)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.audio.phrases import WHOLE_S
-from ravdess_mm.clip_face import ClipFace
+from ravdess_mm.clip_face import ClipFace, face_of
 from ravdess_mm.clip_prediction import Look, Moment, Piece, Prediction, mean_answer, named
 from ravdess_mm.clip_voice import ClipVoice, Heard
 from ravdess_mm.corpus.identifier import EMOTIONS
@@ -23,14 +22,13 @@ from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.recordings import cut_recording, hear_pieces, join_looks, see_pieces
 from ravdess_mm.speaker import People, Speaker, know_speaker
+from ravdess_mm.video.pretrained import PRETRAINED_DIR as PRETRAINED_DIR
 
 if TYPE_CHECKING:
     from ravdess_mm.audio.decode import Samples
 
 Floats = npt.NDArray[np.float64]
 
-PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
-"""A run in miniature: the models that ship with the package, with their model cards."""
 SPEAKERS: Final = "speakers"
 """Folder beside them that holds what tells voices apart."""
 IN_MEMORY: Final = Path("array")
@@ -134,8 +132,9 @@ class Predictor:
 
     @classmethod
     def _of_recipe(cls, recipe_path: Path) -> Predictor:
-        recipe, models_dir = read_recipe(recipe_path), recipe_path.parents[1]
-        return cls(recipe, voice=ClipVoice(models_dir, recipe), face=ClipFace(models_dir, recipe))
+        models_dir = recipe_path.parents[1]
+        recipe, face = face_of(models_dir, read_recipe(recipe_path))
+        return cls(recipe, voice=ClipVoice(models_dir, recipe), face=face)
 
     @classmethod
     def _adapted(cls, run_dir: Path, source: Path) -> Predictor:
@@ -303,12 +302,13 @@ class Predictor:
         speaker = self.speaker or Speaker(None, lambda: None)
         if self.speaker is not None and speaker.voice is None and "audio" in branches:
             notes = [*notes, "voice: not adapted, the speaker's clips have too little sound that can be used"]
+        told = (self.face.note,) if self.face.note and "video" in branches else ()
         return Prediction(
             path=path,
             probabilities=probabilities,
             branches=branches,
             moments=_moments(seen) if seen is not None else (),
-            notes=tuple(notes),
+            notes=(*notes, *told),
             speaker_clips=speaker.voice.n_clips if speaker.voice is not None and "audio" in branches else 0,
             face_clips=speaker.face.n_clips if "video" in branches and speaker.face is not None else 0,
             pieces=pieces,

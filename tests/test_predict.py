@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,6 +22,7 @@ from ravdess_mm.audio.phrases import find_phrases, windows
 from ravdess_mm.audio.table import build_feature_table
 from ravdess_mm.classifiers.run import run_classifier
 from ravdess_mm.cli import app
+from ravdess_mm.clip_face import face_of
 from ravdess_mm.clip_prediction import clock
 from ravdess_mm.config import ChannelChoice, CnnSettings, DenseSettings, FeatureSet, SearchSettings
 from ravdess_mm.corpus.catalog import build_catalog
@@ -32,7 +34,9 @@ from ravdess_mm.diarization import SpeakerSpace
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.explain import explain_clip, render_explanation
 from ravdess_mm.fusion import fuse
+from ravdess_mm.fusion.rules import WeightedMean
 from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.speaker import People
 from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
@@ -222,6 +226,44 @@ def test_sound_in_memory_is_answered_like_a_file_of_it(run_dir: Path, long_sound
         predictor.predict_samples(np.where(np.arange(100) == 3, np.nan, 0.1), 16_000)
     with pytest.raises(MediaError, match="voice: silent"):
         predictor.predict_samples(np.zeros(16_000), 16_000)
+
+
+@pytest.mark.parametrize("ending", ["", ADAPTED])
+def test_the_network_that_ships_stands_in_for_action_units(run_dir: Path, ending: str) -> None:
+    learned = replace(
+        Predictor.from_run(run_dir).recipe,
+        models={"audio": "audio-svc", "video": f"video-action-units{ending}"},
+        temperatures={"audio": 1.5, "video": 2.0},
+        combiners={("audio", "video"): WeightedMean((1.0, 0.0))},
+        unchecked=("video",),
+    )
+    recipe, face = face_of(run_dir / "models", learned)
+    assert recipe.models == {"audio": "audio-svc", "video": f"video-zero-shot{ending}"}
+    assert face.models_dir == PRETRAINED_DIR / "models"
+    assert face.is_evened is bool(ending)
+    assert f"the run's own, video-action-units{ending}, reads tables" in face.note
+    # what was learned about units is not applied to another model; what was learned about the voice is
+    one, other = np.full(8, 0.1), np.full(8, 0.05)
+    one[2], other[3] = 0.3, 0.65
+    expected = one ** (1 / 1.5) * other
+    np.testing.assert_allclose(recipe.apply({"audio": one, "video": other}), expected / expected.sum(), atol=1e-5)
+
+
+def test_a_film_is_answered_by_a_run_whose_faces_were_action_units(
+    run_dir: Path, clips: pd.DataFrame, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_dir / "models", run / "models")
+    recipe_path = run / "models" / "fused" / "recipe.json"
+    recipe_path.write_text(recipe_path.read_text().replace("video-cnn", "video-action-units"))
+    film = clips.loc[(clips["modality"] == "full-av") & clips["has_audio"], "path"].iloc[0]
+    sound = clips.loc[clips["modality"] == "audio-only", "path"].iloc[0]
+    predictor = Predictor.from_run(run)
+    answer = predictor.predict(film)
+    assert set(answer.branches) == {"audio", "video"}
+    assert answer.branches["video"] == pytest.approx(Predictor.from_run(PRETRAINED_DIR).predict(film).branches["video"])
+    assert [note for note in answer.notes if note.startswith("face: by the network that ships")]
+    assert not [note for note in predictor.predict(sound).notes if note.startswith("face")]
 
 
 def test_models_that_only_see_have_no_answer_to_long_sound(run_dir: Path, long_sound: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Final
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.errors import InputError
 
+PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
+"""A run in miniature: the models that ship with the package, with their model cards."""
 COMPACT: Final = "face-compact"
 """The smaller of the two networks that ship; each has a model card in its folder."""
 SHIPPED: Final = "face-pair"
@@ -23,8 +25,7 @@ def find_pretrained(name: str | Path = SHIPPED) -> Path | None:
     name : str or Path
         The name of one that ships, or a folder that ``python -m pipelines.face_network`` wrote.
     """
-    shipped = Path(str(files("ravdess_mm"))) / "pretrained" / name
-    for folder in (shipped, Path(name)):
+    for folder in (PRETRAINED_DIR / name, Path(name)):
         if (folder / CARD_NAME).is_file():
             return folder
     return None
