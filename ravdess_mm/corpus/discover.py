@@ -8,13 +8,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Final
 
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, os_reason
 from ravdess_mm.errors import IdentifierError, InputError
+
+TABLE_SUFFIX: Final = ".csv"
+TABLE_OF_A_CLIP: Final = "a table named as a clip, such as of its action units; no clip itself"
 
 
 class Fault(Enum):
@@ -203,6 +208,9 @@ def _classify(file: FoundFile) -> Candidate | Rejection:
     path, shown = file.path, printable(file.path)
     if path.name.startswith("."):
         return Rejection(shown, "hidden file", Fault.FOREIGN)
+    if path.suffix.lower() == TABLE_SUFFIX:
+        with suppress(IdentifierError):  # a table of something else, and no clip either
+            return Rejection(shown, TABLE_OF_A_CLIP, Fault.FOREIGN, str(Identifier.parse(path)))
     if path.suffix.lower() not in MEDIA_SUFFIXES:
         kind = f"extension {printable(path.suffix)}" if path.suffix else "no extension"
         return Rejection(shown, f"{kind}; clips are {' '.join(MEDIA_SUFFIXES)}", Fault.FOREIGN)

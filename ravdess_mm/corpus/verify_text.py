@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ravdess_mm.corpus.discover import Rejection
+from ravdess_mm.corpus.discover import TABLE_OF_A_CLIP, Rejection
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.corpus.splits import format_actors
 from ravdess_mm.corpus.verify import Part, Tally, VerifyResult, part_label, part_of
@@ -28,7 +28,11 @@ def render_result(result: VerifyResult, console: Console) -> None:
     lines = _missing_lines(result, there)
     lines += _rejection_lines("broken", result.broken, limit=None)
     lines += _rejection_lines("duplicate", result.duplicates, limit=_LISTED)
-    lines += _rejection_lines("not a clip", result.foreign, limit=_LISTED)
+    tables = [item for item in result.foreign if item.reason == TABLE_OF_A_CLIP]
+    lines += _rejection_lines("not a clip", [item for item in result.foreign if item not in tables], limit=_LISTED)
+    if tables:
+        actors = format_actors(Identifier.parse(item.clip).actor for item in tables)
+        lines.append(f"tables named as clips, such as of their action units: {len(tables)}, of actors {actors}")
     shared = [" and ".join(names) for names in result.same_bytes]
     if shared:
         lines.append(f"same bytes under different names: {_listed(shared, separator='; ')}")

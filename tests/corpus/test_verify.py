@@ -179,6 +179,20 @@ def test_paths_are_printed_as_they_are(tmp_path: Path, make_sound: MakeSound) ->
     assert f"not a clip: {long}: extension .txt" in text_of(verify(folder))
 
 
+def test_tables_named_as_clips_are_counted_in_one_line(tmp_path: Path, make_sound: MakeSound) -> None:
+    make_sound(tmp_path / "03-01-03-01-01-01-05.wav")
+    for actor in (2, 3, 4, 9):
+        (tmp_path / f"01-01-03-01-01-01-{actor:02d}.csv").write_text("frame,success\n")
+    (tmp_path / "units.csv").write_text("clip_id\n")
+    result = verify(tmp_path)
+    assert result.ok
+    assert len(result.foreign) == 5
+    lines = text_of(result).splitlines()
+    assert "tables named as clips, such as of their action units: 4, of actors 2-4, 9" in lines
+    assert [line.split(": ")[1] for line in lines if line.startswith("not a clip")] == [str(tmp_path / "units.csv")]
+    assert result.to_dict()["clips"]["found"] == 1
+
+
 def test_only_broken_files_are_an_answer_but_only_foreign_ones_are_unusable(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "03-01-03-01-01-01-05.wav").write_bytes(b"")
