@@ -11,14 +11,21 @@ from pipelines.features import gather_rejected
 from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, data_fingerprint
-from ravdess_mm.corpus.identifier import Take, VocalChannel
+from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.store import hash_file, read_table, write_table
-from ravdess_mm.video.action_units import LENGTH, Transform, build_action_unit_table, tables_among, with_lengths
+from ravdess_mm.video.action_units import (
+    LENGTH,
+    Transform,
+    build_action_unit_table,
+    of_channel,
+    tables_among,
+    with_lengths,
+)
 
 logger = logging.getLogger("ravdess_mm.pipelines.video_action_units")
 
@@ -40,10 +47,10 @@ def make_features(run: RunFolder, tables: Sequence[Path]) -> Path:
 
     def work() -> None:
         built = build_action_unit_table(tables, transform=Transform.SQRT, jobs=settings.jobs, backend=settings.backend)
-        channels = [VocalChannel[name.upper()] for name in settings.channel.channel_names]
         # nobody else is in the split, and their takes have no clip that says how long they are
         wanted = built.features["actor"].isin(clips["actor"])
-        wanted &= built.features["take"].map(lambda take: Take.parse(take).channel in channels)
+        names = settings.channel.channel_names
+        wanted &= built.features["take"].map(lambda take: Take.parse(take).channel.label in names)
         features = with_lengths(built.features[wanted].reset_index(drop=True), clips)
         if LENGTH not in features.columns:
             logger.warning("%s: some takes have no clip, so their length takes no part", NAME)
@@ -101,13 +108,14 @@ def video_action_units(settings: Settings) -> None:
     """Train classifiers on a run's action units (.csv among DATA and in its folders); needs the run's catalog."""
     run = RunFolder(settings)
     folds = folds_of(run)
-    tables = tables_among(settings.data)
+    found = tables_among(settings.data)
+    tables = of_channel(found, settings.channel)
     names = [NAME, NAME + ADAPTED]
     if not tables:
         for name in names:
             run.forget(name, run.predictions_path(name))
         run.forget("action-units", features_path_of(run), run.units_rejected_path)
-        gather_rejected(run, tables=())
+        gather_rejected(run, tables=found)
         return
     answers = [run.predictions_path(name) for name in names]
     try:
@@ -119,7 +127,7 @@ def video_action_units(settings: Settings) -> None:
         run.skip(NAME, str(reason), *answers, run.units_rejected_path)
         gather_rejected(run, tables=())
         return
-    gather_rejected(run, tables=tables)
+    gather_rejected(run, tables=found)
     try:
         own_folds = restrict_folds(folds, read_table(features_path, schema=FEATURES_SCHEMA)["actor"])
     except InputError as reason:

@@ -16,8 +16,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.config import Backend
-from ravdess_mm.errors import InputError
+from ravdess_mm.config import Backend, ChannelChoice
+from ravdess_mm.corpus.identifier import Identifier
+from ravdess_mm.errors import IdentifierError, InputError
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.video.action_unit_files import Layout, UnitReject, UnitRow, may_hold_units, read_unit_file
 
@@ -96,6 +97,19 @@ def tables_among(data: Sequence[Path]) -> tuple[Path, ...]:
             inside = (table for table in find_tables([folder]) if not _is_hidden(table.relative_to(folder)))
             found.update(table for table in inside if table not in found and may_hold_units(table))
     return tuple(sorted(found))
+
+
+def of_channel(tables: Sequence[Path], channel: ChannelChoice) -> tuple[Path, ...]:
+    """Return the tables without those whose names say that their clip is of another vocal channel."""
+    other = {name for name in ChannelChoice.BOTH.channel_names if name not in channel.channel_names}
+    return tuple(table for table in tables if _channel_of(table) not in other)
+
+
+def _channel_of(table: Path) -> str:
+    try:
+        return Identifier.parse(table).channel.label
+    except IdentifierError:  # a table of several clips
+        return ""
 
 
 def _is_hidden(path: Path) -> bool:

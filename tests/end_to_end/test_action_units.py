@@ -47,6 +47,7 @@ def test_a_folder_of_tables_beside_voices(project: Project, corpus: Path) -> Non
     other.write_text("actor,age\n1,30\n")
     stranger = tables / "01-01-03-01-01-01-07.csv"  # of an actor without clips: in no split, and of unknown length
     shutil.copy(next(tables.glob("Actor_02/*.csv")), stranger)
+    (tables / "01-02-03-01-01-01-01.csv").write_text("a song is of another channel, and not read at all")
     variables = {"DATA": as_data(clips, tables), "RUN": "units", "TEST_ACTORS": "3-4"}
     made = project.make("report", **variables)
     assert made.returncode == 0, made.stderr

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ravdess_mm.config import ChannelChoice
 from ravdess_mm.errors import InputError
 from ravdess_mm.video.action_unit_files import INTENSITIES, PRESENCES, SCORES, Layout, may_hold_units
 from ravdess_mm.video.action_units import (
@@ -13,6 +14,7 @@ from ravdess_mm.video.action_units import (
     Transform,
     build_action_unit_table,
     find_tables,
+    of_channel,
     tables_among,
     with_lengths,
 )
@@ -211,6 +213,14 @@ def test_tables_of_a_folder_are_told_from_its_other_tables(tmp_path: Path) -> No
     assert tables_among([]) == ()
     with pytest.raises(InputError, match="no such file"):
         tables_among([folder, tmp_path / "missing.csv"])
+
+
+def test_tables_of_another_channel_are_told_by_their_names() -> None:
+    speech, song, several = (Path(f"{name}.csv") for name in ("01-01-03-01-01-01-01", "01-02-03-01-01-01-01", "all"))
+    tables = (speech, song, several)
+    assert of_channel(tables, ChannelChoice.SPEECH) == (speech, several)
+    assert of_channel(tables, ChannelChoice.SONG) == (song, several)
+    assert of_channel(tables, ChannelChoice.BOTH) == tables
 
 
 def test_a_file_that_is_no_text_is_not_meant_as_action_units(tmp_path: Path) -> None:
