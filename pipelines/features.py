@@ -163,11 +163,12 @@ def gather_rejected(run: RunFolder, *, tables: Sequence[Path] | None = None) -> 
     tables : sequence of Path, optional
         Tables of action units, which are no clips and used all the same; None for all that are among ``DATA``.
     """
-    paths = [folder / "rejected.parquet" for folder in (run.features_path.parent, run.frames_dir.parent)]
-    clips = read_table(run.root / "cache" / "rejected.parquet")
+    folders = [run.root / "cache", run.features_path.parent, run.frames_dir.parent]
+    paths = [*(folder / "rejected.parquet" for folder in folders), run.units_rejected_path]
+    parts = [read_table(path) for path in paths if path.is_file()]
     used = {printable(path) for path in (tables_among(run.settings.data) if tables is None else tables)}
-    parts = [read_table(path) for path in (*paths, run.units_rejected_path) if path.is_file()]
-    rejected = run.write_rejected([clips[~clips["path"].isin(used)], *parts])
+    no_clips = [part[~((part["stage"] == "catalog") & part["path"].isin(used))] for part in parts]
+    rejected = run.write_rejected(no_clips)
     if len(rejected):
         logger.info("%d files were rejected; reasons: %s", len(rejected), run.rejected_path)
 

@@ -29,7 +29,8 @@ def render_result(result: VerifyResult, console: Console) -> None:
     lines += _rejection_lines("broken", result.broken, limit=None)
     lines += _rejection_lines("duplicate", result.duplicates, limit=_LISTED)
     tables = [item for item in result.foreign if item.reason == TABLE_OF_A_CLIP]
-    lines += _rejection_lines("not a clip", [item for item in result.foreign if item not in tables], limit=_LISTED)
+    others = [item for item in result.foreign if item.reason != TABLE_OF_A_CLIP]
+    lines += _rejection_lines("not a clip", others, limit=_LISTED)
     if tables:
         actors = format_actors(Identifier.parse(item.clip).actor for item in tables)
         lines.append(f"tables named as clips, such as of their action units: {len(tables)}, of actors {actors}")
