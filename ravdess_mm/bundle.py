@@ -207,7 +207,7 @@ def write_bundle(
     Parameters
     ----------
     folder : str or Path
-        Where to; made if it is missing. A bundle that is there is replaced.
+        Where to; made if it is missing. A bundle that is there is replaced, with all of its parts.
     kind : str
         What it holds, such as ``random-forest``.
     card : mapping
@@ -224,7 +224,13 @@ def write_bundle(
     for name in files:
         if not _PART_NAME.fullmatch(name) or name == CARD_NAME:
             raise ValueError(f"{name!r} is not a name for a part of a bundle")
+    try:
+        replaced = set(read_bundle(folder).parts) - set(files)
+    except BundleError:  # nothing is there, or nothing whose parts are known to be its own
+        replaced = set()
     (folder / CARD_NAME).unlink(missing_ok=True)
+    for name in replaced:
+        (folder / name).unlink()
     for name, content in files.items():
         with whole_file(folder / name) as temporary:
             if isinstance(content, bytes):

@@ -43,6 +43,14 @@ def test_bundle_round_trip(folder: Path) -> None:
     assert bundle.part("note.txt").read_text() == "hello"
 
 
+def test_a_bundle_that_is_replaced_leaves_no_part(tmp_path: Path) -> None:
+    write_bundle(tmp_path, kind="svc", card={}, files={"old.npz": b"1", "both.npz": b"2"})
+    (tmp_path / "MODEL_CARD.md").write_text("not a part")
+    write_bundle(tmp_path, kind="svc", card={}, files={"both.npz": b"3"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["MODEL_CARD.md", "both.npz", CARD_NAME]
+    assert read_bundle(tmp_path).part("both.npz").read_bytes() == b"3"
+
+
 def test_part_that_is_not_listed_is_refused(folder: Path) -> None:
     (folder / "extra.bin").write_bytes(b"x")
     with pytest.raises(BundleError, match=r"no part 'extra\.bin'"):

@@ -108,7 +108,7 @@ def test_a_film_is_answered_without_waiting_for_tensorflow(models: str, run_dir:
     code = (
         "import sys; from ravdess_mm.predict import Predictor; "
         f"print(Predictor.from_run({str(source)!r}).predict({str(film)!r}).sources); "
-        "sys.exit(', '.join(sorted({'tensorflow', 'keras'} & set(sys.modules))) or None)"
+        "sys.exit(', '.join(sorted({'tensorflow', 'keras', 'sklearn', 'skops'} & set(sys.modules))) or None)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

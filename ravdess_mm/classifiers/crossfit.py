@@ -12,6 +12,7 @@ from ravdess_mm.classifiers.arrays import Floats, Integers
 from ravdess_mm.classifiers.family import UNSEEN, Family, InnerFold, Params
 from ravdess_mm.classifiers.rows import Sample
 from ravdess_mm.classifiers.screening import distinct_columns
+from ravdess_mm.classifiers.stored_machine import StoredMachine
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import check_disjoint, group_folds
 from ravdess_mm.progress import map_parallel
@@ -126,7 +127,9 @@ def fit_pipeline(family: Family, params: Params, sample: Sample, *, seed: int, j
 
 
 def pipeline_scores(family: Family, pipeline: Any, X: Floats) -> Floats:
-    """Return the log-scores of a fitted pipeline [shape=(n, K)]."""
+    """Return the log-scores of a fitted pipeline, or of a `StoredMachine`, which standardises itself [shape=(n, K)]."""
+    if isinstance(pipeline, StoredMachine):
+        return family.log_scores(pipeline, X)
     return family.log_scores(pipeline.named_steps["model"], pipeline.named_steps["scale"].transform(X))
 
 

@@ -88,7 +88,7 @@ class InnerFold:
     @cached_property
     def bounded(self) -> tuple[Floats, Floats]:
         """Both sides as kernel machines see them: clipped, at the precision in which they are stored."""
-        from ravdess_mm.classifiers.kernel_machine import bounded
+        from ravdess_mm.classifiers.stored_machine import bounded
 
         return bounded(self.X_train), bounded(self.X_test)
 
@@ -101,7 +101,7 @@ class InnerFold:
     @cached_property
     def distances(self) -> tuple[Floats, Floats]:
         """Squared distances of `bounded` training rows, and test rows, to training rows [shape=(n, n_train)]."""
-        from ravdess_mm.classifiers.kernel_machine import squared_distances
+        from ravdess_mm.classifiers.stored_machine import squared_distances
 
         train, test = self.bounded
         return squared_distances(train, train), squared_distances(test, train)

@@ -1,15 +1,13 @@
 """Classifiers that compare a clip with training clips: f(x) = K(x, training) a + b, one column a class.
 
 Support vector classification (one class against the rest) and kernel ridge regression onto the classes differ in how
-a and b are found and in nothing else, so both are stored as the same few arrays. Arrays carry no code: a file of them
-needs its shapes checked, and nothing more.
+a and b are found and in nothing else, so both are stored as the same few arrays; see `stored_machine`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,22 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from ravdess_mm.classifiers.arrays import Floats, Integers
-
-BOUND: Final = 4.0
-"""Standardised features are clipped here: one wild value among thousands would outweigh all others in a distance."""
-
-KERNELS: Final[tuple[str, ...]] = ("linear", "rbf")
-
-
-def bounded(X: npt.ArrayLike) -> Floats:
-    """Return standardised features within `BOUND`, at the precision in which they are stored (float32)."""
-    return np.clip(np.asarray(X, dtype=np.float32), -BOUND, BOUND).astype(np.float64)
-
-
-def squared_distances(one: Floats, other: Floats) -> Floats:
-    """Return the squared Euclidean distance of each row of `one` to each row of `other` [shape=(n, m)]."""
-    norms = np.einsum("ij,ij->i", one, one)[:, None] + np.einsum("ij,ij->i", other, other)
-    return np.asarray(np.maximum(norms - 2 * (one @ other.T), 0))
+from ravdess_mm.classifiers.stored_machine import bounded, kernel_values
 
 
 def row_weights(codes: Integers, class_weight: str | None) -> Floats:
@@ -105,54 +88,7 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])
 
     def _kernel(self, one: Floats, other: Floats) -> Floats:
-        if self.kernel == "linear":
-            return np.asarray(one @ other.T)
-        return np.asarray(np.exp(-self.gamma * squared_distances(one, other)))
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what `restore` needs; the classes have to be 0 .. K-1."""
-        return {
-            "vectors": self.vectors_,
-            "coefficients": self.coefficients_,
-            "intercept": self.intercept_,
-            "kernel": np.array(KERNELS.index(self.kernel)),
-            "gamma": np.array(float(self.gamma)),
-        }
-
-    def restore(self, arrays: Mapping[str, npt.NDArray[Any]], *, n_features: int, n_classes: int) -> KernelMachine:
-        """Become the fitted machine that `to_arrays` was called on; return self.
-
-        Raises
-        ------
-        ValueError
-            If an array is missing, has another shape or type, or holds anything but finite numbers.
-        """
-        wanted: dict[str, tuple[type, tuple[int | None, ...]]] = {
-            "vectors": (np.float32, (None, n_features)),
-            "coefficients": (np.float64, (None, n_classes)),
-            "intercept": (np.float64, (n_classes,)),
-            "kernel": (np.int64, ()),
-            "gamma": (np.float64, ()),
-        }
-        for name, (kind, shape) in wanted.items():
-            if name not in arrays:
-                raise ValueError(f"no array {name!r}")
-            found = arrays[name]
-            fits = len(found.shape) == len(shape) and all(
-                want in (None, size) for want, size in zip(shape, found.shape, strict=True)
-            )
-            if not fits or found.dtype != kind or not np.isfinite(found).all():
-                raise ValueError(
-                    f"array {name!r} is not {n_features} features to {n_classes} classes in finite numbers"
-                )
-        if len(arrays["vectors"]) != len(arrays["coefficients"]) or int(arrays["kernel"]) not in range(len(KERNELS)):
-            raise ValueError("its arrays contradict each other")
-        self.kernel = KERNELS[int(arrays["kernel"])]
-        self.gamma = float(arrays["gamma"])
-        self.classes_, self.n_features_in_ = np.arange(n_classes), n_features
-        self.vectors_, self.coefficients_ = arrays["vectors"], arrays["coefficients"]
-        self.intercept_ = arrays["intercept"]
-        return self
+        return kernel_values(self.kernel, self.gamma, one, other)
 
 
 class SupportVectorMachine(KernelMachine):

@@ -29,6 +29,7 @@ from ravdess_mm.classifiers.crossfit import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.guards import check_loaded, check_scaler
+from ravdess_mm.classifiers.stored_machine import StoredMachine
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.store import plain, read_json
@@ -49,8 +50,9 @@ class TrainedClassifier:
     Attributes
     ----------
     kind : Kind
-    pipeline : sklearn.pipeline.Pipeline
-        Steps ``scale`` and ``model``; the model's classes are 0 .. K-1.
+    pipeline : sklearn.pipeline.Pipeline or StoredMachine
+        Steps ``scale`` and ``model``; the model's classes are 0 .. K-1. A kernel machine that was loaded is a
+        `StoredMachine`, which does both.
     feature_names : tuple of str
         The columns it was trained on, in order.
     feature_set : str or None
@@ -150,14 +152,16 @@ class TrainedClassifier:
 
 def save_classifier(folder: str | Path, trained: TrainedClassifier) -> Bundle:
     """Write a trained classifier as a bundle."""
-    scaler, model = (step for _, step in trained.pipeline.steps)
     files: dict[str, PartWriter | bytes]
-    if trained.kind is Kind.XGBOOST:
-        files = {SCALER_PART: sklearn_part(scaler), BOOSTER_PART: booster_part(model.get_booster())}
-    elif trained.kind is Kind.NETWORK:
-        files = {SCALER_PART: sklearn_part(scaler), NETWORK_PART: network_part(model.network_)}
-    elif trained.kind in _MACHINES:
-        files = {SCALER_PART: sklearn_part(scaler), MACHINE_PART: arrays_part(model.to_arrays())}
+    if trained.kind in _MACHINES:
+        files = {MACHINE_PART: arrays_part(_machine_of(trained).to_arrays())}
+    elif trained.kind in (Kind.XGBOOST, Kind.NETWORK):
+        scaler, model = (step for _, step in trained.pipeline.steps)
+        files = {SCALER_PART: sklearn_part(scaler)}
+        if trained.kind is Kind.XGBOOST:
+            files[BOOSTER_PART] = booster_part(model.get_booster())
+        else:
+            files[NETWORK_PART] = network_part(model.network_)
     else:
         files = {PIPELINE_PART: sklearn_part(trained.pipeline)}
     if trained.speaker is not None:
@@ -171,6 +175,12 @@ def save_classifier(folder: str | Path, trained: TrainedClassifier) -> Bundle:
         "temperature": trained.temperature,
     }
     return write_bundle(folder, kind=trained.kind, card=card, files=files)
+
+
+def _machine_of(trained: TrainedClassifier) -> StoredMachine:
+    if isinstance(trained.pipeline, StoredMachine):
+        return trained.pipeline
+    return StoredMachine.of_pipeline(trained.pipeline)
 
 
 def load_classifier(folder: str | Path) -> TrainedClassifier:
@@ -235,26 +245,17 @@ def _texts(bundle: Bundle, name: str) -> tuple[str, ...]:
 
 
 def _load_pipeline(bundle: Bundle, *, n_features: int, n_classes: int) -> Any:
-    from sklearn.pipeline import Pipeline
-
     kind = Kind(bundle.kind)
-    if kind not in (Kind.XGBOOST, Kind.NETWORK, *_MACHINES):
+    if kind in _MACHINES:
+        return _load_machine(bundle, n_features=n_features, n_classes=n_classes)
+    if kind not in (Kind.XGBOOST, Kind.NETWORK):
         pipeline = bundle.load_sklearn(PIPELINE_PART)
         source = str(bundle.folder / PIPELINE_PART)
         check_loaded(kind, pipeline, n_features=n_features, n_classes=n_classes, source=source)
         return pipeline
-    scaler = bundle.load_sklearn(SCALER_PART)
-    try:
-        check_scaler(scaler, n_features=n_features)
-    except (AttributeError, ValueError) as error:
-        raise BundleError(f"{bundle.folder / SCALER_PART}: {error}") from error
-    if kind in _MACHINES:
-        machine = family_of(kind).build({}, seed=0)
-        try:
-            model = machine.restore(bundle.load_arrays(MACHINE_PART), n_features=n_features, n_classes=n_classes)
-        except ValueError as error:
-            raise BundleError(f"{bundle.folder / MACHINE_PART}: {error}") from error
-        return Pipeline([("scale", scaler), ("model", model)])
+    from sklearn.pipeline import Pipeline
+
+    scaler = _load_scaler(bundle, n_features=n_features)
     model = _load_booster(bundle) if kind is Kind.XGBOOST else _load_network(bundle)
     found = (model.n_features_in_, len(model.classes_))
     if found != (n_features, n_classes):
@@ -263,6 +264,26 @@ def _load_pipeline(bundle: Bundle, *, n_features: int, n_classes: int) -> Any:
             f"the card says {n_features} and {n_classes}"
         )
     return Pipeline([("scale", scaler), ("model", model)])
+
+
+def _load_machine(bundle: Bundle, *, n_features: int, n_classes: int) -> StoredMachine:
+    arrays = bundle.load_arrays(MACHINE_PART)
+    if SCALER_PART in bundle.parts:  # as before a machine's arrays held its standardisation
+        scaler = _load_scaler(bundle, n_features=n_features)
+        arrays |= {"mean": scaler.mean_, "scale": scaler.scale_}
+    try:
+        return StoredMachine.of_arrays(arrays, n_features=n_features, n_classes=n_classes)
+    except ValueError as error:
+        raise BundleError(f"{bundle.folder / MACHINE_PART}: {error}") from error
+
+
+def _load_scaler(bundle: Bundle, *, n_features: int) -> Any:
+    scaler = bundle.load_sklearn(SCALER_PART)
+    try:
+        check_scaler(scaler, n_features=n_features)
+    except (AttributeError, ValueError) as error:
+        raise BundleError(f"{bundle.folder / SCALER_PART}: {error}") from error
+    return scaler
 
 
 def _load_booster(bundle: Bundle) -> Any:

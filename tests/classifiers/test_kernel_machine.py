@@ -7,42 +7,14 @@ from sklearn.kernel_ridge import KernelRidge as ReferenceRidge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 
-from ravdess_mm.classifiers.kernel_machine import (
-    BOUND,
-    KernelMachine,
-    KernelRidge,
-    SupportVectorMachine,
-    bounded,
-    row_weights,
-    squared_distances,
-)
+from ravdess_mm.classifiers.kernel_machine import KernelMachine, KernelRidge, SupportVectorMachine, row_weights
+from ravdess_mm.classifiers.stored_machine import bounded
 
 
 @pytest.fixture(scope="module")
 def blobs() -> tuple[np.ndarray, np.ndarray]:
     X, y = make_blobs([50, 25, 15, 10], n_features=6, centers=None, cluster_std=4.0, random_state=3)
     return (X - X.mean(axis=0)) / X.std(axis=0), y
-
-
-def machines() -> list[KernelMachine]:
-    return [
-        SupportVectorMachine(C=3.0, gamma=0.1, class_weight="balanced"),
-        SupportVectorMachine(C=0.3, kernel="linear"),
-        KernelRidge(alpha=0.1, gamma=0.1, class_weight="balanced"),
-        KernelRidge(alpha=3.0, kernel="linear"),
-    ]
-
-
-def test_distances_are_those_between_rows() -> None:
-    rng = np.random.default_rng(0)
-    one, other = rng.normal(size=(5, 3)), rng.normal(size=(4, 3))
-    expected = ((one[:, None] - other[None]) ** 2).sum(axis=2)
-    np.testing.assert_allclose(squared_distances(one, other), expected, atol=1e-12)
-    assert (squared_distances(one, one).diagonal() >= 0).all()
-
-
-def test_one_wild_value_is_clipped() -> None:
-    np.testing.assert_allclose(bounded([[0.1, 100.0, -100.0]]), [[0.1, BOUND, -BOUND]], rtol=1e-7)
 
 
 def test_balanced_weights_give_classes_the_same_sum() -> None:
@@ -97,41 +69,8 @@ def test_ridge_agrees_with_weighted_kernel_ridge_on_centred_targets(
     np.testing.assert_allclose(machine.decision_function(X), reference.predict(bounded(X)) + mean, atol=stored)
 
 
-@pytest.mark.parametrize("machine", machines(), ids=lambda machine: type(machine).__name__ + machine.kernel)
-def test_restored_machine_decides_the_same(blobs, machine: KernelMachine) -> None:
-    X, y = blobs
-    machine.fit(X, y)
-    restored = type(machine)().restore(machine.to_arrays(), n_features=6, n_classes=4)
-    np.testing.assert_array_equal(restored.decision_function(X), machine.decision_function(X))
-    np.testing.assert_array_equal(restored.predict(X), machine.predict(X))
-
-
 def test_two_classes_have_two_values(blobs) -> None:
     X, y = blobs
     machine = SupportVectorMachine(gamma=0.1).fit(X, np.array(["low", "high"])[(y > 0).astype(int)])
     assert machine.decision_function(X).shape == (len(X), 2)
     assert set(machine.predict(X)) <= {"low", "high"}
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("vectors", np.zeros((2, 5), dtype=np.float32)),
-        ("vectors", np.zeros((2, 6))),
-        ("vectors", np.full((100, 6), np.nan, dtype=np.float32)),
-        ("vectors", np.zeros((2, 6), dtype=np.float32)),
-        ("coefficients", np.zeros((100, 3))),
-        ("intercept", np.zeros(5)),
-        ("kernel", np.array(7)),
-        ("gamma", np.array(np.inf)),
-        ("gamma", None),
-    ],
-)
-def test_arrays_that_do_not_fit_are_refused(blobs, name: str, value: np.ndarray | None) -> None:
-    arrays = KernelRidge(gamma=0.1).fit(*blobs).to_arrays()
-    if value is None:
-        del arrays[name]
-    else:
-        arrays[name] = value
-    with pytest.raises(ValueError, match="array"):
-        KernelRidge().restore(arrays, n_features=6, n_classes=4)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ravdess_mm.bundle import CARD_NAME, sklearn_part, write_bundle
+from ravdess_mm.bundle import CARD_NAME, arrays_part, sklearn_part, write_bundle
 from ravdess_mm.classifiers.crossfit import fit_pipeline
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind
@@ -63,6 +63,37 @@ def test_loaded_classifier_predicts_what_the_saved_one_did(tmp_path: Path, table
         1.3,
         {"seed": 0},
     )
+
+
+@pytest.mark.parametrize("kind", [Kind.SVC, Kind.RIDGE])
+def test_a_machine_of_before_still_answers(tmp_path: Path, table: pd.DataFrame, kind: Kind) -> None:
+    """Its standardisation was a part of its own, for scikit-learn."""
+    trained = train(table, kind)
+    new = save_classifier(tmp_path / "new", trained)
+    assert set(new.parts) == {"machine.npz"}
+    arrays = new.load_arrays("machine.npz")
+    old = {name: values for name, values in arrays.items() if name not in ("mean", "scale")}
+    files = {"scaler.skops": sklearn_part(trained.pipeline.named_steps["scale"]), "machine.npz": arrays_part(old)}
+    write_bundle(tmp_path / "old", kind=kind, card=new.card, files=files)
+    loaded = load_classifier(tmp_path / "old")
+    np.testing.assert_array_equal(loaded.predict_proba(table), trained.predict_proba(table))
+    # and is stored as machines are now
+    save_classifier(tmp_path / "again", loaded)
+    assert (tmp_path / "again" / "machine.npz").read_bytes() == (tmp_path / "new" / "machine.npz").read_bytes()
+    narrow = train(table.drop(columns="f00"), kind).pipeline.named_steps["scale"]
+    files["scaler.skops"] = sklearn_part(narrow)
+    write_bundle(tmp_path / "odd", kind=kind, card=new.card, files=files)
+    with pytest.raises(BundleError, match=r"scaler\.skops: .*standardise 12 features"):
+        load_classifier(tmp_path / "odd")
+
+
+def test_a_machine_without_its_standardisation_is_refused(tmp_path: Path, table: pd.DataFrame) -> None:
+    bundle = save_classifier(tmp_path / "whole", train(table, Kind.SVC))
+    arrays = bundle.load_arrays("machine.npz")
+    del arrays["mean"]
+    write_bundle(tmp_path / "part", kind=Kind.SVC, card=bundle.card, files={"machine.npz": arrays_part(arrays)})
+    with pytest.raises(BundleError, match=r"machine\.npz: no array 'mean'"):
+        load_classifier(tmp_path / "part")
 
 
 def test_a_model_of_some_columns_is_given_all_and_picks_its_own(tmp_path: Path, table: pd.DataFrame) -> None:
