@@ -122,6 +122,12 @@ class Look:
     probabilities: Floats
     outputs: tuple[str, ...]
 
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """The two most probable emotions of each frame."""
+        rows = zip(self.times_s, self.probabilities, strict=True)
+        return tuple(Moment(time_s, _top_two(row)) for time_s, row in rows)
+
 
 def mean_answer(pieces: Sequence[Piece], branch: str | None = None) -> dict[str, float]:
     """Return the mean of what pieces answer, or of what one branch of them does, by their length."""
@@ -199,3 +205,8 @@ class Prediction(Answer):
             "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
             "notes": list(self.notes),
         }
+
+
+def _top_two(probabilities: Floats) -> tuple[tuple[str, float], tuple[str, float]]:
+    first, second = np.argsort(-probabilities, kind="stable")[:2]
+    return (EMOTIONS[first], float(probabilities[first])), (EMOTIONS[second], float(probabilities[second]))

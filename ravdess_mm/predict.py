@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from ravdess_mm.audio.phrases import WHOLE_S
 from ravdess_mm.clip_face import ClipFace, face_of
-from ravdess_mm.clip_prediction import Look, Moment, Piece, Prediction, mean_answer, named
+from ravdess_mm.clip_prediction import Look, Piece, Prediction, mean_answer, named
 from ravdess_mm.clip_voice import ClipVoice, Heard
-from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.recordings import cut_recording, hear_pieces, join_looks, see_pieces
+from ravdess_mm.runs import is_synthetic
 from ravdess_mm.speaker import People, Speaker, know_speaker
 from ravdess_mm.video.pretrained import PRETRAINED_DIR as PRETRAINED_DIR
 
@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 
 SPEAKERS: Final = "speakers"
 """Folder beside them that holds what tells voices apart."""
+INVENTED: Final = "models of the synthetic sample, which have never met a person: the answer says nothing"
+"""Said of every answer by a run on the embedded sample corpus."""
 IN_MEMORY: Final = Path("array")
 """Stands for the path of sound that is no file."""
 
@@ -134,7 +136,8 @@ class Predictor:
     def _of_recipe(cls, recipe_path: Path) -> Predictor:
         models_dir = recipe_path.parents[1]
         recipe, face = face_of(models_dir, read_recipe(recipe_path))
-        return cls(recipe, voice=ClipVoice(models_dir, recipe), face=face)
+        notes = (INVENTED,) if is_synthetic(models_dir.parent) else ()
+        return cls(recipe, voice=ClipVoice(models_dir, recipe), face=face, notes=notes)
 
     @classmethod
     def _adapted(cls, run_dir: Path, source: Path) -> Predictor:
@@ -143,13 +146,13 @@ class Predictor:
         enrolment = know_speaker(source, feature_set=found.voice.feature_set, know=know)
         speaker = Speaker(enrolment if enrolment.is_enough else None, lambda: found.face.known_shares(source))
         if speaker.voice is not None:
-            return cls(found.recipe, voice=found.voice, face=found.face, speaker=speaker)
+            return cls(found.recipe, voice=found.voice, face=found.face, speaker=speaker, notes=found.notes)
         if speaker.face is not None:
-            return cls(found.recipe, voice=plain.voice, face=found.face, speaker=speaker)
+            return cls(found.recipe, voice=plain.voice, face=found.face, speaker=speaker, notes=found.notes)
         if enrolment.n_clips == 0:
             raise InputError(f"{source}: no clip of the speaker can be used")
         note = f"not adapted to the speaker: {source} holds one usable clip, two or more are needed"
-        return cls(plain.recipe, voice=plain.voice, face=plain.face, notes=(note,))
+        return cls(plain.recipe, voice=plain.voice, face=plain.face, notes=(*plain.notes, note))
 
     def predict(self, path: str | Path, *, in_pieces: bool | None = None) -> Prediction:
         """Answer for one clip: sound, film, or both.
@@ -307,7 +310,7 @@ class Predictor:
             path=path,
             probabilities=probabilities,
             branches=branches,
-            moments=_moments(seen) if seen is not None else (),
+            moments=seen.moments if seen is not None else (),
             notes=(*notes, *told),
             speaker_clips=speaker.voice.n_clips if speaker.voice is not None and "audio" in branches else 0,
             face_clips=speaker.face.n_clips if "video" in branches and speaker.face is not None else 0,
@@ -338,13 +341,3 @@ class Predictor:
 def _is_cut(duration_s: float, in_pieces: bool | None) -> bool:
     """Tell whether a recording is answered piece by piece; of unknown length (NaN) it never is."""
     return duration_s > (WHOLE_S if in_pieces is None else 0) and in_pieces is not False
-
-
-def _moments(seen: Look) -> tuple[Moment, ...]:
-    rows = zip(seen.times_s, seen.probabilities, strict=True)
-    return tuple(Moment(time_s, _top_two(row)) for time_s, row in rows)
-
-
-def _top_two(probabilities: Floats) -> tuple[tuple[str, float], tuple[str, float]]:
-    first, second = np.argsort(-probabilities, kind="stable")[:2]
-    return (EMOTIONS[first], float(probabilities[first])), (EMOTIONS[second], float(probabilities[second]))

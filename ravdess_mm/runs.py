@@ -36,6 +36,7 @@ from ravdess_mm.store import (
 
 logger = logging.getLogger(__name__)
 
+RECORD_NAME: Final = "run.json"
 REJECTED_SCHEMA: Final = "rejected/1"
 REJECTED_COLUMNS: Final[tuple[str, ...]] = ("path", "reason", "stage")
 LIBRARIES: Final[tuple[str, ...]] = (
@@ -64,6 +65,12 @@ def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
     return versions
 
 
+def is_synthetic(run_dir: Path) -> bool:
+    """Tell whether a run says that it learned from the embedded synthetic sample."""
+    facts = _read_facts(run_dir / RECORD_NAME)
+    return facts is not None and facts.get("synthetic") is True
+
+
 class RunFolder:
     """The files of one run under ``artifacts/<run>/``.
 
@@ -86,7 +93,7 @@ class RunFolder:
         self.models_dir = self.root / "models"
         self.predictions_dir = self.root / "predictions"
         self.metrics_path = self.root / "metrics.json"
-        self.record_path = self.root / "run.json"
+        self.record_path = self.root / RECORD_NAME
         self.stages_dir = self.root / "stages"
 
     def predictions_path(self, name: str) -> Path:

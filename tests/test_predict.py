@@ -35,7 +35,7 @@ from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.explain import explain_clip, render_explanation
 from ravdess_mm.fusion import fuse
 from ravdess_mm.fusion.rules import WeightedMean
-from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.predict import INVENTED, PRETRAINED_DIR, Predictor
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.speaker import People
 from ravdess_mm.store import read_table, write_json
@@ -264,6 +264,22 @@ def test_a_film_is_answered_by_a_run_whose_faces_were_action_units(
     assert answer.branches["video"] == pytest.approx(Predictor.from_run(PRETRAINED_DIR).predict(film).branches["video"])
     assert [note for note in answer.notes if note.startswith("face: by the network that ships")]
     assert not [note for note in predictor.predict(sound).notes if note.startswith("face")]
+
+
+def test_a_run_on_the_synthetic_sample_says_so_with_every_answer(
+    run_dir: Path, clips: pd.DataFrame, long_sound: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_dir / "models", run / "models")
+    sound = clips.loc[clips["modality"] == "audio-only", "path"].iloc[0]
+    for synthetic in (True, False):
+        write_json(run / "run.json", {"synthetic": synthetic})
+        predictor = Predictor.from_run(run)
+        for path in (sound, long_sound):
+            assert (INVENTED in predictor.predict(path).notes) is synthetic
+    (run / "run.json").unlink()
+    assert INVENTED not in Predictor.from_run(run).predict(sound).notes
+    assert INVENTED not in Predictor.from_run(PRETRAINED_DIR).predict(sound).notes
 
 
 def test_models_that_only_see_have_no_answer_to_long_sound(run_dir: Path, long_sound: Path) -> None:
