@@ -273,3 +273,8 @@ def test_the_length_of_every_take_is_added_from_one_kind_of_clip() -> None:
     clips.loc[3, "duration_s"] = 3.2
     np.testing.assert_allclose(with_lengths(features, clips.iloc[::-1])[LENGTH], np.log([4.1, 3.2]))
     assert with_lengths(features, clips.iloc[:2]) is features
+
+
+@pytest.mark.real
+def test_the_published_averages_are_found_in_their_folder(real_data: Path) -> None:
+    assert tables_among([real_data / "ravdess"]) == (real_data / "ravdess" / "action_units.csv",)
