@@ -24,6 +24,7 @@ def dask_client(jobs: int) -> Iterator[None]:
     try:
         import dask
         from dask.distributed import Client, LocalCluster
+        from distributed.comm.addressing import get_address_host
     except ImportError as error:
         raise InputError("BACKEND=dask needs Dask: pip install 'ravdess-mm[dask]'; allowed: loky, dask") from error
     address = dask.config.get("scheduler-address", None)
@@ -36,6 +37,9 @@ def dask_client(jobs: int) -> Iterator[None]:
             yield
         return
     try:
+        # a client of what is no address stays half made, and where Python clears it away while another event loop is
+        # starting, Dask waits for itself for good
+        get_address_host(address)
         client = Client(address)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())

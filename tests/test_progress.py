@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import sys
@@ -60,7 +61,7 @@ def test_dask_takes_the_cluster_that_its_settings_name() -> None:
 
 def test_a_cluster_that_is_not_there_or_empty_is_one_line() -> None:
     import dask
-    from dask.distributed import LocalCluster
+    from dask.distributed import Client, LocalCluster
 
     def run() -> None:
         list(map_parallel(math.factorial, range(3), description="factorials", jobs=2, backend=Backend.DASK))
@@ -70,8 +71,14 @@ def test_a_cluster_that_is_not_there_or_empty_is_one_line() -> None:
         pytest.raises(InputError, match=r"\ADASK_SCHEDULER_ADDRESS=tcp://127\.0\.0\.1:9: no Dask scheduler[^\n]+\Z"),
     ):
         run()
-    with dask.config.set({"scheduler-address": "nowhere"}), pytest.raises(InputError, match="=nowhere: no Dask sched"):
-        run()
+    for wrong in ("nowhere", "gopher://127.0.0.1:9"):
+        with (
+            dask.config.set({"scheduler-address": wrong}),
+            pytest.raises(InputError, match=f"={wrong}: no Dask sched") as found,
+        ):
+            run()
+        half_made = [one for one in gc.get_objects() if type(one) is Client and one.status == "connecting"]
+        assert not half_made, found
     with (
         LocalCluster(n_workers=0, dashboard_address=None) as cluster,
         dask.config.set({"scheduler-address": cluster.scheduler_address}),
