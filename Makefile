@@ -47,7 +47,7 @@ SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call q
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
 .PHONY: all features audio-models video-cnn video-embedding video-action-units fuse report noise importance test lint help setup clean
-.PHONY: early-fusion evaluate compare leak-demo quality face-network
+.PHONY: evaluate compare leak-demo face-network
 
 all: report ## everything, from clips to the report
 
@@ -64,20 +64,14 @@ video-cnn: $(READY) $(if $(filter-out video-cnn,$(or $(MAKECMDGOALS),all)),featu
 video-action-units: features ## classifiers on the action units of .csv files among DATA and in its folders; nothing without any
 	@$(STAGE) pipelines.video_action_units $(SETTINGS) $(ARGS)
 
-early-fusion: audio-models video-embedding video-action-units ## one model on the features of voice and face together
-	@$(STAGE) pipelines.early_fusion $(SETTINGS) $(ARGS)
-
 video-embedding: features ## a trained face network's own answers, and classifiers on what it sees; nothing without one
 	@$(STAGE) pipelines.video_embedding $(SETTINGS) $(ARGS)
 
-fuse: audio-models video-cnn video-embedding video-action-units early-fusion ## voice and face fused, metrics of all models
+fuse: audio-models video-cnn video-embedding video-action-units ## voice and face fused, metrics of all models
 	@$(STAGE) pipelines.fuse $(SETTINGS) $(ARGS)
 
 evaluate: $(READY) ## all models under PROTOCOL (several: luna5,loso; or all), and a table of their figures
 	@$(STAGE) pipelines.evaluate $(SETTINGS) $(ARGS)
-
-quality: audio-models ## an experiment: should a voice be believed less where its clip is noisy?
-	@$(STAGE) pipelines.quality $(SETTINGS) $(ARGS)
 
 compare: $(READY) ## runs side by side with paired tests: make compare RUNS="a b"
 	@$(STAGE) pipelines.compare RUNS=$(call quoted,$(RUNS)) $(if $(CONFIG),CONFIG=$(call quoted,$(CONFIG))) $(if $(SEED),SEED=$(SEED)) $(ARGS)

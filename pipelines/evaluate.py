@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from pipelines.audio_models import audio_models
-from pipelines.early_fusion import early_fusion
 from pipelines.features import features
 from pipelines.fuse import fuse
 from pipelines.video_action_units import video_action_units
@@ -27,9 +26,7 @@ MODELS: Final[tuple[Callable[[Settings], None], ...]] = (
     audio_models,
     video_cnn,
     video_embedding,
-    video_embedding,
     video_action_units,
-    early_fusion,
     fuse,
 )
 """What follows the features, in order."""

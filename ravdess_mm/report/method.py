@@ -100,11 +100,6 @@ def _fusion(files: RunFiles) -> str:
     said = RULES.get(rule)
     text = f"The fused answer is {said}." if said else "The fused answer combines the branches’ probabilities."
     text += " A take with one branch missing is answered by the other and marked."
-    if "early-fusion" in files.tables:
-        text += (
-            " Beside it stands early fusion: one kernel ridge regression on the features of voice and face in one row, "
-            "for the takes that have both."
-        )
     return text
 
 

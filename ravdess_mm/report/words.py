@@ -10,7 +10,7 @@ from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.evaluation import Estimate
 from ravdess_mm.predictions import ADAPTED, AUGMENTED
 
-BRANCHES: Final[dict[str, str]] = {"fused": "both", "early": "both", "audio": "voice", "video": "face"}
+BRANCHES: Final[dict[str, str]] = {"fused": "both", "audio": "voice", "video": "face"}
 """First word of a model's name to the branch it belongs to."""
 
 _KINDS: Final[dict[str, str]] = {
@@ -89,8 +89,6 @@ def model_label(model: str) -> str:
     if branch not in BRANCHES:
         return model.replace("-", " ")
     said = kind_label(model)
-    if branch == "early":
-        return f"Early {said}"
     first = {"fused": "Fused", "audio": "Voice", "video": "Face"}[branch]
     return f"{first} · {said}" if said else first
 

@@ -72,7 +72,7 @@ def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     assert hash_file(folder / "models" / "video-cnn" / "fold-0" / "predictions.parquet") == first_fold
     shown = capsys.readouterr().out
     figures = pd.read_csv(folder / "metrics.csv").set_index("model")
-    assert {"audio-svc", "video-cnn", "early-fusion", "fused", *FACE_MODELS} == set(figures.index)
+    assert {"audio-svc", "video-cnn", "fused", *FACE_MODELS} == set(figures.index)
     assert set(figures["folds"]) == {3}
     assert f"{100 * figures.loc['fused', 'accuracy']:.1f} [" in shown
     for name in figures.index:

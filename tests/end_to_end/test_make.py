@@ -75,9 +75,8 @@ def test_the_whole_path_and_nothing_twice(project: Project, corpus: Path) -> Non
     assert done(changed) == {"fused", "metrics"}
     assert project.hashes("tiny")["predictions/audio-svc.parquet"] == hashes["predictions/audio-svc.parquet"]
     changed = project.make("report", **variables, FRAME_STEP=30)
-    early = {"early-features", "early-fusion"}
     face = {"embedding", *FACE_MODELS} if FACE_MODELS else set()
-    assert done(changed) == {"video-frames", "video-cnn", *face, *early, "fused", "metrics"}
+    assert done(changed) == {"video-frames", "video-cnn", *face, "fused", "metrics"}
 
     # a bad file costs only itself, a new file only its own work
     shutil.copytree(corpus, project.folder / "more")

@@ -61,7 +61,6 @@ def test_seconds(duration_s: float, said: str) -> None:
         ("audio-ridge-augmented-adapted", "voice", "Voice · ridge regression (augmented, adapted)"),
         ("video-zero-shot-adapted", "face", "Face · zero shot (adapted)"),
         ("video-action-units", "face", "Face · action units"),
-        ("early-fusion", "both", "Early fusion"),
         ("wav2vec-large", "other", "wav2vec large"),
     ],
 )
