@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.audio.decode import Samples, check_finite, decode_audio
+from ravdess_mm.audio.decode import Samples, check_finite, decode_with_note
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.config import FeatureSet
 from ravdess_mm.errors import InputError, MediaError
@@ -33,7 +33,7 @@ class Heard:
     sr : int
         Their sampling rate, in Hz.
     notes : tuple of str
-        Why there are none.
+        Why there are none, or which channel they are.
     """
 
     samples: Samples | None = None
@@ -44,9 +44,10 @@ class Heard:
     def of_file(cls, path: Path) -> Heard:
         """Decode the sound of a clip, or say why it cannot be."""
         try:
-            return cls(*decode_audio(path))
+            decoded = decode_with_note(path)
         except MediaError as error:
             return cls(notes=(f"voice: {error}",))
+        return cls(decoded.samples, decoded.sr, (f"voice: {decoded.note}",) if decoded.note else ())
 
     @classmethod
     def of_array(cls, samples: npt.ArrayLike, sr: int) -> Heard:

@@ -6,13 +6,14 @@ Sound files are read by libsndfile, the sound track of films by FFmpeg; both giv
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.audio.channels import VORBIS, ChannelStatistics
 from ravdess_mm.errors import InputError, MediaError
 
 SOUND_SUFFIXES: Final[frozenset[str]] = frozenset({".flac", ".mp3", ".ogg", ".wav"})
@@ -32,6 +33,30 @@ LARGEST_SAMPLE: Final = 2.0**31
 
 Samples = npt.NDArray[np.float32]
 
+Mix = Callable[[Iterator[Samples]], Samples]
+"""Makes one channel [shape=(n,)] of blocks [shape=(n_channels, n)]."""
+
+_Read = tuple[Samples, int, int, Sequence[str]]
+"""One channel, the sampling rate, the declared number of samples a channel, and the channels' names if known."""
+
+
+class DecodedAudio(NamedTuple):
+    """The sound of a clip as one channel.
+
+    Attributes
+    ----------
+    samples : numpy.ndarray [shape=(n,)], float32
+        Full scale is -1 to 1.
+    sr : int
+        Their sampling rate, in Hz.
+    note : str
+        Which channel was used, where it is not the mean of all; else empty.
+    """
+
+    samples: Samples
+    sr: int
+    note: str
+
 
 def decode_audio(path: str | Path, *, sr: int | None = None) -> tuple[Samples, int]:
     """Read the sound of a clip as one channel.
@@ -46,7 +71,8 @@ def decode_audio(path: str | Path, *, sr: int | None = None) -> tuple[Samples, i
     Returns
     -------
     y : numpy.ndarray [shape=(n,)], float32
-        The mean of the channels; full scale is -1 to 1. Equal to ``librosa.load(path, sr=sr)``.
+        The mean of the channels, and then equal to ``librosa.load(path, sr=sr)``; or the channel that
+        `ravdess_mm.audio.channels.ChannelStatistics.choose` prefers to it. Full scale is -1 to 1.
     sr : int
         The sampling rate of `y`, in Hz.
 
@@ -58,20 +84,33 @@ def decode_audio(path: str | Path, *, sr: int | None = None) -> tuple[Samples, i
     InputError
         If `sr` is not positive.
     """
+    decoded = decode_with_note(path, sr=sr)
+    return decoded.samples, decoded.sr
+
+
+def decode_with_note(path: str | Path, *, sr: int | None = None) -> DecodedAudio:
+    """Read the sound of a clip as `decode_audio` does, and say which channel it is."""
     if sr is not None and sr <= 0:
         raise InputError(f"sampling rate {sr} Hz is not possible; allowed: more than 0, or None for the clip's own")
     path = Path(path)
     if not path.is_file():
         raise MediaError("no such file")
     read = _read_sound_file if path.suffix.lower() in SOUND_SUFFIXES else _read_sound_track
-    y, native, declared = read(path)
+    statistics = ChannelStatistics()
+    y, native, declared, names = read(path, lambda blocks: _join(statistics.watch(blocks)))
+    choice = statistics.choose(names)
+    if choice.channel is not None:
+        # read once more, since holding every channel until it is known which is wanted takes memory for all of them
+        y, native, declared, names = read(path, lambda blocks: _join(block[choice.channel] for block in blocks))
     n = len(y)
     if n == 0:
         raise MediaError("empty: the clip has no samples")
     if n < MIN_DECODED_SHARE * declared:
         raise MediaError(f"truncated: {n / native:.2f} s of {declared / native:.2f} s can be decoded")
     check_finite(y)
-    return (y, native) if sr is None else (resample(y, native, sr), sr)
+    return (
+        DecodedAudio(y, native, choice.note) if sr is None else DecodedAudio(resample(y, native, sr), sr, choice.note)
+    )
 
 
 def resample(y: Samples, orig_sr: int, target_sr: int) -> Samples:
@@ -115,19 +154,18 @@ def check_finite(y: Samples) -> None:
         raise MediaError(f"samples from {lowest:.3g} to {highest:.3g} are no sound; full scale is -1 to 1")
 
 
-def _read_sound_file(path: Path) -> tuple[Samples, int, int]:
-    """Return the mean of the channels [shape=(n,)], the sampling rate and the declared number of samples a channel."""
+def _read_sound_file(path: Path, mix: Mix) -> _Read:
     import soundfile
 
     try:
         with soundfile.SoundFile(path) as file:
-            return _mono(_file_blocks(file)), file.samplerate, file.frames
+            names = VORBIS if file.format == "OGG" and file.channels not in (1, 2, 4) else ()
+            return mix(_file_blocks(file)), file.samplerate, file.frames, names
     except (soundfile.SoundFileError, OSError) as error:
         raise MediaError(f"undecodable: {_one_line(error, path)}") from error
 
 
-def _read_sound_track(path: Path) -> tuple[Samples, int, int]:
-    """Return the mean of the channels [shape=(n,)], the sampling rate and the declared number of samples a channel."""
+def _read_sound_track(path: Path, mix: Mix) -> _Read:
     import av
 
     try:
@@ -136,21 +174,22 @@ def _read_sound_track(path: Path) -> tuple[Samples, int, int]:
             if not container.streams.audio:
                 raise MediaError("no audio stream")
             stream = container.streams.audio[0]
-            y = _mono(_track_blocks(av, container, stream))
+            y = mix(_track_blocks(av, container, stream))
             rate = int(stream.rate)
             declared = round(_declared_length_s(av, container, stream) * rate)
+            names = tuple(channel.name for channel in stream.layout.channels)
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"undecodable: {_one_line(error, path)}") from error
     if not len(y):
         raise MediaError("empty: the audio stream has no samples")
-    return y, rate, declared
+    return y, rate, declared, names
 
 
-def _mono(blocks: Iterable[Samples]) -> Samples:
-    """Join blocks [shape=(channels, n)] to the mean of their channels, holding that and one block at a time."""
+def _join(blocks: Iterable[Samples]) -> Samples:
+    """Join blocks [shape=(n,)], holding what is joined and one block at a time."""
     joined = bytearray()
     for block in blocks:
-        joined += (block[0] if len(block) == 1 else block.mean(axis=0)).tobytes()
+        joined += block.tobytes()
     return np.frombuffer(joined, dtype=np.float32)
 
 

@@ -95,7 +95,7 @@ def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> n
 def feature_sources(feature_set: FeatureSet) -> tuple[str, ...]:
     """Return the modules, relative to the package, that the values of a feature set depend on."""
     own = EXTENDED_SOURCES if feature_set == FeatureSet.EXTENDED else ()
-    return ("audio/decode.py", "audio/features.py", *own)
+    return ("audio/channels.py", "audio/decode.py", "audio/features.py", *own)
 
 
 def mfcc_delta_rms(y: Samples) -> npt.NDArray[np.float64]:
