@@ -111,7 +111,7 @@ def discover(folders: Sequence[str | Path]) -> tuple[list[Candidate], list[Rejec
     InputError
         If no folder is named, or one is missing, no folder, empty or may not be read.
     """
-    files, rejections = _walk(_checked_folders(folders))
+    files, rejections = list_files(folders)
     candidates: list[Candidate] = []
     for file in files:
         item = _classify(file)
@@ -121,6 +121,24 @@ def discover(folders: Sequence[str | Path]) -> tuple[list[Candidate], list[Rejec
             rejections.append(item)
     candidates, aliases = _drop_aliases(candidates)
     return sorted(candidates, key=lambda candidate: candidate.path), sorted(rejections + aliases, key=_by_path)
+
+
+def list_files(folders: Sequence[str | Path]) -> tuple[list[FoundFile], list[Rejection]]:
+    """List the files in folders, nested to any depth; hidden folders are not entered.
+
+    Returns
+    -------
+    files : list of FoundFile
+        In no promised order.
+    rejections : list of Rejection
+        Folders that are not entered, and why.
+
+    Raises
+    ------
+    InputError
+        As :func:`discover`.
+    """
+    return _walk(_checked_folders(folders))
 
 
 def printable(path: str | Path) -> str:
