@@ -13,8 +13,6 @@ import pandas as pd
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Adaptation, Crop, Rule, SearchSettings, Settings
-from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
-from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.fusion.recipe import SCHEMA
@@ -26,7 +24,7 @@ from ravdess_mm.store import hash_file, read_table, write_json, write_text
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
 
 KIND = "ridge"
-"""Keeps no training row, and learns from the changed copies in seconds."""
+"""Keeps no training row."""
 VOICE = f"audio-{KIND}"
 ENDINGS = {Adaptation.NONE: "", Adaptation.SPEAKER: ADAPTED}
 FACE = "video-zero-shot"
@@ -52,7 +50,7 @@ def read_settings(arguments: Sequence[str]) -> PretrainSettings:
 
 
 def pretrain(job: PretrainSettings) -> None:
-    """Train the voice on all actors, with copies in noise and at other speeds; needs the features of a run."""
+    """Train the voice on all actors; needs the features of a run."""
     from ravdess_mm.classifiers.run import train_on_all
     from ravdess_mm.classifiers.trained import save_classifier
 
@@ -61,7 +59,6 @@ def pretrain(job: PretrainSettings) -> None:
         raise InputError("the models that ship are not trained on the synthetic sample; give DATA=..., or OUT=folder")
     run.need(run.features_path, stage="features")
     table = read_table(run.features_path, schema=FEATURES_SCHEMA)
-    copies = changed_copies(run, table)
     for adapt in Adaptation:
         result = train_on_all(
             KIND,
@@ -72,7 +69,6 @@ def pretrain(job: PretrainSettings) -> None:
             jobs=settings.jobs,
             feature_set=settings.features.value,
             adapt=adapt,
-            copies=copies,
         )
         folder = job.out / "models" / f"{VOICE}{ENDINGS[adapt]}" / "holdout"
         save_classifier(folder, result.trained)
@@ -118,38 +114,6 @@ recordings is in this bundle.
 """
 
 
-def changed_copies(run: RunFolder, table: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
-    """Return feature tables of the takes of everybody: slower, faster, in white noise and in babble."""
-    from ravdess_mm.audio.changed import usable_voices
-    from ravdess_mm.augmentation import speed_copies, training_copies
-    from ravdess_mm.classifiers.rows import check_features
-
-    settings = run.settings
-    everybody = (Fold(-1, tuple(int(actor) for actor in np.unique(table["actor"])), ()),)
-    voices = usable_voices(read_table(run.catalog_path, schema=CATALOG_SCHEMA), table["take"])
-    cache_dir = run.root / "cache" / "augmented"
-    at_speeds = speed_copies(
-        voices,
-        everybody,
-        feature_set=settings.features,
-        cache_dir=cache_dir,
-        jobs=settings.jobs,
-        backend=settings.backend,
-    )
-    in_noise = training_copies(
-        voices,
-        check_features(table),
-        everybody,
-        inner_folds=SEARCH.inner_folds,
-        feature_set=settings.features,
-        cache_dir=cache_dir,
-        seed=settings.seed,
-        jobs=settings.jobs,
-        backend=settings.backend,
-    )
-    return (*at_speeds[-1], *in_noise[-1])
-
-
 def write_recipe(out: Path, ending: str) -> None:
     """Say which models answer, and that their probabilities are multiplied: no clip has taught anything else."""
     models = {"audio": f"{VOICE}{ending}"}
@@ -183,8 +147,7 @@ def model_card(settings: Settings, adapt: Adaptation, table: pd.DataFrame, searc
 From the sound of a spoken sentence to eight emotions: ridge regression onto the classes, on the
 {settings.features.value} features.
 
-- Trained on {len(table)} speech takes of RAVDESS by {people}, and on four changed copies of each:
-  8 % slower, 8 % faster, in white noise, in babble.{adapted}
+- Trained on {len(table)} speech takes of RAVDESS by {people}.{adapted}
 - In {SEARCH.inner_folds} actor-disjoint folds of these takes, on which its strength was chosen:
   accuracy {chosen["accuracy_mean"]:.3f}, UAR {chosen["uar_mean"]:.3f}.
   No actor was held back for a test of this very model; for tests of its kind see docs/results.md.

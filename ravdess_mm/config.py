@@ -52,16 +52,6 @@ class Adaptation(StrEnum):
     SPEAKER = "speaker"
 
 
-class Augmentation(StrEnum):
-    """What classifiers of the voice learn from besides the training clips."""
-
-    NONE = "none"
-    SPEED = "speed"
-    """Copies that run faster and slower, for the kinds of classifiers that gain by them."""
-    NOISE = "noise"
-    """The same, and a twin of every model that learns from noisy copies."""
-
-
 class Crop(StrEnum):
     """What part of a frame is kept."""
 
@@ -162,9 +152,6 @@ class Settings(_Section):
     test_actors: tuple[int, ...] | None = Field(None, description="test actors of a holdout, such as 1,17-20")
     features: FeatureSet = Field(FeatureSet.EXTENDED, description="audio features: mfcc-delta-rms or extended")
     adapt: Adaptation = Field(Adaptation.NONE, description="standardise by the training set (none) or per speaker")
-    augment: Augmentation = Field(
-        Augmentation.SPEED, description="changed copies of training clips: none, speed, or noise for noisy twins too"
-    )
     noise_takes: int = Field(20, ge=1, description="test takes an actor that `make noise` measures, 60 for all")
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")

@@ -24,8 +24,6 @@ COLUMNS: Final[tuple[str, ...]] = ("take", "actor", "emotion", "fold", "role", *
 ROLES: Final[tuple[str, ...]] = ("test", "oof")
 ADAPTED: Final = "-adapted"
 """End of the names of speaker-adapted models: their figures stand apart from the plain ones."""
-AUGMENTED: Final = "-augmented"
-"""In the names of models that were trained on noisy copies of clips too; before `ADAPTED` where both stand."""
 SUM_TOLERANCE: Final = 1e-3
 
 

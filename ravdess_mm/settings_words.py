@@ -26,7 +26,6 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
     "TEST_ACTORS": "test_actors",
     "FEATURES": "features",
     "ADAPT": "adapt",
-    "AUGMENT": "augment",
     "NOISE_TAKES": "noise_takes",
     "CHANNEL": "channel",
     "FRAME_STEP": "frame_step",

@@ -15,7 +15,6 @@ from pipelines import audio_models, features, importance, noise
 from ravdess_mm.audio.analysis import SR
 from ravdess_mm.audio.changed import Voice
 from ravdess_mm.audio.features import feature_names
-from ravdess_mm.classifiers.trained import load_classifier
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold
@@ -41,7 +40,6 @@ artifacts_dir = "{folder}"
 reports_dir = "{folder}"
 protocol = "luna5"
 adapt = "speaker"
-augment = "noise"
 noise_takes = 4
 bootstrap_draws = 100
 jobs = 1
@@ -117,7 +115,7 @@ def write_voices(folder: Path, *, actors: tuple[int, ...]) -> Path:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Four synthetic actors in two folds; plain, adapted and augmented classifiers and their ensembles."""
+    """Four synthetic actors in two folds; plain and adapted classifiers and their ensembles."""
     folder = tmp_path_factory.mktemp("noisy")
     clips = write_voices(folder / "clips", actors=(2, 3, 5, 6))
     (folder / "tiny.toml").write_text(TINY.format(folder=folder))
@@ -132,7 +130,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def test_the_stage_measures_every_voice_model(settings: Settings) -> None:
     table = read_table(settings.run_dir / "noise.parquet", schema=NOISE_SCHEMA)
     kinds = ("audio-ensemble", "audio-logistic", "audio-svc")
-    endings = ("", "-adapted", "-augmented", "-augmented-adapted")
+    endings = ("", "-adapted")
     assert set(table["model"]) == {f"{kind}{ending}" for kind in kinds for ending in endings}
     assert len(table) == len(set(table["model"])) * len(CONDITIONS)
     assert set(table["n_takes"]) == {16}
@@ -147,7 +145,7 @@ def test_the_stage_measures_every_voice_model(settings: Settings) -> None:
 
 def test_without_noise_plain_models_answer_as_they_did_in_the_run(settings: Settings) -> None:
     answers = read_table(settings.run_dir / "noise" / "predictions.parquet")
-    for name in ("audio-ensemble", "audio-logistic", "audio-svc", "audio-svc-augmented"):
+    for name in ("audio-ensemble", "audio-logistic", "audio-svc"):
         clean = answers[(answers["model"] == name) & (answers["noise"] == "clean")].set_index("take")
         known = read_predictions(settings.run_dir / "predictions" / f"{name}.parquet").query("role == 'test'")
         expected = known.set_index("take").loc[clean.index]
@@ -155,18 +153,6 @@ def test_without_noise_plain_models_answer_as_they_did_in_the_run(settings: Sett
         np.testing.assert_allclose(
             clean[list(PROBABILITIES)].to_numpy(), expected[list(PROBABILITIES)].to_numpy(), atol=1e-6
         )
-
-
-def test_augmented_models_learned_from_two_copies_of_each_training_take(settings: Settings) -> None:
-    for fold in (0, 1):
-        plain, augmented = (
-            load_classifier(settings.run_dir / "models" / f"audio-svc{ending}" / f"fold-{fold}").card
-            for ending in ("", "-augmented")
-        )
-        assert (plain["n_train_takes"], plain["n_train_copies"]) == (32, 0)
-        assert (augmented["n_train_takes"], augmented["n_train_copies"]) == (32, 64)
-    table = read_predictions(settings.run_dir / "predictions" / "audio-svc-augmented.parquet")
-    assert table.loc[table["role"] == "oof", "take"].value_counts().eq(1).all()
 
 
 def test_the_stage_does_nothing_twice_and_the_same_again(
@@ -185,7 +171,7 @@ def test_the_stage_does_nothing_twice_and_the_same_again(
 
 def test_the_families_of_every_classifier_are_measured(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     table = read_table(settings.run_dir / "importance.parquet", schema=IMPORTANCE_SCHEMA)
-    endings = ("", "-adapted", "-augmented", "-augmented-adapted")
+    endings = ("", "-adapted")
     assert set(table["model"]) == {f"audio-{kind}{ending}" for kind in ("logistic", "svc") for ending in endings}
     families = {name.partition("_")[0] for name in feature_names(settings.features)}
     assert len(families) > 10

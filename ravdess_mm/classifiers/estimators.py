@@ -146,7 +146,6 @@ class Ridge(_Machine):
     """Kernel ridge regression onto the classes, RBF kernel: as good as the SVC where features are many, and faster."""
 
     kind = Kind.KERNEL_RIDGE
-    learns_from_speed = True
     refined: ClassVar[tuple[str, ...]] = ("alpha", "gamma")
     SLOPE = 4.0
 

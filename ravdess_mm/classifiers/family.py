@@ -119,8 +119,6 @@ class Family(ABC):
     """Whether fits run side by side in threads."""
     most_features: ClassVar[int | None] = None
     """How many columns it looks at; of more, those that say most of what all say, on training rows. None: all."""
-    learns_from_speed: ClassVar[bool] = False
-    """Whether copies of the training clips that run faster and slower make it better at a price worth paying."""
 
     def width(self, n_features: int) -> int:
         """Return how many of `n_features` columns it looks at."""

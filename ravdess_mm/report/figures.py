@@ -222,30 +222,30 @@ def _end_labels(ends: Sequence[tuple[float, str, float]]) -> list[Markup]:
     return labels
 
 
-def noise_panel(lines: Sequence[tuple[str, bool, pd.DataFrame]], *, label: str) -> Markup:
+def noise_panel(lines: Sequence[tuple[str, pd.DataFrame]], *, label: str) -> Markup:
     """Return accuracy against the loudness of noise.
 
     Parameters
     ----------
-    lines : sequence of (str, bool, pandas.DataFrame)
-        Kind of noise, whether the model was trained on noisy copies, and the rows of ``noise.parquet``: quiet first.
+    lines : sequence of (str, pandas.DataFrame)
+        Kind of noise, and the rows of ``noise.parquet``: quiet first.
     """
     width, height = _PANEL
     right = width - _RIGHT
-    ratios = max((line["snr_db"].tolist() for _, _, line in lines), key=len)
+    ratios = max((line["snr_db"].tolist() for _, line in lines), key=len)
     x = Scale(0, max(1, len(ratios) - 1), _LEFT + 14, right - 14)
     y = Scale(0, 1, height - _BOTTOM, _TOP)
     bands, drawn = [], []
-    for noise, augmented, line in lines:
+    for noise, line in lines:
         at = [x(place) for place in range(len(line))]
         known = line["accuracy_low"].notna().all() and line["accuracy_high"].notna().all()
-        if known and not augmented:  # four bands over each other would hide all of them
+        if known:
             above = [y(float(value)) for value in line["accuracy_high"]]
             below = [y(float(value)) for value in line["accuracy_low"]]
             outline = [*zip(at, above, strict=True), *zip(at[::-1], below[::-1], strict=True)]
             bands.append(polygon(outline, class_=f"band c-{noise}"))
         points = list(zip(at, (y(float(value)) for value in line["accuracy"]), strict=True))
-        drawn.append(polyline(points, class_=f"curve own c-{noise}{' augmented' if augmented else ''}"))
+        drawn.append(polyline(points, class_=f"curve own c-{noise}"))
     frame = [
         *_horizontal([(at / 100, _axis_text(at)) for at in _AXIS], y, right),
         *(

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ravdess_mm.evaluation import Estimate
-from ravdess_mm.predictions import ADAPTED, AUGMENTED
+from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.report import figures
 from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import model_label, percent
@@ -51,8 +51,6 @@ class NoiseSection:
     kinds : tuple of (str, int)
         Kinds of noise and how many columns each has.
     groups : tuple of NoiseGroup
-    augmented : bool
-        Whether there are models that were trained on noisy copies.
     """
 
     n_takes: int
@@ -60,7 +58,6 @@ class NoiseSection:
     columns: tuple[tuple[str, str], ...]
     kinds: tuple[tuple[str, int], ...]
     groups: tuple[NoiseGroup, ...]
-    augmented: bool
 
 
 def noise_section(files: RunFiles) -> NoiseSection | None:
@@ -83,7 +80,6 @@ def noise_section(files: RunFiles) -> NoiseSection | None:
         columns=tuple((str(noise), _loudness(snr_db)) for noise, snr_db in conditions),
         kinds=tuple((kind, kinds.count(kind)) for kind in dict.fromkeys(kinds)),
         groups=tuple(groups),
-        augmented=any(AUGMENTED in name for name in names),
     )
 
 
@@ -107,24 +103,16 @@ def _estimate(row: Mapping[Any, Any], measure: str) -> Estimate:
 
 
 def _panels(table: pd.DataFrame, names: list[str]) -> list[tuple[str, Markup]]:
-    """Return a panel a kind of model; the one trained on noisy copies is drawn into that of its plain twin."""
-    twins: dict[str, list[str]] = {}
-    for name in names:
-        twins.setdefault(name.replace(AUGMENTED, ""), []).append(name)
+    """Return a panel a model."""
     panels = []
-    for base, own in twins.items():
+    for name in names:
         lines, said = [], []
-        for name in sorted(own, key=lambda one: AUGMENTED in one):
-            rows = table[table["model"] == name]
-            clean = rows[rows["noise"] == CLEAN]
-            for noise in rows.loc[rows["noise"] != CLEAN, "noise"].drop_duplicates():
-                line = pd.concat([clean, rows[rows["noise"] == noise].sort_values("snr_db", ascending=False)])
-                lines.append((str(noise), AUGMENTED in name, line))
-                last = line.iloc[-1]
-                trained = ", trained on noisy copies too" if AUGMENTED in name else ""
-                said.append(
-                    f"{noise} noise{trained}: {percent(line['accuracy'].iloc[0])} to {percent(last['accuracy'])}"
-                )
-        label = f"{model_label(base)}, accuracy from no noise to {_loudness(table['snr_db'].min())}: {'; '.join(said)}"
-        panels.append((model_label(base), figures.noise_panel(lines, label=label)))
+        rows = table[table["model"] == name]
+        clean = rows[rows["noise"] == CLEAN]
+        for noise in rows.loc[rows["noise"] != CLEAN, "noise"].drop_duplicates():
+            line = pd.concat([clean, rows[rows["noise"] == noise].sort_values("snr_db", ascending=False)])
+            lines.append((str(noise), line))
+            said.append(f"{noise} noise: {percent(line['accuracy'].iloc[0])} to {percent(line['accuracy'].iloc[-1])}")
+        label = f"{model_label(name)}, accuracy from no noise to {_loudness(table['snr_db'].min())}: {'; '.join(said)}"
+        panels.append((model_label(name), figures.noise_panel(lines, label=label)))
     return panels

@@ -8,7 +8,7 @@ from typing import Final
 
 from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.evaluation import Estimate
-from ravdess_mm.predictions import ADAPTED, AUGMENTED
+from ravdess_mm.predictions import ADAPTED
 
 BRANCHES: Final[dict[str, str]] = {"fused": "both", "audio": "voice", "video": "face"}
 """First word of a model's name to the branch it belongs to."""
@@ -96,16 +96,11 @@ def model_label(model: str) -> str:
 def kind_label(model: str) -> str:
     """Return what kind a model is, without its branch, such as ``random forest`` for ``audio-random-forest``.
 
-    How it was trained follows in brackets: ``SVC (augmented, adapted)``.
+    A speaker-adapted one says so: ``SVC (adapted)``.
     """
-    kind = model.partition("-")[2]
-    endings: list[str] = []
-    for ending in (ADAPTED, AUGMENTED):  # names carry them in the other order
-        if kind.endswith(ending):
-            kind = kind.removesuffix(ending)
-            endings.insert(0, ending.removeprefix("-"))
+    kind = model.partition("-")[2].removesuffix(ADAPTED)
     said = _KINDS.get(kind, kind.replace("-", " "))
-    return f"{said} ({', '.join(endings)})" if endings else said
+    return f"{said} (adapted)" if model.endswith(ADAPTED) else said
 
 
 def take_in_words(take: Take) -> str:

@@ -52,12 +52,11 @@ def out(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-def test_both_voices_learned_from_everybody_and_their_copies(out: Path) -> None:
+def test_both_voices_learned_from_everybody(out: Path) -> None:
     for name in VOICES:
         folder = out / "models" / name / "holdout"
         trained = load_classifier(folder)
         assert trained.card["fold"] == {"number": -1, "train_actors": [1, 2, 3], "test_actors": []}
-        assert trained.card["n_train_copies"] == 4 * trained.card["n_train_takes"]
         assert (trained.speaker is not None) == name.endswith("-adapted")
         card = (folder / "MODEL_CARD.md").read_text("utf-8")
         assert f"`{name}`" in card

@@ -180,9 +180,9 @@ def write_models(run_dir: Path) -> None:
 
 
 def noise_table(models_dir: Path) -> pd.DataFrame:
-    """Return made-up figures of a plain, an augmented and an adapted model in noise."""
+    """Return made-up figures of a plain and an adapted model in noise."""
     rows = []
-    for name, best in (("audio-network", 0.6), ("audio-network-augmented", 0.58), ("audio-network-adapted", 0.7)):
+    for name, best in (("audio-network", 0.6), ("audio-network-adapted", 0.7)):
         for condition in CONDITIONS:
             ratio = min(condition.snr_db, 30.0)
             value = 0.15 + (best - 0.15) * ratio / 30

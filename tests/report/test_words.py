@@ -58,7 +58,7 @@ def test_seconds(duration_s: float, said: str) -> None:
         ("fused", "both", "Fused"),
         ("audio-random-forest", "voice", "Voice · random forest"),
         ("audio-svc", "voice", "Voice · SVC"),
-        ("audio-ridge-augmented-adapted", "voice", "Voice · ridge regression (augmented, adapted)"),
+        ("audio-ridge-adapted", "voice", "Voice · ridge regression (adapted)"),
         ("video-zero-shot-adapted", "face", "Face · zero shot (adapted)"),
         ("video-action-units", "face", "Face · action units"),
         ("wav2vec-large", "other", "wav2vec large"),
