@@ -209,8 +209,8 @@ def change_clip(y: Samples, change: Change, others: Sequence[Samples]) -> Sample
     if change.noise is not None:
         random = np.random.default_rng(change.seed)
         n = len(y)
-        noise = babble(others, n, random) if change.noise is Noise.BABBLE else white_noise(n, random)
-        y = add_noise(y, noise, snr_db=change.snr_db, active=active_part(y))
+        noise = babble(others, n, ANALYSIS_SR, random) if change.noise is Noise.BABBLE else white_noise(n, random)
+        y = add_noise(y, noise, snr_db=change.snr_db, active=active_part(y, ANALYSIS_SR))
     return y if change.gain_db == 0 else (y * np.float32(10 ** (change.gain_db / 20))).astype(np.float32)
 
 

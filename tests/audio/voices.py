@@ -39,3 +39,20 @@ def resonator(centre_hz: float, *, pitch_hz: float = 110.0, radius: float = 0.97
     pulses[:: round(SR / pitch_hz)] = 1
     angle = 2 * np.pi * centre_hz / SR
     return (0.1 * lfilter([1], [1, -2 * radius * np.cos(angle), radius**2], pulses)).astype(np.float32)
+
+
+def speech_like(sr: int = 16000, *, seconds: float = 2.0) -> Samples:
+    """Return syllables of a gliding voice with four formants and breath, in half a second of silence at both ends."""
+    from scipy.signal import lfilter
+
+    n = round(seconds * sr)
+    time_s = np.arange(n) / sr
+    phase = np.cumsum(120 + 40 * np.sin(2 * np.pi * 0.7 * time_s)) / sr
+    pulses = np.diff(np.floor(phase), prepend=0.0) + np.random.default_rng(5).normal(0, 0.01, n)
+    voice = np.zeros(n)
+    for hertz, level in ((550, 1.0), (1500, 0.5), (2500, 0.3), (3600, 0.15)):
+        angle, radius = 2 * np.pi * hertz / sr, np.exp(-np.pi * 90 / sr)
+        voice += level * lfilter([1 - radius], [1, -2 * radius * np.cos(angle), radius**2], pulses)
+    voice *= np.abs(np.sin(np.pi * 2 * time_s)) ** 0.5
+    pause = np.random.default_rng(6).normal(0, 1e-4, sr // 2)
+    return np.concatenate([pause, 0.3 * voice / np.abs(voice).max(), pause]).astype(np.float32)
