@@ -81,7 +81,7 @@ leak-demo: features ## what a split that ignores actors would claim: a demonstra
 report: fuse ## the HTML report; prints its path last
 	@$(STAGE) pipelines.report $(SETTINGS) $(ARGS)
 
-noise: audio-models ## voice models in white noise and babble at 20, 10, 5, 0 dB; shown by the next make report
+noise: audio-models ## what noise, telephone, MP3, 16 kHz, offset and click cost the voice models; shown by the next make report
 	@$(STAGE) pipelines.noise $(SETTINGS) $(ARGS)
 
 importance: audio-models ## which families of features the voice models listen to; shown by the next make report

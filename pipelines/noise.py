@@ -1,4 +1,4 @@
-"""From trained voice models to how they do in noise: white noise and babble, 20 to 0 dB."""
+"""From trained voice models to what noise, telephones, codecs, offsets and clicks cost them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger("ravdess_mm.pipelines.noise")
 
 
 def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
-    """Make noisy test takes, let every voice model answer, and score the answers."""
+    """Perturb test takes, let every voice model answer, and score the answers."""
     from ravdess_mm import robustness
 
     settings = run.settings
@@ -34,7 +34,7 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
     def work() -> None:
         catalog = read_table(run.catalog_path, schema=CATALOG_SCHEMA)
         voices: tuple[Voice, ...] = usable_voices(catalog, features["take"])
-        tables = robustness.noisy_features(
+        tables = robustness.perturbed_features(
             voices,
             folds,
             most_per_actor=settings.noise_takes,
@@ -46,17 +46,17 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
         )
         heard = next(iter(tables.values()))["take"]
         if heard.empty:
-            raise InputError("no test take could be heard in noise; the reasons are above")
+            raise InputError("no test take could be perturbed; the reasons are above")
         clean = features[features["take"].isin(heard)].sort_values("take").reset_index(drop=True)
         conditions = {robustness.CONDITIONS[0]: clean, **tables}
         answers = pd.concat(
             [
-                robustness.answer_in_noise(run.models_dir, name, folds, conditions)
-                for name in track(names, "models in noise", unit="model")
+                robustness.answer_perturbed(run.models_dir, name, folds, conditions)
+                for name in track(names, "models, perturbed takes", unit="model")
             ],
             ignore_index=True,
         )
-        scores = robustness.score_in_noise(answers, trained, seed=settings.seed, draws=settings.bootstrap_draws)
+        scores = robustness.score_perturbed(answers, trained, seed=settings.seed, draws=settings.bootstrap_draws)
         write_table(answers_path, answers, schema=robustness.ANSWERS_SCHEMA)
         write_table(table_path, scores, schema=robustness.NOISE_SCHEMA)
 
@@ -78,7 +78,7 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
 
 
 def noise(settings: Settings) -> None:
-    """Measure the voice models of a run in white noise and babble; needs the run's audio models."""
+    """Measure what ways through the world cost the voice models of a run; needs the run's audio models."""
     run = RunFolder(settings)
     folds = folds_of(run)
     names = [path.stem for path in sorted(run.predictions_dir.glob("audio-*.parquet"))]

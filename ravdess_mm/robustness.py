@@ -1,4 +1,4 @@
-"""How well the voice models of a run understand people in noise: the test takes of each fold, by that fold's models."""
+"""What noise and ways through the world cost the voice models of a run: the test takes of each fold, by its models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.audio.changed import Change, Voice, changed_features, choose_others, seed_of
-from ravdess_mm.audio.noise import SNRS_DB, Noise
+from ravdess_mm.audio.perturbation import Perturbation
 from ravdess_mm.classifiers.arrays import Floats
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
 from ravdess_mm.config import Backend, FeatureSet
@@ -24,24 +24,50 @@ from ravdess_mm.predictions import prediction_table
 
 logger = logging.getLogger(__name__)
 
-NOISE_SCHEMA: Final = "noise/1"
-ANSWERS_SCHEMA: Final = "noise-predictions/1"
+NOISE_SCHEMA: Final = "noise/2"
+ANSWERS_SCHEMA: Final = "noise-predictions/2"
 CLEAN: Final = "clean"
 
+NOISES: Final[tuple[Perturbation, ...]] = (Perturbation.WHITE, Perturbation.BABBLE)
 
-@dataclass(frozen=True, order=True)
+SNRS_DB: Final[tuple[float, ...]] = (20.0, 10.0, 5.0, 0.0)
+"""Signal-to-noise ratios, easiest first."""
+
+
+@dataclass(frozen=True)
 class Condition:
-    """What a take is heard in: nothing (`CLEAN`), or a kind of noise at a signal-to-noise ratio in dB."""
+    """What a take is heard through.
 
-    noise: str
-    snr_db: float
+    Attributes
+    ----------
+    name : str
+        `CLEAN`, a kind of noise, or what a line, a coder or a microphone does.
+    kind : Perturbation or None
+        None leaves the take as it is.
+    amount : float or None
+        Of the perturbation; None where it takes none or is drawn for each take.
+    """
+
+    name: str
+    kind: Perturbation | None = None
+    amount: float | None = None
+
+    @property
+    def snr_db(self) -> float:
+        """The signal-to-noise ratio in dB, infinite without noise."""
+        return self.amount if self.kind in NOISES and self.amount is not None else np.inf
 
 
 CONDITIONS: Final[tuple[Condition, ...]] = (
-    Condition(CLEAN, np.inf),
-    *(Condition(noise.value, snr_db) for noise in Noise for snr_db in SNRS_DB),
+    Condition(CLEAN),
+    *(Condition(noise.value, noise, snr_db) for noise in NOISES for snr_db in SNRS_DB),
+    Condition("telephone", Perturbation.TELEPHONE),
+    Condition("mp3-32k", Perturbation.MP3, 32.0),
+    Condition("16-khz", Perturbation.RATE, 16_000.0),
+    Condition("dc-1%", Perturbation.DC_OFFSET, 0.01),
+    Condition("click", Perturbation.CLICK),
 )
-"""In the order in which they are shown."""
+"""In the order in which they are shown; a condition is known by its name and its ratio."""
 
 
 def choose_takes(voices: Sequence[Voice], *, most_per_actor: int, seed: int) -> tuple[Voice, ...]:
@@ -90,7 +116,7 @@ def babble_pool(voices: Sequence[Voice], fold: Fold) -> tuple[Voice, ...]:
     return tuple(voice for voice in voices if voice.actor in fold.train)
 
 
-def noisy_features(
+def perturbed_features(
     voices: Sequence[Voice],
     folds: Sequence[Fold],
     *,
@@ -101,7 +127,7 @@ def noisy_features(
     jobs: int = -1,
     backend: Backend = Backend.LOKY,
 ) -> dict[Condition, pd.DataFrame]:
-    """Return the features of test takes in every noisy condition.
+    """Return the features of test takes in every condition but `CLEAN`.
 
     Parameters
     ----------
@@ -125,19 +151,19 @@ def noisy_features(
             others = choose_others(voice, pool, seed=seed_of(seed, voice.take, "others"))
             wanted[voice] = [
                 Change(
-                    noise,
-                    snr_db,
-                    seed=seed_of(seed, voice.take, noise),
-                    others=others if noise is Noise.BABBLE else (),
+                    condition.kind,
+                    condition.amount,
+                    seed=seed_of(seed, voice.take, condition.kind),
+                    others=others if condition.kind is Perturbation.BABBLE else (),
                 )
-                for noise in Noise
-                for snr_db in SNRS_DB
+                for condition in CONDITIONS
+                if condition.kind is not None
             ]
     tables, failed = changed_features(
         wanted,
         feature_set=feature_set,
         cache_dir=cache_dir,
-        description="noisy voices",
+        description="perturbed voices",
         jobs=jobs,
         backend=backend,
     )
@@ -146,7 +172,7 @@ def noisy_features(
     return dict(zip(CONDITIONS[1:], tables, strict=True))
 
 
-def answer_in_noise(
+def answer_perturbed(
     models_dir: Path, name: str, folds: Sequence[Fold], tables: Mapping[Condition, pd.DataFrame]
 ) -> pd.DataFrame:
     """Let a model answer for the test takes of each of its folds, in every condition.
@@ -164,7 +190,7 @@ def answer_in_noise(
     Returns
     -------
     pandas.DataFrame
-        A prediction table with the columns ``model``, ``noise`` and ``snr_db``.
+        A prediction table with the columns ``model``, ``condition`` and ``snr_db``.
     """
     answers = []
     for fold in folds:
@@ -174,7 +200,7 @@ def answer_in_noise(
             if own.empty:
                 continue
             rows = prediction_table(own["take"].tolist(), voice.predict_proba(own), fold=fold.number, role="test")
-            answers.append(rows.assign(model=name, noise=condition.noise, snr_db=condition.snr_db))
+            answers.append(rows.assign(model=name, condition=condition.name, snr_db=condition.snr_db))
     return pd.concat(answers, ignore_index=True)
 
 
@@ -226,7 +252,7 @@ class FoldVoice:
         )
 
 
-def score_in_noise(
+def score_perturbed(
     answers: pd.DataFrame,
     trained: Mapping[str, str],
     *,
@@ -234,7 +260,7 @@ def score_in_noise(
     draws: int,
     order: Collection[Condition] = CONDITIONS,
 ) -> pd.DataFrame:
-    """Score what :func:`answer_in_noise` returned.
+    """Score what :func:`answer_perturbed` returned.
 
     Parameters
     ----------
@@ -246,7 +272,7 @@ def score_in_noise(
     Returns
     -------
     pandas.DataFrame
-        ``model``, ``noise`` (``clean``, ``white`` or ``babble``), ``snr_db`` (infinite for clean), ``n_takes``,
+        ``model``, ``condition`` (names of `CONDITIONS`), ``snr_db`` (infinite without noise), ``n_takes``,
         ``n_actors``, ``accuracy``, ``accuracy_low``, ``accuracy_high``, ``uar``, ``uar_low``, ``uar_high`` (0-1,
         intervals over actors, NaN where undefined), ``trained``.
     """
@@ -254,10 +280,10 @@ def score_in_noise(
     for name in answers["model"].drop_duplicates():
         own = answers[answers["model"] == name]
         for condition in order:
-            chosen = own[(own["noise"] == condition.noise) & (own["snr_db"] == condition.snr_db)]
+            chosen = own[(own["condition"] == condition.name) & (own["snr_db"] == condition.snr_db)]
             if chosen.empty:
                 continue
-            found = evaluate(chosen, seed=seed, draws=draws, source=f"{name} in noise")
+            found = evaluate(chosen, seed=seed, draws=draws, source=f"{name}, {condition.name}")
             figures: dict[str, Any] = {}
             for measure, estimate in (("accuracy", found.accuracy), ("uar", found.uar)):
                 for end, value in (("", estimate.value), ("_low", estimate.low), ("_high", estimate.high)):
@@ -265,7 +291,7 @@ def score_in_noise(
             rows.append(
                 {
                     "model": name,
-                    "noise": condition.noise,
+                    "condition": condition.name,
                     "snr_db": condition.snr_db,
                     "n_takes": found.n_takes,
                     "n_actors": found.n_actors,

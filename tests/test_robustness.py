@@ -1,4 +1,4 @@
-"""Voice models in noise: who is heard, by which fold's model, and what the table says; on a tiny run, end to end."""
+"""Voice models in noise and through lines and codecs: who is heard, by which fold's model; a tiny run, end to end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import soundfile
 
 from pipelines import audio_models, features, importance, noise
 from ravdess_mm.audio.analysis import SR
-from ravdess_mm.audio.changed import Voice
+from ravdess_mm.audio.changed import Change, Voice
 from ravdess_mm.audio.features import feature_names
-from ravdess_mm.config import Settings
+from ravdess_mm.config import FeatureSet, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, LeakageError
@@ -29,7 +29,8 @@ from ravdess_mm.robustness import (
     FoldVoice,
     babble_pool,
     choose_takes,
-    score_in_noise,
+    perturbed_features,
+    score_perturbed,
 )
 from ravdess_mm.settings_words import load_settings
 from ravdess_mm.store import hash_file, read_table
@@ -82,19 +83,48 @@ def test_the_babble_is_of_test_actors_and_else_says_so(caplog: pytest.LogCapture
     assert "fold-2: one test actor only, so the babble is made of training actors" in caplog.text
 
 
+def test_every_condition_is_its_perturbation_and_noise_differs_only_in_loudness(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = {}
+
+    def record(wanted: dict[Voice, list[Change]], **_: object) -> tuple[list[pd.DataFrame], dict[str, str]]:
+        asked.update(wanted)
+        return [pd.DataFrame({"number": [number]}) for number in range(len(CONDITIONS) - 1)], {}
+
+    monkeypatch.setattr("ravdess_mm.robustness.changed_features", record)
+    voices = voices_of((1, 2, 3, 4))
+    folds = [Fold(0, (1, 2), (3, 4)), Fold(1, (3, 4), (1, 2))]
+    tables = perturbed_features(
+        voices, folds, most_per_actor=4, feature_set=FeatureSet.MFCC_DELTA_RMS, cache_dir=tmp_path, seed=1
+    )
+    assert list(tables) == list(CONDITIONS[1:])
+    assert [int(table["number"].iloc[0]) for table in tables.values()] == list(range(len(CONDITIONS) - 1))
+    assert len(asked) == 16
+    for voice, changes in asked.items():
+        assert [(change.kind, change.amount) for change in changes] == [(c.kind, c.amount) for c in CONDITIONS[1:]]
+        for kind in ("white", "babble"):
+            assert len({change.seed for change in changes if change.kind == kind}) == 1
+        assert len({change.seed for change in changes}) == 7
+        for change in changes:
+            heard = {other.actor for other in change.others}
+            partners = {1: 2, 2: 1, 3: 4, 4: 3}
+            assert heard == ({partners[voice.actor]} if change.kind == "babble" else set())
+
+
 def test_scores_are_those_of_the_answers() -> None:
     takes = [f"01-{emotion:02d}-01-01-01-{actor:02d}" for emotion in range(1, 9) for actor in (1, 2, 3)]
     true = np.array([int(take[3:5]) - 1 for take in takes])
     answers = []
     for condition in CONDITIONS:
         said = np.where(np.array([take.endswith("01") for take in takes]), (true + 1) % 8, true)
-        said = said if condition.noise == "babble" else true
+        said = said if condition.name == "babble" else true
         rows = prediction_table(takes, np.eye(8)[said], fold=0, role="test")
-        answers.append(rows.assign(model="audio-svc", noise=condition.noise, snr_db=condition.snr_db))
-    scores = score_in_noise(pd.concat(answers), {"audio-svc": "abc"}, seed=1, draws=200)
-    assert list(zip(scores["noise"], scores["snr_db"], strict=True)) == [(c.noise, c.snr_db) for c in CONDITIONS]
-    assert set(scores.loc[scores["noise"] != "babble", "accuracy"]) == {1.0}
-    babble = scores[scores["noise"] == "babble"]
+        answers.append(rows.assign(model="audio-svc", condition=condition.name, snr_db=condition.snr_db))
+    scores = score_perturbed(pd.concat(answers), {"audio-svc": "abc"}, seed=1, draws=200)
+    assert list(zip(scores["condition"], scores["snr_db"], strict=True)) == [(c.name, c.snr_db) for c in CONDITIONS]
+    assert set(scores.loc[scores["condition"] != "babble", "accuracy"]) == {1.0}
+    babble = scores[scores["condition"] == "babble"]
     np.testing.assert_allclose(babble["accuracy"], 2 / 3)
     np.testing.assert_allclose(babble["uar"], 2 / 3)
     assert (babble["accuracy_low"] < 0.6).all()
@@ -138,15 +168,15 @@ def test_the_stage_measures_every_voice_model(settings: Settings) -> None:
     assert table["accuracy"].between(0, 1).all()
     assert table["uar_low"].notna().all()
     answers = read_table(settings.run_dir / "noise" / "predictions.parquet")
-    loudest = answers[(answers["noise"] == "white") & (answers["snr_db"] == 0)]
-    quiet = answers[answers["noise"] == "clean"]
+    loudest = answers[(answers["condition"] == "white") & (answers["snr_db"] == 0)]
+    quiet = answers[answers["condition"] == "clean"]
     assert not np.allclose(loudest[list(PROBABILITIES)].to_numpy(), quiet[list(PROBABILITIES)].to_numpy(), atol=0.05)
 
 
 def test_without_noise_plain_models_answer_as_they_did_in_the_run(settings: Settings) -> None:
     answers = read_table(settings.run_dir / "noise" / "predictions.parquet")
     for name in ("audio-ensemble", "audio-logistic", "audio-svc"):
-        clean = answers[(answers["model"] == name) & (answers["noise"] == "clean")].set_index("take")
+        clean = answers[(answers["model"] == name) & (answers["condition"] == "clean")].set_index("take")
         known = read_predictions(settings.run_dir / "predictions" / f"{name}.parquet").query("role == 'test'")
         expected = known.set_index("take").loc[clean.index]
         assert clean["fold"].tolist() == expected["fold"].tolist()
@@ -217,7 +247,7 @@ def test_figures_of_models_that_are_gone_are_refused(settings: Settings, tmp_pat
 
 def test_the_report_shows_it(settings: Settings, tmp_path: Path) -> None:
     page = write_report(settings.run_dir, tmp_path / "index.html").read_text()
-    assert '<h2 id="noise">In noise</h2>' in page
+    assert '<h2 id="noise">Robustness</h2>' in page
     assert '<a href="#noise">' in page
-    assert "Speaker-adapted voice models in noise" in page
+    assert "Robustness of the speaker-adapted voice models" in page
     assert '<h2 id="listening">What the model listens to</h2>' in page

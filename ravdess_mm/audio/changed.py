@@ -1,6 +1,6 @@
-"""Clips that were changed in a known way (noise, loudness, speed), and their features: parallel, cached, resumable.
+"""Perturbed clips and their features: parallel, cached, resumable.
 
-What a changed clip sounds like follows from its take, the kind of noise and a seed alone: not from the number of
+What a clip sounds like follows from its take, the kind of perturbation and a seed alone: not from the number of
 processes, the order of files or what else is in the list.
 """
 
@@ -16,14 +16,17 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.audio.cache import Outcome, VectorCache
-from ravdess_mm.audio.decode import Samples, decode_audio, resample
+from ravdess_mm.audio.decode import Samples, decode_audio
 from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
-from ravdess_mm.audio.noise import N_VOICES, Noise, active_part, add_noise, babble, white_noise
+from ravdess_mm.audio.noise import N_VOICES
+from ravdess_mm.audio.perturbation import Perturbation, apply
 from ravdess_mm.config import Backend, FeatureSet
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.store import fingerprint
 
-SOURCES: Final[tuple[str, ...]] = ("audio/analysis.py", "audio/pitch.py", "audio/noise.py", "audio/changed.py")
+SOURCES: Final[tuple[str, ...]] = tuple(
+    f"audio/{module}.py" for module in ("changed", "channel", "codecs", "noise", "perturbation")
+)
 
 
 @dataclass(frozen=True)
@@ -46,36 +49,27 @@ class Voice:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to a clip, in this order: speed, noise, gain.
+    """What happens to a clip: the arguments of `ravdess_mm.audio.perturbation.apply`.
 
     Attributes
     ----------
-    noise : Noise or None
-        What is added.
-    snr_db : float
-        How loud, as in `ravdess_mm.audio.noise`; without noise it means nothing.
+    kind : Perturbation
+    amount : float or None
+        How much; None draws it by the seed.
     seed : int
-        Of the noise. The same noise is used at every ratio, so that only its loudness differs.
+        The same noise is used at every ratio, so that only its loudness differs.
     others : tuple of Voice
         Who is heard in a babble.
-    gain_db : float
-        Added to the level.
-    speed : float
-        Above 1 faster and higher, as a tape that runs fast: Ko T et al. (2015), Audio augmentation for speech
-        recognition, Interspeech.
     """
 
-    noise: Noise | None = None
-    snr_db: float = 0.0
+    kind: Perturbation
+    amount: float | None = None
     seed: int = 0
     others: tuple[Voice, ...] = ()
-    gain_db: float = 0.0
-    speed: float = 1.0
 
     def key(self, voice: Voice) -> str:
         """Return the fingerprint of the changed clip."""
-        heard = [other.sha256 for other in self.others]
-        return fingerprint(voice.sha256, self.noise, self.snr_db, self.seed, heard, self.gain_db, self.speed)
+        return fingerprint(voice.sha256, self.kind, self.amount, self.seed, [other.sha256 for other in self.others])
 
 
 def usable_voices(clips: pd.DataFrame, takes: Collection[str]) -> tuple[Voice, ...]:
@@ -97,13 +91,11 @@ def usable_voices(clips: pd.DataFrame, takes: Collection[str]) -> tuple[Voice, .
 
 
 def seed_of(seed: int, *parts: object) -> int:
-    """Return a seed that depends on a run's seed and on what is drawn, such as a take and a kind of noise."""
+    """Return a seed that depends on a run's seed and on what is drawn, such as a take and a perturbation."""
     return int(fingerprint(seed, *parts)[:12], 16)
 
 
-def choose_others(
-    voice: Voice, pool: Sequence[Voice], *, seed: int, n_voices: int = N_VOICES, strict: bool = True
-) -> tuple[Voice, ...]:
+def choose_others(voice: Voice, pool: Sequence[Voice], *, seed: int, n_voices: int = N_VOICES) -> tuple[Voice, ...]:
     """Choose who is heard behind a voice: never its own actor, every other actor of the pool equally often.
 
     Parameters
@@ -116,8 +108,6 @@ def choose_others(
         Of the draw.
     n_voices : int
         Clips to choose; with fewer other actors, some are heard more than once, in different clips where there are.
-    strict : bool
-        Whether it is an error when the pool holds nobody else; otherwise nobody is returned.
 
     Raises
     ------
@@ -129,9 +119,7 @@ def choose_others(
         if other.actor != voice.actor:
             by_actor.setdefault(other.actor, []).append(other)
     if not by_actor:
-        if strict:
-            raise InputError(f"a babble behind {voice.take} needs clips of another actor; there are none")
-        return ()
+        raise InputError(f"a babble behind {voice.take} needs clips of another actor; there are none")
     random = np.random.default_rng(seed)
     actors = [int(actor) for actor in random.permutation(sorted(by_actor))]
     queues = {actor: [by_actor[actor][place] for place in random.permutation(len(by_actor[actor]))] for actor in actors}
@@ -196,24 +184,6 @@ def changed_features(
     return tables, failed
 
 
-def change_clip(y: Samples, change: Change, others: Sequence[Samples]) -> Samples:
-    """Apply a change to samples [shape=(n,)] at 22 050 Hz.
-
-    Parameters
-    ----------
-    others : sequence of numpy.ndarray
-        The decoded clips of ``change.others``, in their order.
-    """
-    if change.speed != 1.0:
-        y = resample(y, round(ANALYSIS_SR * change.speed), ANALYSIS_SR)
-    if change.noise is not None:
-        random = np.random.default_rng(change.seed)
-        n = len(y)
-        noise = babble(others, n, ANALYSIS_SR, random) if change.noise is Noise.BABBLE else white_noise(n, random)
-        y = add_noise(y, noise, snr_db=change.snr_db, active=active_part(y, ANALYSIS_SR))
-    return y if change.gain_db == 0 else (y * np.float32(10 ** (change.gain_db / 20))).astype(np.float32)
-
-
 def _work_on_clip(item: tuple[Voice, tuple[Change, ...]], *, feature_set: FeatureSet) -> list[Outcome]:
     voice, changes = item
     decoded: dict[str, Samples] = {}
@@ -227,7 +197,9 @@ def _work_on_clip(item: tuple[Voice, tuple[Change, ...]], *, feature_set: Featur
     for change in changes:
         try:
             others = [samples_of(other.path) for other in change.others]
-            changed = change_clip(samples_of(voice.path), change, others)
+            changed = apply(
+                samples_of(voice.path), ANALYSIS_SR, change.kind, change.seed, amount=change.amount, others=others
+            )
             outcomes.append(Outcome(extract_features(changed, ANALYSIS_SR, feature_set=feature_set)))
         except MediaError as error:
             # not kept: it may lie in another file than the one the key names first, and that file may come back

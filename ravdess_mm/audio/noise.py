@@ -9,7 +9,6 @@ part for the same reason.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -17,9 +16,6 @@ from scipy import fft
 
 from ravdess_mm.audio.decode import Samples
 from ravdess_mm.errors import InputError, MediaError
-
-SNRS_DB: Final[tuple[float, ...]] = (20.0, 10.0, 5.0, 0.0)
-"""The signal-to-noise ratios that robustness is measured at, easiest first."""
 
 N_VOICES: Final = 6
 """Voices in a babble: enough that no single word stands out, few enough that it still sounds like people."""
@@ -49,13 +45,6 @@ Society of America 96(4): 2108-2120.
 
 SYLLABLES_HZ: Final = 8.0
 """How often the loudness of a synthetic babble is drawn anew: about twice the rate of syllables."""
-
-
-class Noise(StrEnum):
-    """What robustness is measured with."""
-
-    WHITE = "white"
-    BABBLE = "babble"
 
 
 def active_part(y: Samples, sr: int) -> slice:

@@ -31,7 +31,7 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
     ("actors", "Actor by actor"),
     ("slices", "Whom it serves badly"),
     ("calibration", "How sure, how often right"),
-    ("noise", "In noise"),
+    ("noise", "Robustness"),
     ("listening", "What the model listens to"),
     ("takes", "Take by take"),
     ("frames", "Single frames"),

@@ -28,13 +28,13 @@ Part = TypeVar("Part")
 METRICS_SCHEMA: Final = "metrics/1"
 LEAK_SCHEMA: Final = "leak-demo/1"
 RECIPE_SCHEMA: Final = "fusion/1"
-NOISE_SCHEMA: Final = "noise/1"
+NOISE_SCHEMA: Final = "noise/2"
 IMPORTANCE_SCHEMA: Final = "importance/1"
 _CATALOG_COLUMNS: Final = ("take", "modality", "channel", "emotion", "actor", "sex", "voice", "face")
 _REJECTED_COLUMNS: Final = ("path", "reason", "stage")
 _FRAME_COLUMNS: Final = ("take", "frame_number", "role", "top1", "top2", *PROBABILITIES)
 _NOISE_COLUMNS: Final = (
-    *("noise", "snr_db", "n_takes", "n_actors"),
+    *("condition", "snr_db", "n_takes", "n_actors"),
     *("accuracy", "accuracy_low", "accuracy_high", "uar", "uar_low", "uar_high"),
 )
 _IMPORTANCE_COLUMNS: Final = (

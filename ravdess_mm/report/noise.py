@@ -1,10 +1,10 @@
-"""The section on noise: how the voice models do while it gets louder."""
+"""The section on robustness: what noise, lines, codecs and offsets cost the voice models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,16 @@ from ravdess_mm.report import figures
 from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import model_label, percent
 
-CLEAN = "clean"
+CLEAN: Final = "clean"
+LABELS: Final[dict[str, str]] = {
+    CLEAN: "as recorded",
+    "telephone": "telephone",
+    "mp3-32k": "MP3, 32 kbit/s",
+    "16-khz": "16 kHz",
+    "dc-1%": "DC offset, 1 %",
+    "click": "mouse click",
+}
+"""Words for conditions without a signal-to-noise ratio."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +56,9 @@ class NoiseSection:
     n_takes, n_actors : int
         Takes that were measured, and of how many actors.
     columns : tuple of (str, str)
-        Kind of noise and words for its loudness: ``("babble", "10 dB")``.
+        Condition and the words above its column: ``("babble", "10 dB")``.
     kinds : tuple of (str, int)
-        Kinds of noise and how many columns each has.
+        Conditions and how many columns each has.
     groups : tuple of NoiseGroup
     """
 
@@ -65,30 +74,33 @@ def noise_section(files: RunFiles) -> NoiseSection | None:
     table = files.noise
     if table is None or table.empty:
         return None
-    conditions = list(table[["noise", "snr_db"]].drop_duplicates().itertuples(index=False, name=None))
+    conditions = list(table[["condition", "snr_db"]].drop_duplicates().itertuples(index=False, name=None))
     names = [str(name) for name in table["model"].drop_duplicates()]
     groups = []
-    for adapted, title in ((False, "Voice models in noise"), (True, "Speaker-adapted voice models in noise")):
+    for adapted, title in (
+        (False, "Robustness of the voice models"),
+        (True, "Robustness of the speaker-adapted voice models"),
+    ):
         own = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
         if own:
             rows = tuple(_row(table[table["model"] == name], name, conditions) for name in own)
             groups.append(NoiseGroup(title, adapted, rows, tuple(_panels(table, own))))
-    kinds = [str(noise) for noise, _ in conditions]
+    kinds = [str(condition) for condition, _ in conditions]
     return NoiseSection(
         n_takes=int(table["n_takes"].max()),
         n_actors=int(table["n_actors"].max()),
-        columns=tuple((str(noise), _loudness(snr_db)) for noise, snr_db in conditions),
+        columns=tuple((str(condition), _heading(str(condition), snr_db)) for condition, snr_db in conditions),
         kinds=tuple((kind, kinds.count(kind)) for kind in dict.fromkeys(kinds)),
         groups=tuple(groups),
     )
 
 
-def _loudness(snr_db: float) -> str:
-    return f"{snr_db:.0f} dB" if np.isfinite(snr_db) else "no noise"
+def _heading(condition: str, snr_db: float) -> str:
+    return f"{snr_db:.0f} dB" if np.isfinite(snr_db) else LABELS.get(condition, condition)
 
 
 def _row(own: pd.DataFrame, name: str, conditions: list[tuple[str, float]]) -> NoiseRow:
-    found = {(str(row["noise"]), float(row["snr_db"])): row for row in own.to_dict("records")}
+    found = {(str(row["condition"]), float(row["snr_db"])): row for row in own.to_dict("records")}
     figures_of = {
         measure: tuple(_estimate(found[condition], measure) if condition in found else None for condition in conditions)
         for measure in ("accuracy", "uar")
@@ -108,11 +120,12 @@ def _panels(table: pd.DataFrame, names: list[str]) -> list[tuple[str, Markup]]:
     for name in names:
         lines, said = [], []
         rows = table[table["model"] == name]
-        clean = rows[rows["noise"] == CLEAN]
-        for noise in rows.loc[rows["noise"] != CLEAN, "noise"].drop_duplicates():
-            line = pd.concat([clean, rows[rows["noise"] == noise].sort_values("snr_db", ascending=False)])
+        clean, noisy = rows[rows["condition"] == CLEAN], rows[np.isfinite(rows["snr_db"])]
+        for noise in noisy["condition"].drop_duplicates():
+            line = pd.concat([clean, noisy[noisy["condition"] == noise].sort_values("snr_db", ascending=False)])
             lines.append((str(noise), line))
             said.append(f"{noise} noise: {percent(line['accuracy'].iloc[0])} to {percent(line['accuracy'].iloc[-1])}")
-        label = f"{model_label(name)}, accuracy from no noise to {_loudness(table['snr_db'].min())}: {'; '.join(said)}"
+        loudest = f"{noisy['snr_db'].min():.0f} dB"
+        label = f"{model_label(name)}, accuracy from no noise to {loudest}: {'; '.join(said)}"
         panels.append((model_label(name), figures.noise_panel(lines, label=label)))
     return panels

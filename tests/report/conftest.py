@@ -187,7 +187,7 @@ def noise_table(models_dir: Path) -> pd.DataFrame:
             ratio = min(condition.snr_db, 30.0)
             value = 0.15 + (best - 0.15) * ratio / 30
             figures = {f"{measure}{end}": value + add for measure in ("accuracy", "uar") for end, add in ENDS.items()}
-            facts = {"noise": condition.noise, "snr_db": condition.snr_db, "n_takes": 48, "n_actors": 3}
+            facts = {"condition": condition.name, "snr_db": condition.snr_db, "n_takes": 48, "n_actors": 3}
             rows.append({"model": name, **facts, **figures, "trained": fingerprint_of_model(models_dir, name)})
     return pd.DataFrame(rows)
 

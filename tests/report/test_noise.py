@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ravdess_mm.measured import fingerprint_of_model
 from ravdess_mm.report.build import render_report
 from ravdess_mm.report.gather import gather_run
-from ravdess_mm.report.noise import noise_section
+from ravdess_mm.report.noise import LABELS, noise_section
 from ravdess_mm.report.run_files import RunFiles
+from ravdess_mm.robustness import CONDITIONS
 from ravdess_mm.store import write_json
 
 
@@ -23,8 +25,12 @@ def test_plain_and_adapted_models_stand_apart_with_every_condition(files: RunFil
     section = noise_section(files)
     assert section is not None
     assert (section.n_takes, section.n_actors) == (48, 3)
-    assert section.kinds == (("clean", 1), ("white", 4), ("babble", 4))
-    assert [text for _, text in section.columns[:3]] == ["no noise", "20 dB", "10 dB"]
+    assert section.kinds[:3] == (("clean", 1), ("white", 4), ("babble", 4))
+    assert [text for _, text in section.columns[:3]] == ["as recorded", "20 dB", "10 dB"]
+    # every condition that is measured has its words
+    others = [condition.name for condition in CONDITIONS if not np.isfinite(condition.snr_db)]
+    assert [text for name, text in section.columns if name in others] == list(LABELS.values())
+    assert list(LABELS) == others
     plain, adapted = section.groups
     assert [row.label for row in plain.rows] == ["Voice · dense network"]
     assert [row.label for row in adapted.rows] == ["Voice · dense network (adapted)"]
@@ -56,3 +62,14 @@ def test_figures_of_other_models_are_left_out_with_a_reason(copy_of: Callable[[P
     assert files.noise is None
     (said,) = [text for text in files.left_out if "noise.parquet" in text]
     assert "audio-network has been trained anew since; run `make noise` again" in said
+
+
+def test_the_table_has_a_column_a_condition(files: RunFiles) -> None:
+    page = render_report(files)
+    section = page[page.index('<h2 id="noise">Robustness</h2>') :]
+    table = section[section.index("<thead>") : section.index("</tbody>")]
+    assert table.count('class="kind"') == 2
+    for words in LABELS.values():
+        assert f'<th scope="col" class="num">{words}</th>' in table
+    body = table[table.index("<tbody>") :]
+    assert body.count('<td class="num">') == len(CONDITIONS)
