@@ -13,11 +13,11 @@ import pandas as pd
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, build_catalog, data_fingerprint
 from ravdess_mm.corpus.discover import printable
-from ravdess_mm.corpus.sample import SYNTHETIC_NOTE, ensure_sample
 from ravdess_mm.corpus.splits import make_folds
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
+from ravdess_mm.sample.files import SYNTHETIC_NOTE, ensure_sample
 from ravdess_mm.store import read_table, write_table
 from ravdess_mm.video.action_units import tables_among
 

@@ -113,7 +113,7 @@ def sample(
     """Make the synthetic sample corpus: invented voices and faces under RAVDESS names."""
 
     def action() -> None:
-        from ravdess_mm.corpus.sample import ensure_sample
+        from ravdess_mm.sample.files import ensure_sample
 
         typer.echo(ensure_sample(folder, jobs=jobs))
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from ravdess_mm.predictions import prediction_table
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
+NOBODY = 65534
 REAL_DATA = Path(os.environ.get("RAVDESS_MM_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -70,3 +74,34 @@ def simulated_predictions(
 def simulate() -> Callable[..., pd.DataFrame]:
     """Make prediction tables of a known quality; see :func:`simulated_predictions`."""
     return simulated_predictions
+
+
+@contextmanager
+def _as_nobody() -> Iterator[None]:
+    # root may read everything, so tests of permissions need another user
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def as_nobody() -> object:
+    """Return a context manager in which this process has no more rights than anybody."""
+    return _as_nobody
+
+
+@pytest.fixture
+def public_path() -> Iterator[Path]:
+    """Return a folder that any user can enter (pytest's own is closed to others)."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755)
+    shutil.rmtree(folder)

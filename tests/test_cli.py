@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from ravdess_mm import __version__
 from ravdess_mm.cli import app
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.predictions import prediction_table, read_predictions, write_predictions
+from ravdess_mm.sample.files import ensure_sample
 
 runner = CliRunner()
 TAKES = [f"01-{emotion:02d}-01-01-01-{actor:02d}" for emotion in range(1, 9) for actor in (21, 22, 23)]
@@ -83,7 +83,7 @@ def test_fuse_writes_a_table_that_evaluate_reads(tables: tuple[Path, Path], tmp_
 
 
 def test_verify_says_no_with_status_1(tmp_path: Path) -> None:
-    folder = make_sample(tmp_path / "sample", actors=[1], jobs=1)
+    folder = ensure_sample(tmp_path / "sample", actors=[1], jobs=1)
     fine = runner.invoke(app, ["verify", str(folder), "--json", "--jobs", "1"])
     assert fine.exit_code == 0, fine.stderr
     assert isinstance(json.loads(fine.stdout), dict)

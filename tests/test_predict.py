@@ -28,7 +28,6 @@ from ravdess_mm.config import ChannelChoice, CnnSettings, DenseSettings, Feature
 from ravdess_mm.corpus.catalog import build_catalog
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
-from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.diarization import SpeakerSpace
 from ravdess_mm.errors import InputError, MediaError
@@ -37,6 +36,7 @@ from ravdess_mm.fusion import fuse
 from ravdess_mm.fusion.rules import WeightedMean
 from ravdess_mm.predict import INVENTED, PRETRAINED_DIR, Predictor
 from ravdess_mm.predictions import ADAPTED
+from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.speaker import People
 from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("predict")]
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    folder = make_sample(tmp_path_factory.mktemp("clips") / "sample", actors=(1, 2, 3), jobs=1)
+    folder = ensure_sample(tmp_path_factory.mktemp("clips") / "sample", actors=(1, 2, 3), jobs=1)
     return build_catalog([folder], channel=ChannelChoice.SPEECH, jobs=1).clips
 
 

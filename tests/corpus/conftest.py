@@ -1,12 +1,8 @@
-"""Tiny clips made on the spot, and a user without rights."""
+"""Tiny clips made on the spot."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +11,6 @@ import av
 import numpy as np
 import pytest
 import soundfile
-
-NOBODY = 65534
 
 
 class MakeSound(Protocol):
@@ -80,34 +74,3 @@ def _samples(rng: np.random.Generator, n_pictures: int) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
     frame.rate, frame.pts = 48000, 0
     return frame
-
-
-@contextmanager
-def _as_nobody() -> Iterator[None]:
-    # root may read everything, so tests of permissions need another user
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.fixture
-def as_nobody() -> object:
-    """Return a context manager in which this process has no more rights than anybody."""
-    return _as_nobody
-
-
-@pytest.fixture
-def public_path() -> Iterator[Path]:
-    """Return a folder that any user can enter (pytest's own is closed to others)."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o755)
-    shutil.rmtree(folder)

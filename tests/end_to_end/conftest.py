@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ravdess_mm.corpus.sample import make_sample
+from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.store import hash_file
 from ravdess_mm.video.pretrained import find_pretrained
 
@@ -86,7 +86,7 @@ def project(new_project: Callable[[], Project]) -> Project:
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four synthetic actors, two men and two women."""
-    return make_sample(tmp_path_factory.mktemp("corpus") / "clips", actors=range(1, 5), jobs=1)
+    return ensure_sample(tmp_path_factory.mktemp("corpus") / "clips", actors=range(1, 5), jobs=1)
 
 
 def as_data(*folders: Path) -> str:

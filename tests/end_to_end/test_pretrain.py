@@ -21,10 +21,10 @@ from ravdess_mm.cli import app
 from ravdess_mm.config import FeatureSet
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
-from ravdess_mm.corpus.sample import make_sample
 from ravdess_mm.diarization import SpeakerSpace
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict import PRETRAINED_DIR, SPEAKERS, Predictor
+from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.settings_words import load_settings
 from ravdess_mm.tables import predictions_table
 from ravdess_mm.video.face_shares import FaceShares
@@ -38,7 +38,7 @@ VOICES = ("audio-ridge", "audio-ridge-adapted")
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_sample(tmp_path_factory.mktemp("clips") / "sample", actors=(1, 2, 3), jobs=1)
+    return ensure_sample(tmp_path_factory.mktemp("clips") / "sample", actors=(1, 2, 3), jobs=1)
 
 
 @pytest.fixture(scope="module")

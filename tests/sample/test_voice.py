@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ravdess_mm.corpus.identifier import Emotion
-from ravdess_mm.corpus.sample_script import Acting, Script, sample_scripts
-from ravdess_mm.corpus.sample_voice import SAMPLE_RATE, speaker, synthesize_voice
+from ravdess_mm.sample.script import Acting, Script, sample_scripts
+from ravdess_mm.sample.voice import SAMPLE_RATE, speaker, synthesize_voice
 
 
 @pytest.fixture(scope="module")

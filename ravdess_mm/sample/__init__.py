@@ -1,0 +1,1 @@
+"""The embedded sample corpus: computed voices and drawn faces under RAVDESS names, made on the spot."""
