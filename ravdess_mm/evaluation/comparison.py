@@ -177,9 +177,11 @@ def correct_family(family: Sequence[Comparison]) -> tuple[Comparison, ...]:
     """Return comparisons with `holm_p`: their Wilcoxon p-values corrected for how many there are (Holm 1979)."""
     if not family:
         return ()
-    from statsmodels.stats.multitest import multipletests
-
-    corrected = multipletests([comparison.wilcoxon_p for comparison in family], method="holm")[1]
+    p_values = np.array([comparison.wilcoxon_p for comparison in family])
+    order = np.argsort(p_values)
+    steps = p_values[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return tuple(replace(comparison, holm_p=float(p)) for comparison, p in zip(family, corrected, strict=True))
 
 
@@ -191,7 +193,7 @@ def sign_flip_p(differences: npt.NDArray[np.float64], *, draws: int, seed: int) 
     differences : ndarray [shape=(n_actors,)]
         First minus second, summed over the takes of each actor.
     draws : int
-        Random flips; all ``2 ** n_actors`` are taken instead where they are no more than these, or `ALL_FLIPS`.
+        Random flips, at least `ALL_FLIPS`; all ``2 ** n_actors`` are taken instead where they are no more than these.
     seed : int
         Of the flips.
 
@@ -204,14 +206,19 @@ def sign_flip_p(differences: npt.NDArray[np.float64], *, draws: int, seed: int) 
     ----------
     Pitman EJG (1937), Supplement to the Journal of the Royal Statistical Society 4(1): 119-130.
     """
-    n_actors = len(differences)
-    observed = abs(differences.sum()) - 1e-9
-    if 2**n_actors <= max(draws, ALL_FLIPS):
-        places = np.arange(2**n_actors)[:, None] >> np.arange(n_actors)
-        return float((np.abs((1 - 2 * (places & 1)) @ differences) >= observed).mean())
-    signs = np.random.default_rng(seed).choice([-1, 1], size=(draws, n_actors))
-    extreme = int((np.abs(signs @ differences) >= observed).sum())
-    return (1 + extreme) / (1 + draws)
+    if len(differences) < 2:
+        return 1.0  # one difference is as far from zero with either sign
+    from scipy import stats
+
+    tested = stats.permutation_test(
+        (differences,),
+        np.sum,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=max(draws, ALL_FLIPS),
+        rng=np.random.default_rng(seed),
+    )
+    return float(tested.pvalue)
 
 
 @dataclass(frozen=True)
@@ -303,9 +310,10 @@ def _wilcoxon(differences: npt.NDArray[np.float64]) -> float:
 
 
 def _mcnemar(only_first: int, only_second: int) -> float:
-    from statsmodels.stats.contingency_tables import mcnemar
+    from scipy.stats import binomtest
 
-    return float(mcnemar([[0, only_first], [only_second, 0]], exact=True).pvalue)
+    n_discordant = only_first + only_second
+    return float(binomtest(only_first, n_discordant).pvalue) if n_discordant else 1.0
 
 
 def _notes(n_actors: int) -> tuple[str, ...]:
