@@ -17,7 +17,7 @@ from ravdess_mm.audio.phrases import Span, find_phrases, windows
 from ravdess_mm.clip_face import ClipFace
 from ravdess_mm.clip_prediction import Look, Piece, named
 from ravdess_mm.errors import MediaError
-from ravdess_mm.progress import bar, track
+from ravdess_mm.progress import Bar, track
 
 if TYPE_CHECKING:
     from ravdess_mm.diarization import SpeakerSpace
@@ -148,7 +148,7 @@ def see_pieces(
     looks: list[Look] = []
     spans = [piece.span for piece in pieces]
     try:
-        with bar(f"face of {path.name}", total=round(duration_s), unit="s") as shown:
+        with Bar(f"face of {path.name}", total=round(duration_s), unit="s") as shown:
             for place, seen in face.look_through(path, spans):
                 look = adapt(seen)
                 looks.append(look if keep_images else replace(look, images=look.images[:0]))

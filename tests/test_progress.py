@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import io
+import logging
 import math
 import os
 import sys
@@ -10,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ravdess_mm import progress
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError
-from ravdess_mm.progress import map_parallel, track
+from ravdess_mm.progress import Bar, map_parallel, set_up_logging, track
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -37,8 +40,51 @@ def test_a_bar_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> Non
     assert list(track([1, 2], "counting", unit="number")) == [1, 2]
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "counting: 100%" in captured.err
-    assert "2/2" in captured.err
+    assert captured.err == "counting: 100% 2/2 number, 0 s\n"
+
+
+def test_a_log_has_a_line_every_ten_seconds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times_s = iter([0.0, 4.0, 11.0, 11.0, 12.0, 13.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times_s))
+    with Bar("fetching", unit="B") as bar:
+        for _ in range(3):
+            bar.note = "slowly"
+            bar.update(10**6)
+    assert capsys.readouterr().err == "fetching: 2.0 MB, slowly, 11 s\nfetching: 3.0 MB, slowly, 13 s\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_bars_on_a_terminal_stand_one_below_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    for _ in track([1, 2], "outer", unit="row"):
+        for _ in track([1, 2, 3], "inner", unit="cell"):
+            Bar._terminal.refresh()
+            lines = screen.getvalue().rsplit("\r", 1)[-1].splitlines()
+            assert "outer" in lines[0]
+            assert "inner" in lines[1]
+    assert "2/2 row" in screen.getvalue().rsplit("\r", 1)[-1]
+    assert Bar._terminal is None
+
+
+def test_results_and_logs_pass_by_the_bars_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    set_up_logging()
+    for _ in track([1], "outer"):
+        print("a result")
+        logging.getLogger("ravdess_mm.test").info("a message")
+        assert screen.getvalue().endswith("a message\n" + screen.getvalue().rsplit("a message\n", 1)[-1])
+    assert capsys.readouterr().out == "a result\n"
+    assert "a result" not in screen.getvalue()
 
 
 def test_dask_gives_the_same() -> None:

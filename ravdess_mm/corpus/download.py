@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from ravdess_mm.archives import UNREADABLE
 from ravdess_mm.errors import InputError
+from ravdess_mm.progress import Bar
 
 logger = logging.getLogger(__name__)
 
@@ -188,13 +189,13 @@ def _fetch(archive: Archive, folder: Path, *, keep: bool) -> None:
     import requests
 
     pooch.get_logger().setLevel(logging.WARNING)
-    fetcher = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT_S)
     try:
-        path = Path(
-            pooch.retrieve(
+        with Bar(archive.name, total=archive.size, unit="B") as bar:
+            fetcher = pooch.HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT_S)
+            fetched = pooch.retrieve(
                 archive.url, known_hash=archive.checksum, fname=archive.name, path=folder, downloader=fetcher
             )
-        )
+        path = Path(fetched)
         with zipfile.ZipFile(path) as content:
             # tables of numbers become several times as large
             _need_room(folder, sum(member.file_size for member in content.infolist()))

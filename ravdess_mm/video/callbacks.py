@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.progress import bar
+from ravdess_mm.progress import Bar
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.store import whole_file
 from ravdess_mm.video.stream import TrainingStream
@@ -34,7 +34,7 @@ class EpochStart(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the bar."""
-        self._bar = bar(self._description, total=self._epochs, unit="epoch")
+        self._bar = Bar(self._description, total=self._epochs, unit="epoch")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Draw the epoch's order before its first batch is asked for."""
@@ -44,10 +44,8 @@ class EpochStart(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar and show the losses."""
-        self._bar.set_postfix(
-            {name: f"{value:.3f}" for name, value in (logs or {}).items() if name in HISTORY_COLUMNS[1:5]},
-            refresh=False,
-        )
+        shown = {name: value for name, value in (logs or {}).items() if name in HISTORY_COLUMNS[1:5]}
+        self._bar.note = ", ".join(f"{name}={value:.3f}" for name, value in shown.items())
         self._bar.update(1)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

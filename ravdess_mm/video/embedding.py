@@ -16,7 +16,7 @@ import pandas as pd
 
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError
-from ravdess_mm.progress import bar
+from ravdess_mm.progress import Bar
 from ravdess_mm.video.face_bundle import FaceNetwork, open_face_network
 from ravdess_mm.video.frames import FrameStore
 
@@ -161,7 +161,7 @@ def build_embedding_table(store: FrameStore, embedder: Embedder) -> EmbeddingTab
     vectors, answers = [], []
     index = store.index
     groups = index.groupby("take", sort=True).indices
-    with bar("face embeddings", total=len(groups), unit="take") as shown:
+    with Bar("face embeddings", total=len(groups), unit="take") as shown:
         for rows in groups.values():
             described = embedder.describe(store.read(rows))
             vectors.append(embedder.pool(described))

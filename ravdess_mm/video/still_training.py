@@ -19,7 +19,7 @@ import pandas as pd
 from ravdess_mm.corpus.splits import check_disjoint
 from ravdess_mm.corpus.stills import Stills, subject_folds
 from ravdess_mm.errors import InputError
-from ravdess_mm.progress import bar
+from ravdess_mm.progress import Bar
 from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
 from ravdess_mm.runs import library_versions
 from ravdess_mm.store import fingerprint, source_fingerprint
@@ -164,7 +164,7 @@ def taught_targets(stills: Stills, teachers: Sequence[FaceNetwork], settings: St
         raise InputError("loss hinge with a teacher; allowed: cross-entropy, which takes shares of several classes")
     labels = one_hot(stills.labels, len(stills.classes))
     answers = np.zeros_like(labels)
-    with bar("answers of the teachers", total=len(stills) * len(teachers), unit="image") as shown:
+    with Bar("answers of the teachers", total=len(stills) * len(teachers), unit="image") as shown:
         for teacher in teachers:
             for start in range(0, len(stills), TAUGHT_AT_A_TIME):
                 part = slice(start, start + TAUGHT_AT_A_TIME)
