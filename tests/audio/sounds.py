@@ -8,8 +8,8 @@ import numpy as np
 from scipy.signal import butter, lfilter, sosfilt
 
 from ravdess_mm.audio.decode import Samples, resample
-from ravdess_mm.corpus.sample_script import sample_scripts
-from ravdess_mm.corpus.sample_voice import SAMPLE_RATE, synthesize_voice
+from ravdess_mm.sample.script import sample_scripts
+from ravdess_mm.sample.voice import SAMPLE_RATE, synthesize_voice
 
 SR = 16_000
 
