@@ -14,7 +14,7 @@ from ravdess_mm.config import Settings
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import read_predictions
-from ravdess_mm.settings_words import load_settings
+from ravdess_mm.settings_words import VARIABLES, load_settings, read_words
 from ravdess_mm.store import read_json, write_json
 
 
@@ -39,9 +39,8 @@ def load_request(arguments: Sequence[str] = ()) -> Request:
     InputError
         If fewer than two runs are named, one is named twice, or another variable is wrong.
     """
-    words = [word for word in arguments if not word.startswith("RUNS=")]
-    given = [word.partition("=")[2] for word in arguments if word.startswith("RUNS=")]
-    runs = tuple((given[-1] if given else "").replace(",", " ").split())
+    words = read_words(arguments, ("RUNS", *VARIABLES))
+    runs = tuple(words.pop("RUNS", "").replace(",", " ").split())
     if len(runs) < 2 or len(set(runs)) < len(runs):
         raise InputError(f"RUNS={' '.join(runs)}: allowed: two or more different runs, separated by spaces")
     return Request(runs, load_settings(words))

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError
 
 from ravdess_mm.errors import InputError
+from ravdess_mm.settings_words import read_words
 from ravdess_mm.video.still_settings import StillSettings
 
 NOTHING: Final = "none"
@@ -61,15 +62,9 @@ def read_settings(arguments: Sequence[str]) -> FaceSettings:
     InputError
         One line that says which argument is wrong, what was received and what is allowed.
     """
-    allowed = ", ".join(name.upper() for name in FaceSettings.model_fields)
-    given: dict[str, str] = {}
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or name != name.upper() or name.lower() not in FaceSettings.model_fields:
-            raise InputError(f"{argument!r} is not an argument NAME=value; allowed names: {allowed}")
-        given[name.lower()] = value
+    given = read_words(arguments, (name.upper() for name in FaceSettings.model_fields))
     try:
-        return FaceSettings.model_validate(given)
+        return FaceSettings.model_validate({name.lower(): value for name, value in given.items()})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()

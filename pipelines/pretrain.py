@@ -19,7 +19,7 @@ from ravdess_mm.fusion.recipe import SCHEMA
 from ravdess_mm.predict import PRETRAINED_DIR, SPEAKERS
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.runs import RunFolder
-from ravdess_mm.settings_words import load_settings
+from ravdess_mm.settings_words import VARIABLES, load_settings, read_words
 from ravdess_mm.store import hash_file, read_table, write_json, write_text
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
 
@@ -43,9 +43,8 @@ class PretrainSettings:
 
 def read_settings(arguments: Sequence[str]) -> PretrainSettings:
     """Read the words of a run and ``OUT=folder`` (default: where the package looks for what ships)."""
-    given = [word for word in arguments if word.startswith("OUT=")]
-    words = [word for word in arguments if word not in given]
-    out = Path(given[-1].removeprefix("OUT=")) if given else PRETRAINED_DIR
+    words = read_words(arguments, (*VARIABLES, "OUT"))
+    out = Path(words.pop("OUT", PRETRAINED_DIR))
     return PretrainSettings(load_settings(words), out)
 
 

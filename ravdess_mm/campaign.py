@@ -14,7 +14,7 @@ import pandas as pd
 from ravdess_mm.config import Protocol, Settings
 from ravdess_mm.errors import InputError
 from ravdess_mm.runs import RunFolder
-from ravdess_mm.settings_words import load_settings
+from ravdess_mm.settings_words import load_settings, read_words
 
 ALL: Final = "all"
 """Value of PROTOCOL for every protocol that the data has test actors for."""
@@ -56,18 +56,17 @@ def load_campaign(arguments: Sequence[str] = ()) -> Campaign:
     InputError
         One line that says which variable is wrong, what was received and what is allowed.
     """
-    words = [word for word in arguments if not word.startswith("PROTOCOL=")]
-    given = [word.partition("=")[2] for word in arguments if word.startswith("PROTOCOL=")]
-    names = (given[-1] if given else "").replace(",", " ").split()
+    words = read_words(arguments)
+    names = words.get("PROTOCOL", "").replace(",", " ").split()
     if len(names) < 2 and names != [ALL]:
-        return Campaign((load_settings([*words, *(f"PROTOCOL={name}" for name in names)]),), False, None)
+        return Campaign((load_settings(words),), False, None)
     protocols = list(Protocol) if ALL in names else [_known(name) for name in dict.fromkeys(names)]
-    others = [word for word in words if not word.startswith("TEST_ACTORS=")]
+    others = {name: value for name, value in words.items() if name not in ("PROTOCOL", "TEST_ACTORS")}
     base = load_settings(others)
     runs = []
     for protocol in protocols:
         own = words if protocol is Protocol.HOLDOUT else others
-        runs.append(load_settings([*own, f"PROTOCOL={protocol.value}", f"RUN={base.run}-{protocol.value}"]))
+        runs.append(load_settings({**own, "PROTOCOL": protocol.value, "RUN": f"{base.run}-{protocol.value}"}))
     return Campaign(tuple(runs), ALL in names, base.artifacts_dir / f"{base.run}-protocols.csv")
 
 

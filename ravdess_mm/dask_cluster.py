@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ravdess_mm._version import __version__
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, one_line
 
 
 @contextmanager
@@ -42,8 +42,9 @@ def dask_client(jobs: int) -> Iterator[None]:
         get_address_host(address)
         client = Client(address)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"DASK_SCHEDULER_ADDRESS={address}: no Dask scheduler answers there ({reason})") from error
+        raise InputError(
+            f"DASK_SCHEDULER_ADDRESS={address}: no Dask scheduler answers there ({one_line(error)})"
+        ) from error
     with client:
         _check_workers(client, address)
         yield

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ravdess_mm.config import Settings
-from ravdess_mm.errors import RavdessError
+from ravdess_mm.errors import RavdessError, one_line
 from ravdess_mm.progress import set_up_logging
 from ravdess_mm.settings_words import MAKE_VARIABLES, load_settings
 
@@ -71,7 +71,6 @@ def guarded(action: Callable[[], None], *, debug: bool = False) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        text = " ".join(str(error).split())
-        sys.stderr.write(f"error: unexpected {type(error).__name__}: {text} (--debug shows where)\n")
+        sys.stderr.write(f"error: unexpected {type(error).__name__}: {one_line(error)} (--debug shows where)\n")
         return 2
     return 0

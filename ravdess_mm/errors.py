@@ -6,6 +6,8 @@ turn it into one line on standard error and the exit status the class carries.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class RavdessError(Exception):
     """Root of all errors raised on purpose by this package."""
@@ -33,6 +35,18 @@ class BundleError(RavdessError):
     """A model on disk is missing a part, was changed, or needs something this version does not trust."""
 
 
-def one_line(error: Exception) -> str:
-    """Return what an error of a library says, on one line and not endlessly; its name where it says nothing."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+def one_line(error: Exception, path: Path | None = None) -> str:
+    """Return what an error of a library says, on one line and not endlessly; its name where it says nothing.
+
+    Parameters
+    ----------
+    error : Exception
+        The error.
+    path : Path, optional
+        The file it is about, which is shown by its name alone.
+    """
+    text = str(error)
+    if path is not None:
+        text = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error)
+        text = text.replace(repr(str(path)), path.name).replace(str(path), path.name)
+    return " ".join(text.split())[:200] or type(error).__name__

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,9 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
 }
 """Make variable to field of :class:`Settings`; ``CONFIG`` names a TOML file and is read first."""
 
+VARIABLES: Final = (*MAKE_VARIABLES, "CONFIG")
+"""All variables of a run."""
+
 
 def load_settings(arguments: Sequence[str] | Mapping[str, str] = ()) -> Settings:
     """Build the settings of a run from ``NAME=value`` arguments, a ``CONFIG`` file and the defaults.
@@ -53,7 +56,7 @@ def load_settings(arguments: Sequence[str] | Mapping[str, str] = ()) -> Settings
     InputError
         One line that says which variable or key is wrong, what was received and what is allowed.
     """
-    given = _split_arguments(arguments)
+    given = read_words(arguments)
     config = given.pop("CONFIG", None)
     chosen: dict[str, Any] = {}
     if config is not None:
@@ -73,24 +76,32 @@ def load_settings(arguments: Sequence[str] | Mapping[str, str] = ()) -> Settings
         raise InputError(_one_line(error, config)) from error
 
 
-def _split_arguments(arguments: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
-    if isinstance(arguments, Mapping):
-        pairs = dict(arguments)
-    else:
-        pairs = {}
-        for argument in arguments:
-            name, equals, value = argument.partition("=")
-            if not equals:
-                raise InputError(f"{argument!r} is not NAME=value; allowed names: {_variable_names()}")
-            pairs[name] = value
-    unknown = sorted(set(pairs) - {*MAKE_VARIABLES, "CONFIG"})
+def read_words(arguments: Sequence[str] | Mapping[str, str], names: Iterable[str] = VARIABLES) -> dict[str, str]:
+    """Read ``NAME=value`` words into a mapping; of a name given twice the last counts, an empty value is left out.
+
+    Parameters
+    ----------
+    arguments : sequence of str or mapping
+        The words, or what they stand for.
+    names : iterable of str
+        The names that are allowed.
+
+    Raises
+    ------
+    InputError
+        If a word is not of this form or its name is not allowed.
+    """
+    names = tuple(names)
+    given = dict(arguments) if isinstance(arguments, Mapping) else {}
+    for argument in () if isinstance(arguments, Mapping) else arguments:
+        name, equals, value = argument.partition("=")
+        if not equals:
+            raise InputError(f"{argument!r} is not NAME=value; allowed names: {', '.join(names)}")
+        given[name] = value
+    unknown = sorted(set(given) - set(names))
     if unknown:
-        raise InputError(f"unknown variable {unknown[0]!r}; allowed: {_variable_names()}")
-    return {name: value for name, value in pairs.items() if value.strip()}
-
-
-def _variable_names() -> str:
-    return ", ".join((*MAKE_VARIABLES, "CONFIG"))
+        raise InputError(f"unknown variable {unknown[0]!r}; allowed: {', '.join(names)}")
+    return {name: value for name, value in given.items() if value.strip()}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm._version import __version__
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, one_line
 
 SCHEMA_KEY = b"ravdess_mm.schema"
 VERSION_KEY = b"ravdess_mm.version"
@@ -170,8 +170,7 @@ def read_table(path: str | Path, *, schema: str | None = None) -> pd.DataFrame:
         frame: pd.DataFrame = arrow.to_pandas(use_threads=False)
     # a damaged footer shows where Arrow, pandas or JSON stumble over it
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a readable Parquet table ({reason})") from error
+        raise InputError(f"{path}: not a readable Parquet table ({one_line(error)})") from error
     if schema is not None and found and found != schema:
         raise InputError(f"{path}: holds a table of schema {found!r}; this command reads {schema!r}")
     return frame

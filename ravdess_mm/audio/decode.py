@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.audio.channels import VORBIS, ChannelStatistics
-from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.errors import InputError, MediaError, one_line
 
 SOUND_SUFFIXES: Final[frozenset[str]] = frozenset({".flac", ".mp3", ".ogg", ".wav"})
 """Suffixes that libsndfile reads; everything else goes to FFmpeg."""
@@ -162,7 +162,7 @@ def _read_sound_file(path: Path, mix: Mix) -> _Read:
             names = VORBIS if file.format == "OGG" and file.channels not in (1, 2, 4) else ()
             return mix(_file_blocks(file)), file.samplerate, file.frames, names
     except (soundfile.SoundFileError, OSError) as error:
-        raise MediaError(f"undecodable: {_one_line(error, path)}") from error
+        raise MediaError(f"undecodable: {one_line(error, path)}") from error
 
 
 def _read_sound_track(path: Path, mix: Mix) -> _Read:
@@ -179,7 +179,7 @@ def _read_sound_track(path: Path, mix: Mix) -> _Read:
             declared = round(_declared_length_s(av, container, stream) * rate)
             names = tuple(channel.name for channel in stream.layout.channels)
     except (av.FFmpegError, OSError) as error:
-        raise MediaError(f"undecodable: {_one_line(error, path)}") from error
+        raise MediaError(f"undecodable: {one_line(error, path)}") from error
     if not len(y):
         raise MediaError("empty: the audio stream has no samples")
     return y, rate, declared, names
@@ -221,8 +221,3 @@ def _track_blocks(av: Any, container: Any, stream: Any) -> Iterator[Samples]:
     except av.FFmpegError:
         if is_empty:
             raise
-
-
-def _one_line(error: Exception, path: Path) -> str:
-    text = " ".join(str(error).split()).replace(repr(str(path)), path.name).replace(str(path), path.name)
-    return text or type(error).__name__

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from ravdess_mm.errors import MediaError
+from ravdess_mm.errors import MediaError, one_line
 
 SOUND_SUFFIXES: Final[tuple[str, ...]] = (".wav", ".flac", ".ogg", ".mp3")
 """Sound files, the best first: where a clip exists twice, the earlier one is kept."""
@@ -64,7 +64,7 @@ def probe_media(path: str | Path) -> Streams:
     except MediaError:
         raise
     except Exception as error:  # decoders raise many kinds on damaged bytes; each is the file's fault
-        raise MediaError(f"unreadable header: {_one_line(error, path)}") from error
+        raise MediaError(f"unreadable header: {_reason(error, path)}") from error
     if not (streams.has_audio or streams.has_video):
         raise MediaError("no audio or video stream that can be decoded")
     return streams
@@ -89,7 +89,7 @@ def decode_to_end(path: str | Path) -> str:
     except MediaError as error:
         return str(error)
     except Exception as error:  # as above: whatever a decoder raises is the file's fault
-        return f"damaged: {_one_line(error, path)}"
+        return f"damaged: {_reason(error, path)}"
     return ""
 
 
@@ -245,10 +245,9 @@ def _tagged_s(stream: Any) -> float:
     return 3600 * int(hours) + 60 * int(minutes) + float(seconds) if hours and minutes and seconds else 0.0
 
 
-def _one_line(error: Exception, path: Path) -> str:
+def _reason(error: Exception, path: Path) -> str:
     """Return a decoder's words without the path, which stands in its own column."""
-    text = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error)
+    text = one_line(error, path)
     if "possibly a pipe" in text:  # libsndfile says so of any bytes that are no MP3; the file was opened before
         text = "Format not recognised"
-    text = " ".join(text.replace(repr(str(path)), path.name).replace(str(path), path.name).split())
-    return text.removeprefix("Error : ").rstrip(".") or type(error).__name__
+    return text.removeprefix("Error : ").rstrip(".")

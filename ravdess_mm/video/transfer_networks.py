@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, one_line
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_bundle import EMBEDDING
 from ravdess_mm.video.face_networks import FACE_SHAPE, LOGITS, InputShape
@@ -130,7 +130,7 @@ def find_weights(
             "the ImageNet weights of %s cannot be had (%s); it starts from random weights, all of it open. "
             "Download %s elsewhere and say WEIGHTS=<file>",
             name,
-            " ".join(str(error).split()),
+            one_line(error),
             url,
         )
         return None
@@ -194,8 +194,9 @@ def build_imagenet_network(
         try:
             base.load_weights(str(weights))
         except (ValueError, OSError, KeyError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{weights}: does not hold the weights of {name} without its top ({reason})") from error
+            raise InputError(
+                f"{weights}: does not hold the weights of {name} without its top ({one_line(error)})"
+            ) from error
     x = layers.GlobalAveragePooling2D(dtype=dtype, name=EMBEDDING)(base.output)
     x = layers.Dense(256, activation="relu", dtype=dtype, name="new_dense")(x)
     x = layers.Dropout(dropout, dtype=dtype, name="new_dropout")(x)
