@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ravdess_mm.corpus.corpus_names import split_folder
 from ravdess_mm.corpus.identifier import ACTORS
+from ravdess_mm.errors import InputError
 
 
 class Protocol(StrEnum):
@@ -153,6 +155,9 @@ class Settings(_Section):
     features: FeatureSet = Field(FeatureSet.EXTENDED, description="audio features: mfcc-delta-rms or extended")
     adapt: Adaptation = Field(Adaptation.NONE, description="standardise by the training set (none) or per speaker")
     noise_takes: int = Field(20, ge=1, description="test takes an actor that `make noise` measures, 60 for all")
+    corpora: tuple[str, ...] = Field(
+        (), description="other corpora for `make cross-corpus`: name=folder of each, separated by spaces"
+    )
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
@@ -174,10 +179,20 @@ class Settings(_Section):
     dense: DenseSettings = DenseSettings()
     cnn: CnnSettings = CnnSettings()
 
-    @field_validator("data", mode="before")
+    @field_validator("data", "corpora", mode="before")
     @classmethod
-    def _split_data(cls, value: Any) -> Any:
+    def _split_words(cls, value: Any) -> Any:
         return tuple(shlex.split(value)) if isinstance(value, str) else value
+
+    @field_validator("corpora")
+    @classmethod
+    def _check_corpora(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                split_folder(text)
+            except InputError as error:
+                raise ValueError(str(error)) from error
+        return value
 
     @field_validator("test_actors", mode="before")
     @classmethod
@@ -203,6 +218,11 @@ class Settings(_Section):
         if self.test_actors is not None and self.protocol is not Protocol.HOLDOUT:
             raise ValueError(f"TEST_ACTORS belongs to PROTOCOL=holdout; got PROTOCOL={self.protocol.value}")
         return self
+
+    @property
+    def corpus_folders(self) -> tuple[tuple[str, Path], ...]:
+        """Name and folder of each of the other corpora."""
+        return tuple(split_folder(text) for text in self.corpora)
 
     @property
     def is_sample(self) -> bool:

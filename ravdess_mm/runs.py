@@ -341,6 +341,8 @@ def command_of(settings: Settings) -> str:
             continue
         if field == "data":
             text = shlex.join(path.as_posix() for path in value)
+        elif field == "corpora":
+            text = shlex.join(value)
         elif field == "test_actors":
             text = ",".join(str(actor) for actor in value)
         else:

@@ -27,6 +27,7 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
     "FEATURES": "features",
     "ADAPT": "adapt",
     "NOISE_TAKES": "noise_takes",
+    "CORPORA": "corpora",
     "CHANNEL": "channel",
     "FRAME_STEP": "frame_step",
     "CROP": "crop",

@@ -68,6 +68,33 @@ def side_by_side_table(results: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
+def cross_corpus_table(results: Mapping[str, Any]) -> Table:
+    """Return one row a tested corpus and variant.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``cross-corpus/metrics.json``.
+    """
+    share = f"{100 * results['level']:.0f} %"
+    table = Table(
+        title=f"each corpus by what the others taught: per cent, with {share} interval over speakers",
+        title_justify="left",
+    )
+    for name in ("corpus", "features", "UAR", "accuracy", "confidence", "log loss", "clips", "speakers", "emotions"):
+        table.add_column(name, justify="left" if name in ("corpus", "features") else "right", no_wrap=True)
+    for one in results["results"]:
+        table.add_row(
+            one["corpus"],
+            one["variant"],
+            *(interval_text(one[measure]) for measure in ("uar", "accuracy")),
+            f"{100 * one['confidence']:.1f}",
+            f"{one['log_loss']:.2f}",
+            *(str(count) for count in (one["n_clips"], one["n_speakers"], len(one["emotions"]))),
+        )
+    return table
+
+
 def _confusion_table(name: str, model: Mapping[str, Any], emotions: Sequence[str]) -> Table:
     table = Table(title=f"{name}: true emotion (rows), answer (columns), recall in per cent", title_justify="left")
     table.add_column("true")

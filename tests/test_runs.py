@@ -150,3 +150,5 @@ def test_command_repeats_the_settings() -> None:
     command = command_of(load_settings(words))
     assert command == """make report DATA=''"'"'a b'"'"' c' RUN=real TEST_ACTORS=1,17,18,19,20 FRAME_STEP=4"""
     assert command_of(load_settings([])) == "make report"
+    command = command_of(load_settings(["CORPORA=emodb='my wav' nemo=x"]))
+    assert command == """make report CORPORA=''"'"'emodb=my wav'"'"' nemo=x'"""

@@ -34,6 +34,12 @@ def test_several_folders_and_actors() -> None:
     assert settings.test_actors == (1, 17, 18, 19, 20)
 
 
+def test_other_corpora_have_names_and_folders() -> None:
+    settings = load_settings({"CORPORA": "EMO-DB='my wav' nemo=samples"})
+    assert settings.corpora == ("EMO-DB=my wav", "nemo=samples")
+    assert settings.corpus_folders == (("emodb", Path("my wav")), ("nemo", Path("samples")))
+
+
 def test_another_protocol_on_the_sample_drops_the_preset_actors() -> None:
     settings = load_settings(["PROTOCOL=loso"])
     assert settings.protocol is Protocol.LOSO
@@ -72,6 +78,8 @@ def test_a_folder_with_a_very_long_name_names_the_run_too() -> None:
         (["FRAME_STEP=0"], "FRAME_STEP=0: Input should be greater than or equal to 1"),
         (["RUN=../up"], "RUN=../up: a run's name has up to 100 letters"),
         ([f"RUN={'a' * 101}"], "a run's name has up to 100 letters"),
+        (["CORPORA=emodb"], "CORPORA=emodb: 'emodb' is not name=folder, such as emodb=data/wav"),
+        (["CORPORA=emodbs=wav"], "CORPORA=emodbs=wav: unknown corpus 'emodbs'; allowed: emodb, nemo"),
         (["DATA='voices"], "DATA='voices: No closing quotation"),
         (["CONFIG=nowhere.toml"], "CONFIG=nowhere.toml: no such file"),
     ],

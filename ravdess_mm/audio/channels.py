@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-
-from ravdess_mm.arrays import Floats, Singles
+import numpy.typing as npt
 
 CANCELLED_DB: Final = 7.0
 """So far below the loudest channel, the mean of the channels has lost what they hold.
@@ -33,6 +32,8 @@ SURROUND: Final[dict[int, tuple[str, ...]]] = {
 
 VORBIS: Final = ("FL", CENTRE, "FR")
 """How Vorbis and Opus begin with three channels or with five and more; libsndfile keeps their order."""
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class ChannelStatistics:
         self._sums: Floats | None = None
         self._squares: Floats | None = None
 
-    def watch(self, blocks: Iterator[Singles]) -> Iterator[Singles]:
+    def watch(self, blocks: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
         """Yield the mean [shape=(n,)] of each of the blocks [shape=(n_channels, n)], having measured them."""
         for block in blocks:
             if len(block) == 1:
@@ -72,7 +73,7 @@ class ChannelStatistics:
             self._add(block, mean)
             yield mean
 
-    def _add(self, block: Singles, mean: Singles) -> None:
+    def _add(self, block: npt.NDArray[np.float32], mean: npt.NDArray[np.float32]) -> None:
         if self._sums is None or self._squares is None:
             self._sums, self._squares = np.zeros(len(block) + 1), np.zeros(len(block) + 1)
         self._n += block.shape[1]

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from ravdess_mm.arrays import Floats, Integers
+from ravdess_mm.classifiers.arrays import Floats, Integers
 from ravdess_mm.errors import InputError
 
 FLOOR: Final = 1e-6
@@ -41,13 +41,15 @@ def probabilities(log_scores: Floats, *, temperature: float = 1.0) -> Floats:
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
-def log_loss(log_scores: Floats, y: Integers, *, temperature: float = 1.0) -> float:
-    """Return the mean negative log-likelihood of the true classes `y` [shape=(n,)], in nats."""
+def log_loss(
+    log_scores: Floats, y: Integers, *, temperature: float = 1.0, sample_weight: Floats | None = None
+) -> float:
+    """Return the (weighted) mean negative log-likelihood of the true classes `y` [shape=(n,)], in nats."""
     chosen = probabilities(log_scores, temperature=temperature)[np.arange(len(y)), y]
-    return float(-np.log(chosen).mean())
+    return float(-np.average(np.log(chosen), weights=sample_weight))
 
 
-def fit_temperature(log_scores: Floats, y: Integers) -> float:
+def fit_temperature(log_scores: Floats, y: Integers, *, sample_weight: Floats | None = None) -> float:
     """Return the temperature with the lowest log-loss on rows that the scoring model has not seen.
 
     Parameters
@@ -56,6 +58,8 @@ def fit_temperature(log_scores: Floats, y: Integers) -> float:
         Out-of-fold scores.
     y : numpy.ndarray of int [shape=(n,)]
         True classes, as columns of `log_scores`.
+    sample_weight : numpy.ndarray of float [shape=(n,)], optional
+        How much a row counts; 1 without.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def fit_temperature(log_scores: Floats, y: Integers) -> float:
     if len(y) == 0:
         raise InputError("a temperature needs at least one out-of-fold row; got none")
     found = minimize_scalar(
-        lambda exponent: log_loss(log_scores, y, temperature=float(np.exp(exponent))),
+        lambda exponent: log_loss(log_scores, y, temperature=float(np.exp(exponent)), sample_weight=sample_weight),
         bounds=tuple(np.log(TEMPERATURES)),
         method="bounded",
         options={"xatol": 1e-4},

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
-from ravdess_mm.arrays import Floats, Integers
+from ravdess_mm.classifiers.arrays import Floats, Integers
 from ravdess_mm.classifiers.stored_machine import bounded, kernel_values
 
 
@@ -55,16 +55,20 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _solve(self, gram: Floats, codes: Integers, weights: Floats) -> tuple[Floats, Floats]:
-        """Return coefficients [shape=(n, K)] and intercepts [shape=(K,)]."""
+        """Return coefficients [shape=(n, K)] and intercepts [shape=(K,)]; `weights` are those of the caller alone."""
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> KernelMachine:
-        """Fit on standardised features [shape=(n, n_features)], or kernel values [shape=(n, n)], and labels."""
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> KernelMachine:
+        """Fit on standardised features [shape=(n, n_features)], or kernel values [shape=(n, n)], and labels.
+
+        `sample_weight` [shape=(n,)] says how much a row counts, times what `class_weight` says; 1 without.
+        """
         rows, labels = check_X_y(X, y, dtype=np.float64)
         self.n_features_in_ = rows.shape[1]
         self.classes_, codes = np.unique(labels, return_inverse=True)
         precomputed = self.kernel == "precomputed"
         gram = rows if precomputed else self._kernel(bounded(rows), bounded(rows))
-        coefficients, self.intercept_ = self._solve(gram, codes, row_weights(codes, self.class_weight))
+        weights = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        coefficients, self.intercept_ = self._solve(gram, codes, weights)
         if self.kernel == "linear":
             # K(x, training) a = x (training' a): the weights are all that is needed, no training row is kept
             self.vectors_ = (coefficients.T @ bounded(rows)).astype(np.float32)
@@ -118,7 +122,7 @@ class SupportVectorMachine(KernelMachine):
         intercept = np.zeros(len(self.classes_))
         for place in range(len(self.classes_)):
             machine = SVC(C=self.C, kernel="precomputed", class_weight=self.class_weight, cache_size=500)
-            machine.fit(gram, codes == place)
+            machine.fit(gram, codes == place, sample_weight=weights)
             coefficients[machine.support_, place] = machine.dual_coef_[0]
             intercept[place] = machine.intercept_[0]
         return coefficients, intercept
@@ -147,6 +151,7 @@ class KernelRidge(KernelMachine):
     def _solve(self, gram: Floats, codes: Integers, weights: Floats) -> tuple[Floats, Floats]:
         from scipy.linalg import solve
 
+        weights = weights * row_weights(codes, self.class_weight)
         targets = 2.0 * np.eye(len(self.classes_))[codes] - 1
         intercept = weights @ targets / weights.sum()
         roots = np.sqrt(weights)[:, None]

@@ -113,20 +113,6 @@ def find_corpus(name: str, folder: str | Path) -> CorpusClips:
     )
 
 
-def split_folder(text: str) -> tuple[str, Path]:
-    """Read ``name=folder``, such as ``emodb=data/wav``, into the name of a corpus and its folder.
-
-    Raises
-    ------
-    InputError
-        If the text is not of this form or the corpus is unknown.
-    """
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise InputError(f"{text!r} is not name=folder, such as emodb=data/wav")
-    return corpus_named(name).name, Path(folder)
-
-
 def find_corpora(folders: Iterable[tuple[str, Path]]) -> dict[str, CorpusClips]:
     """Find several corpora.
 

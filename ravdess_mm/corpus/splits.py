@@ -99,6 +99,26 @@ def check_disjoint(train_groups: npt.ArrayLike, test_groups: npt.ArrayLike) -> N
         raise LeakageError(f"actor{'s' if len(shared) > 1 else ''} {names} on both sides of a fit and a score")
 
 
+def check_recordings_distinct(recordings: Iterable[tuple[str, str, str]]) -> None:
+    """Check that no recording is in two corpora: its speaker would be on both sides under two names.
+
+    Parameters
+    ----------
+    recordings : iterable of (str, str, str)
+        Corpus, name and digest of the content of each.
+
+    Raises
+    ------
+    LeakageError
+        Names the first pair.
+    """
+    first: dict[str, tuple[str, str]] = {}
+    for corpus, name, digest in sorted(recordings):
+        other, twin = first.setdefault(digest, (corpus, name))
+        if other != corpus:
+            raise LeakageError(f"{other} and {corpus} hold the same recording: {twin} and {name}; name a corpus once")
+
+
 def make_folds(
     protocol: Protocol | str,
     actors: npt.ArrayLike,

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.arrays import Floats
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import (
@@ -22,6 +21,8 @@ from ravdess_mm.evaluation.intervals import (
     percentile_estimate,
 )
 from ravdess_mm.evaluation.scores import (
+    Floats,
+    Integers,
     brier_score,
     class_recalls,
     confusion_by_group,
@@ -140,15 +141,7 @@ def evaluate(
     labels, probabilities = labels_of(rows), probabilities_of(rows)
     actors, by_actor = confusion_by_group(labels, probabilities.argmax(axis=1), rows["actor"].to_numpy(np.int64))
     confusion = by_actor.sum(axis=0)
-    on_all = rates(confusion)
-    drawn: Iterable[Floats | None] = (None,) * len(on_all)
-    if len(actors) > 1:
-        counts = actor_draws(len(actors), draws=draws, seed=seed)
-        drawn = rates((counts @ by_actor.reshape(len(actors), -1)).reshape(draws, *confusion.shape))
-    accuracy, uar, macro_f1 = (
-        percentile_estimate(float(value), resampled, level=level)
-        for value, resampled in zip(on_all, drawn, strict=True)
-    )
+    accuracy, uar, macro_f1 = rate_estimates(by_actor, seed=seed, draws=draws, level=level)
     recall = class_recalls(confusion)
     absent = tuple(emotion for emotion, value in zip(EMOTIONS, recall, strict=True) if np.isnan(value))
     return Metrics(
@@ -172,6 +165,34 @@ def evaluate(
         draws=draws,
         seed=seed,
     )
+
+
+def rate_estimates(
+    confusions: Integers, *, seed: int, draws: int = DRAWS, level: float = LEVEL
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Return accuracy, UAR and macro F1 with intervals over groups, such as actors.
+
+    Parameters
+    ----------
+    confusions : ndarray of int [shape=(g, 8, 8)]
+        A confusion matrix of each group; see :func:`~ravdess_mm.evaluation.scores.confusion_by_group`.
+    seed : int
+        Seed of the bootstrap.
+    draws : int
+        Bootstrap draws over groups.
+    level : float
+        Level of the percentile intervals.
+    """
+    on_all = rates(confusions.sum(axis=0))
+    drawn: Iterable[Floats | None] = (None,) * len(on_all)
+    if len(confusions) > 1:
+        counts = actor_draws(len(confusions), draws=draws, seed=seed)
+        drawn = rates((counts @ confusions.reshape(len(confusions), -1)).reshape(draws, *confusions.shape[1:]))
+    accuracy, uar, macro_f1 = (
+        percentile_estimate(float(value), resampled, level=level)
+        for value, resampled in zip(on_all, drawn, strict=True)
+    )
+    return accuracy, uar, macro_f1
 
 
 def evaluate_many(

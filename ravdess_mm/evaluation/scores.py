@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import labels_of, probabilities_of
 
 RELIABILITY_BINS: Final = 15
 """Bins of the expected calibration error, as in Guo et al. (2017)."""
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 class Rates(NamedTuple):
@@ -42,7 +44,9 @@ def confusion_matrix(y_true: Integers, y_pred: Integers) -> Integers:
     return np.bincount(size * y_true + y_pred, minlength=size * size).reshape(size, size)
 
 
-def confusion_by_group(y_true: Integers, y_pred: Integers, groups: Integers) -> tuple[Integers, Integers]:
+def confusion_by_group(
+    y_true: Integers, y_pred: Integers, groups: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], Integers]:
     """Return the sorted distinct groups [shape=(g,)] and a confusion matrix of each [shape=(g, 8, 8)]."""
     names, places = np.unique(groups, return_inverse=True)
     matrices = np.stack(

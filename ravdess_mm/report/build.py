@@ -10,7 +10,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.report import figures, fused, leaks, listening, material, noise, results, words
+from ravdess_mm.report import cross_corpus, figures, fused, leaks, listening, material, noise, results, words
 from ravdess_mm.report.explorer import actors_of, explorer_data
 from ravdess_mm.report.feature_map import make_feature_map
 from ravdess_mm.report.gather import gather_run
@@ -32,6 +32,7 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
     ("slices", "Whom it serves badly"),
     ("calibration", "How sure, how often right"),
     ("noise", "Robustness"),
+    ("cross-corpus", "Cross-corpus"),
     ("listening", "What the model listens to"),
     ("takes", "Take by take"),
     ("frames", "Single frames"),
@@ -49,7 +50,7 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
 NEED_PREDICTIONS: Final = frozenset({"fusion", "confusion", "actors", "slices", "calibration", "takes"})
 """Sections that are left out where no model has predicted anything."""
 
-MEASURED: Final = frozenset({"noise", "listening"})
+MEASURED: Final = frozenset({"noise", "cross-corpus", "listening"})
 """Sections of a stage of their own, that are there only where somebody ran it."""
 
 
@@ -129,7 +130,11 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
     explorer = explorer_data(run, headline.shown)
     split_actors, split = material.split_rows(run.splits)
     feature_map = make_feature_map(run.features, seed=run.seed) if run.features is not None else None
-    measured = {"noise": noise.noise_section(run), "listening": listening.listening_section(run)}
+    measured = {
+        "noise": noise.noise_section(run),
+        "cross-corpus": cross_corpus.cross_corpus_section(run),
+        "listening": listening.listening_section(run),
+    }
     messages = [str(message) for message in run.record.get("messages") or ()]
     return {
         "files": run,
@@ -138,7 +143,7 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
             for entry in CONTENTS
             if (leaders or entry[0] not in NEED_PREDICTIONS) and (entry[0] not in MEASURED or measured[entry[0]])
         ],
-        **measured,
+        **{anchor.replace("-", "_"): section for anchor, section in measured.items()},
         "headline": headline,
         "level": main.get("level", 0.95),
         "adapted": run.settings.get("adapt") == "speaker",

@@ -27,6 +27,7 @@ Part = TypeVar("Part")
 
 METRICS_SCHEMA: Final = "metrics/1"
 LEAK_SCHEMA: Final = "leak-demo/1"
+CROSS_CORPUS_SCHEMA: Final = "cross-corpus/1"
 RECIPE_SCHEMA: Final = "fusion/1"
 NOISE_SCHEMA: Final = "noise/2"
 IMPORTANCE_SCHEMA: Final = "importance/1"
@@ -126,7 +127,12 @@ def gather_run(run_dir: str | Path) -> RunFiles:
         importance=_read_measured(reader, "importance", schema=IMPORTANCE_SCHEMA, columns=_IMPORTANCE_COLUMNS),
         temperatures=_read_temperatures(reader),
         digests={name: hash_file(root / "predictions" / f"{name}.parquet") for name in tables},
-        leak_demo=_read_leak_demo(reader),
+        leak_demo=_read_figures(
+            reader, "leak-demo/leak-demo.json", schema=LEAK_SCHEMA, without="what careless splits claim is left out"
+        ),
+        cross_corpus=_read_figures(
+            reader, "cross-corpus/metrics.json", schema=CROSS_CORPUS_SCHEMA, without="its section is left out"
+        ),
         left_out=tuple(reader.left_out),
         networks=_networks(root),
     )
@@ -201,12 +207,12 @@ def _read_recipe(reader: _Reader) -> Mapping[str, Any]:
     return recipe if recipe.get("schema") == RECIPE_SCHEMA else {}
 
 
-def _read_leak_demo(reader: _Reader) -> Mapping[str, Any]:
-    path = "leak-demo/leak-demo.json"
+def _read_figures(reader: _Reader, path: str, *, schema: str, without: str) -> Mapping[str, Any]:
+    """Return the figures of an experiment that a run may have or not."""
     if not (reader.root / path).is_file():
         return {}
-    figures = reader.read(path, "what careless splits claim is left out", _read_object) or {}
-    return figures if figures.get("schema") == LEAK_SCHEMA else {}
+    found = reader.read(path, without, _read_object) or {}
+    return found if found.get("schema") == schema else {}
 
 
 def _read_temperatures(reader: _Reader) -> dict[str, dict[int, float]]:

@@ -72,6 +72,8 @@ class RunFiles:
         Model to the SHA-256 of its prediction table.
     leak_demo : mapping
         ``leak-demo/leak-demo.json``; empty where nobody ran `make leak-demo`, which is no omission.
+    cross_corpus : mapping
+        ``cross-corpus/metrics.json``; empty where nobody ran `make cross-corpus`, which is no omission.
     """
 
     name: str
@@ -95,6 +97,7 @@ class RunFiles:
     temperatures: Mapping[str, dict[int, float]] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     leak_demo: Mapping[str, Any] = field(default_factory=dict)
+    cross_corpus: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def tested(self) -> dict[str, pd.DataFrame]:

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ravdess_mm.arrays import Floats
 from ravdess_mm.bundle import Bundle, read_bundle
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import PROBABILITIES
-from ravdess_mm.video.calibration import soften
+from ravdess_mm.video.calibration import Probabilities, soften
 from ravdess_mm.video.crops import ten_crops
 from ravdess_mm.video.frames import FrameStore
 
@@ -61,7 +60,7 @@ class TrainedNetwork:
         """Load the same as a ``keras.Model``, for Grad-CAM."""
         return self.bundle.load_network(NETWORK_PART)
 
-    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Floats:
+    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Probabilities:
         """Return calibrated probabilities [shape=(n, 8)], in the order of `EMOTIONS`; see `predict_frames`."""
         ten_crop = bool(self.card.get("settings", {}).get("ten_crop", False))
         return predict_frames(self.model, frames, temperature=self.temperature, ten_crop=ten_crop)
@@ -75,7 +74,7 @@ class TrainedNetwork:
         """Return frames as the network takes them: as they are."""
         return frames
 
-    def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Probabilities, Probabilities]:
         """Return the probabilities for a clip [shape=(8,)], the mean of its frames', and those [shape=(n, 8)]."""
         values = self.predict_frames(frames)
         return values.mean(axis=0), values
@@ -104,7 +103,7 @@ def load_network(folder: str | Path) -> TrainedNetwork:
 
 def predict_frames(
     model: Any, frames: npt.NDArray[np.uint8], *, temperature: float = 1.0, ten_crop: bool = False
-) -> Floats:
+) -> Probabilities:
     """Return the probabilities of frames.
 
     Parameters
@@ -138,7 +137,7 @@ def predict_frames(
     return soften(np.concatenate(parts), temperature)
 
 
-def _predict_crops(model: Any, frames: npt.NDArray[np.uint8]) -> Floats:
+def _predict_crops(model: Any, frames: npt.NDArray[np.uint8]) -> Probabilities:
     import cv2
 
     size = (frames.shape[2], frames.shape[1])
@@ -150,7 +149,9 @@ def _predict_crops(model: Any, frames: npt.NDArray[np.uint8]) -> Floats:
     return np.stack(answers)
 
 
-def predict_rows(model: Any, store: FrameStore, rows: npt.NDArray[np.int64], *, ten_crop: bool = False) -> Floats:
+def predict_rows(
+    model: Any, store: FrameStore, rows: npt.NDArray[np.int64], *, ten_crop: bool = False
+) -> Probabilities:
     """Return the probabilities [shape=(len(rows), 8)] of frames of a store, read a few at a time."""
     parts = [np.empty((0, len(EMOTIONS)))]
     for start in range(0, len(rows), _BATCH):
@@ -158,7 +159,7 @@ def predict_rows(model: Any, store: FrameStore, rows: npt.NDArray[np.int64], *, 
     return np.concatenate(parts)
 
 
-def frame_table(index: pd.DataFrame, probabilities: Floats, *, fold: int, role: str) -> pd.DataFrame:
+def frame_table(index: pd.DataFrame, probabilities: Probabilities, *, fold: int, role: str) -> pd.DataFrame:
     """Build the table of frame predictions.
 
     Parameters

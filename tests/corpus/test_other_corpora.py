@@ -8,7 +8,7 @@ import pytest
 
 from ravdess_mm.corpus.discover import FoundFile, Rejection, list_files
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.corpus.other_corpora import find_corpora, find_corpus, split_folder
+from ravdess_mm.corpus.other_corpora import find_corpora, find_corpus
 from ravdess_mm.errors import InputError
 
 
@@ -130,13 +130,6 @@ def test_several_corpora_come_sorted_and_none_twice(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(emodb)
     with pytest.raises(InputError, match="named for more than one corpus"):
         find_corpora([("emodb", emodb), ("nemo", tmp_path / "link")])
-
-
-def test_name_and_folder_are_split() -> None:
-    assert split_folder("EmoDB=some/dir=x") == ("emodb", Path("some/dir=x"))
-    for text in ("emodb", "=dir", "emodb="):
-        with pytest.raises(InputError, match="is not name=folder"):
-            split_folder(text)
 
 
 @pytest.mark.real

@@ -18,6 +18,7 @@ from ravdess_mm.corpus.splits import (
     PROTOCOL_FOLDS,
     Fold,
     check_disjoint,
+    check_recordings_distinct,
     format_actors,
     group_folds,
     make_folds,
@@ -252,3 +253,10 @@ def test_real_voices_and_faces_split(real_data: Path) -> None:
     assert faces == Fold(-1, (5,), (1,))
     assert validation_actors(faces.train, share=0.2, seed=20) == ()
     assert len(make_folds(Protocol.LUNA5, clips["actor"])) == 5
+
+
+def test_a_recording_in_two_corpora_is_a_leak() -> None:
+    own = [("emodb", "03a01Fa.wav", "1f"), ("emodb", "03a01Fb.wav", "1f"), ("nemo", "EB0_anger_1.wav", "2e")]
+    check_recordings_distinct(own)
+    with pytest.raises(LeakageError, match=r"emodb and savee hold the same recording: 03a01Fa\.wav and a01\.wav"):
+        check_recordings_distinct([("savee", "a01.wav", "1f"), *own])

@@ -1,0 +1,1 @@
+"""What is measured beside a run's own models: robustness, other corpora, leaks."""

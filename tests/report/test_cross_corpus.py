@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ravdess_mm.experiments.cross_corpus import METRICS_SCHEMA
+from ravdess_mm.report.build import render_report
+from ravdess_mm.report.cross_corpus import cross_corpus_section
+from ravdess_mm.report.gather import gather_run
+from ravdess_mm.store import write_json
+
+
+def write_figures(run_dir: Path, *, schema: str = METRICS_SCHEMA) -> None:
+    results = [
+        {
+            "corpus": corpus,
+            "variant": variant,
+            "n_clips": 454,
+            "n_speakers": 10,
+            "emotions": ["neutral", "happy", "sad", "angry"],
+            "accuracy": {"value": value + 0.01, "low": value - 0.1, "high": value + 0.1},
+            "uar": {"value": value, "low": value - 0.1, "high": value + 0.1},
+            "confidence": 0.523,
+            "log_loss": 1.234,
+        }
+        for corpus in ("emodb", "ravdess")
+        for variant, value in (("adapted", 0.612), ("plain", 0.433))
+    ]
+    corpora = {
+        "emodb": {"title": "EMO-DB", "language": "German", "left_out": "81 boredom"}
+        | {"terms": "free <b>", "reference": "Burkhardt et al. (2005)"},
+        "ravdess": {"title": "RAVDESS", "language": "English"},
+    }
+    content = {"schema": schema, "corpora": corpora, "results": results}
+    write_json(run_dir / "cross-corpus" / "metrics.json", content)
+
+
+def test_plain_and_adapted_figures_stand_apart(copy_of: Callable[[Path], Path], lean_run: Path) -> None:
+    run_dir = copy_of(lean_run)
+    write_figures(run_dir)
+    files = gather_run(run_dir)
+    section = cross_corpus_section(files)
+    assert section is not None
+    plain, adapted = section.groups
+    assert (plain.adapted, adapted.adapted) == (False, True)
+    assert [row.title for row in plain.rows] == ["EMO-DB", "RAVDESS"]
+    assert (plain.rows[0].uar.value, adapted.rows[0].uar.value) == (0.433, 0.612)
+    assert plain.rows[0].chance == 0.25
+    page = render_report(files)
+    assert '<h2 id="cross-corpus">Cross-corpus</h2>' in page
+    assert 'href="#cross-corpus"' in page
+    for text in ("German; neutral, happy, sad and angry", "52.3", "1.23", "EMO-DB: 81 boredom", "free &lt;b&gt;"):
+        assert text in page
+
+
+def test_without_the_stage_or_of_another_layout_there_is_no_section(
+    copy_of: Callable[[Path], Path], lean_run: Path
+) -> None:
+    run_dir = copy_of(lean_run)
+    assert cross_corpus_section(gather_run(run_dir)) is None
+    write_figures(run_dir, schema="cross-corpus/0")
+    files = gather_run(run_dir)
+    assert cross_corpus_section(files) is None
+    assert 'id="cross-corpus"' not in render_report(files)
