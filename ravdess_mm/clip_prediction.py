@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.corpus.identifier import EMOTIONS
-
-Floats = npt.NDArray[np.float64]
 
 
 def named(probabilities: Floats) -> dict[str, float]:

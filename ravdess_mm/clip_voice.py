@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decode import Samples, check_finite, decode_with_note
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.config import FeatureSet
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
-
-Floats = npt.NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.bundle import Bundle, arrays_part, read_bundle, write_bundle
 from ravdess_mm.config import FeatureSet
 from ravdess_mm.errors import BundleError, InputError
@@ -28,9 +29,6 @@ SHRINKAGE: Final = 0.1
 """Of the covariance of an actor's takes towards a multiple of the identity, 0-1."""
 BOUND: Final = 5.0
 """Standardised features are held to this, so that one odd value does not decide who speaks."""
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from markupsafe import Markup
 
+from ravdess_mm.arrays import Singles
 from ravdess_mm.clip_prediction import Prediction, clock
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
@@ -23,9 +24,6 @@ from ravdess_mm.report.paper import render
 from ravdess_mm.report.pictures import data_uri, evenly, overlay
 from ravdess_mm.report.svg import drawing, element
 from ravdess_mm.store import write_text
-
-if TYPE_CHECKING:
-    from ravdess_mm.video.gradcam import Heat
 
 SHOWN_PX: Final = 224
 """Width and height of a picture on the page."""
@@ -57,7 +55,7 @@ class ExplainedFrame:
     time_s: float
     probabilities: dict[str, float]
     about: str
-    heat: Heat
+    heat: Singles
     plain_uri: str
     heat_uri: str
 

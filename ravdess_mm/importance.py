@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
 from ravdess_mm.config import Backend
 from ravdess_mm.corpus.identifier import EMOTIONS

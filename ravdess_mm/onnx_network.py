@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from ravdess_mm.arrays import Singles
 
 _ERRORS_ONLY: Final = 3
 
@@ -59,7 +59,7 @@ class OnnxNetwork:
 
     def predict_on_batch(self, batch: npt.ArrayLike) -> Any:
         """Return the output for a batch [shape=(n, ...)], or a list of the outputs where there are several."""
-        values: Sequence[Floats] = self._session.run(None, {self._input_name: np.asarray(batch, dtype=np.float32)})
+        values: Sequence[Singles] = self._session.run(None, {self._input_name: np.asarray(batch, dtype=np.float32)})
         return list(values) if len(values) > 1 else values[0]
 
 

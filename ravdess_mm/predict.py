@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.phrases import WHOLE_S
 from ravdess_mm.clip_face import ClipFace, face_of
 from ravdess_mm.clip_prediction import Look, Piece, Prediction, mean_answer, named
@@ -27,7 +27,6 @@ from ravdess_mm.video.pretrained import PRETRAINED_DIR as PRETRAINED_DIR
 if TYPE_CHECKING:
     from ravdess_mm.audio.decode import Samples
 
-Floats = npt.NDArray[np.float64]
 
 SPEAKERS: Final = "speakers"
 """Folder beside them that holds what tells voices apart."""

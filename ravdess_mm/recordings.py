@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decode import Samples
 from ravdess_mm.audio.phrases import Span, find_phrases, windows
 from ravdess_mm.clip_face import ClipFace
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ravdess_mm.diarization import SpeakerSpace
 
 logger = logging.getLogger(__name__)
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass

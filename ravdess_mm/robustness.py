@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.changed import Change, Voice, changed_features, choose_others, seed_of
 from ravdess_mm.audio.perturbation import Perturbation
-from ravdess_mm.classifiers.arrays import Floats
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
 from ravdess_mm.config import Backend, FeatureSet
 from ravdess_mm.corpus.splits import Fold, check_disjoint

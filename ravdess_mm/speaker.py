@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.audio.phrases import sentences
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ravdess_mm.video.face_shares import FaceShares
 
 logger = logging.getLogger(__name__)
-
-Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class People:
 
 
 def enrol_speaker(
-    paths: Iterable[str | Path], *, feature_set: FeatureSet, know: Callable[[Floats], Enrolment] = Enrolment.of
+    paths: Iterable[str | Path], *, feature_set: FeatureSet, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
 ) -> tuple[Enrolment, dict[Path, str]]:
     """Enrol one speaker from clips; the more moods are among them, the better.
 
@@ -118,10 +116,10 @@ def enrol_speaker(
     return known, failed
 
 
-def _voices_of(path: Path, feature_set: FeatureSet) -> list[Floats]:
+def _voices_of(path: Path, feature_set: FeatureSet) -> list[AnyFloats]:
     """Return the features of a clip, or of those pieces of a recording that can be used; raise where there are none."""
     samples, sr = decode_audio(path)
-    found: list[Floats] = []
+    found: list[AnyFloats] = []
     reason = MediaError("nothing is heard")
     for part in sentences(samples, sr):
         try:
@@ -134,7 +132,7 @@ def _voices_of(path: Path, feature_set: FeatureSet) -> list[Floats]:
 
 
 def know_speaker(
-    source: str | Path, *, feature_set: FeatureSet, know: Callable[[Floats], Enrolment] = Enrolment.of
+    source: str | Path, *, feature_set: FeatureSet, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
 ) -> Enrolment:
     """Return who speaks: from a folder of that person's clips, one clip, or an enrolment saved before (``.json``).
 

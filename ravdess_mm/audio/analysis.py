@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import AnyFloats, Floats, Singles
 from ravdess_mm.audio.pitch import PitchTrack, track_pitch
 
 SR: Final = 22050
@@ -32,9 +33,6 @@ NOISE_PERCENTILE: Final = 10
 SMOOTHING_FRAMES: Final = 5
 
 MIN_VOICED_FRAMES: Final = 8
-
-Floats = npt.NDArray[np.float64]
-Singles = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class Analysis:
         return np.asarray(self.level >= np.percentile(self.level, 60))
 
 
-def find_voice(level: npt.NDArray[np.floating]) -> slice:
+def find_voice(level: AnyFloats) -> slice:
     """Return the frames from the first to the last that hold a voice: an energy detector.
 
     A frame counts when its smoothed level is within 35 dB of the loudest and 6 dB above the noise (the tenth

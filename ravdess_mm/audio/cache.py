@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.features import feature_names, feature_sources
 from ravdess_mm.config import Backend, FeatureSet
 from ravdess_mm.progress import map_parallel
@@ -25,7 +25,6 @@ CACHE_SCHEMA: Final = "audio-feature-cache/1"
 FEATURE_LIBRARIES: Final[tuple[str, ...]] = ("av", "librosa", "numpy", "scipy", "soundfile", "soxr")
 VECTORS_PER_PART: Final = 64
 
-Vector = npt.NDArray[np.float64]
 Item = TypeVar("Item")
 
 
@@ -33,7 +32,7 @@ Item = TypeVar("Item")
 class Outcome:
     """What became of one clip: a vector, or the reason why there is none."""
 
-    vector: Vector | None
+    vector: Floats | None
     reason: str = ""
     lasting: bool = True
     """Whether it follows from the clip's bytes; a file that cannot be opened today may be there tomorrow."""

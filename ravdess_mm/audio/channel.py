@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
+from ravdess_mm.arrays import AnyFloats, Singles
 from ravdess_mm.audio.decode import Samples
 from ravdess_mm.errors import InputError
 
@@ -30,11 +30,10 @@ EARLY_LOUDER: Final = (1.0, 6.0)
 EQUALISER_HZ: Final = (60.0, 7500.0)
 """Where the bands of a random equaliser lie."""
 
-Hertz = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.floating]
+Hertz = Singles
 
 
-def shape_spectrum(y: Samples, sr: int, gain: Callable[[Hertz], Floats]) -> Samples:
+def shape_spectrum(y: Samples, sr: int, gain: Callable[[Hertz], AnyFloats]) -> Samples:
     """Multiply the spectrum of a whole clip by a gain; the phase stays.
 
     Parameters
@@ -84,7 +83,7 @@ def random_band(y: Samples, sr: int, random: np.random.Generator) -> Samples:
     sides = random.choice(3)
     orders = random.integers(2, 9, size=2)
 
-    def gain(hertz: Hertz) -> Floats:
+    def gain(hertz: Hertz) -> AnyFloats:
         power = np.ones_like(hertz)
         if sides != 0:
             power /= 1 + (np.float32(low) / np.maximum(hertz, np.float32(1.0))) ** (2 * orders[0])
@@ -104,7 +103,7 @@ def random_equaliser(y: Samples, sr: int, random: np.random.Generator, *, most_d
     bands = np.sort(random.uniform(np.log(EQUALISER_HZ[0]), np.log(EQUALISER_HZ[1]), size=n_bands))
     decibels = random.uniform(-most_db, most_db, size=n_bands)
 
-    def gain(hertz: Hertz) -> Floats:
+    def gain(hertz: Hertz) -> AnyFloats:
         return np.asarray(10 ** (np.interp(np.log(np.maximum(hertz, 1.0)), bands, decibels) / 20))
 
     return shape_spectrum(y, sr, gain)

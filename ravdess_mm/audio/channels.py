@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
+
+from ravdess_mm.arrays import Floats, Singles
 
 CANCELLED_DB: Final = 7.0
 """So far below the loudest channel, the mean of the channels has lost what they hold.
@@ -32,8 +33,6 @@ SURROUND: Final[dict[int, tuple[str, ...]]] = {
 
 VORBIS: Final = ("FL", CENTRE, "FR")
 """How Vorbis and Opus begin with three channels or with five and more; libsndfile keeps their order."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class ChannelStatistics:
         self._sums: Floats | None = None
         self._squares: Floats | None = None
 
-    def watch(self, blocks: Iterator[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
+    def watch(self, blocks: Iterator[Singles]) -> Iterator[Singles]:
         """Yield the mean [shape=(n,)] of each of the blocks [shape=(n_channels, n)], having measured them."""
         for block in blocks:
             if len(block) == 1:
@@ -73,7 +72,7 @@ class ChannelStatistics:
             self._add(block, mean)
             yield mean
 
-    def _add(self, block: npt.NDArray[np.float32], mean: npt.NDArray[np.float32]) -> None:
+    def _add(self, block: Singles, mean: Singles) -> None:
         if self._sums is None or self._squares is None:
             self._sums, self._squares = np.zeros(len(block) + 1), np.zeros(len(block) + 1)
         self._n += block.shape[1]

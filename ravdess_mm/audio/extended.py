@@ -12,9 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from ravdess_mm.arrays import Floats, Singles
 from ravdess_mm.audio import prosody, spectral
-from ravdess_mm.audio.analysis import N_MELS, N_MFCC, Analysis, Singles
-from ravdess_mm.audio.summaries import FULL, Floats, grid, numbered
+from ravdess_mm.audio.analysis import N_MELS, N_MFCC, Analysis
+from ravdess_mm.audio.summaries import FULL, grid, numbered
 
 
 @dataclass(frozen=True)

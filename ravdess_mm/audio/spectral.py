@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.analysis import BIN_HZ, FRAMES_PER_S, N_FFT, SR, Analysis
-from ravdess_mm.audio.summaries import Floats, percentiles, slopes, stretch, summarise
+from ravdess_mm.audio.summaries import percentiles, slopes, stretch, summarise
 
 ROLLOFF_SHARE: Final = 0.85
 MODULATION_EDGES_HZ: Final[tuple[float, ...]] = (0.5, 1.5, 3.0, 5.0, 8.0, 12.0, 20.0, 35.0)
@@ -201,7 +201,7 @@ def predict_linearly(autocorrelation: Floats) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def _cosines(n_points: int) -> npt.NDArray[np.float64]:
+def _cosines(n_points: int) -> Floats:
     """Return orders 1 to 19 of the orthonormal cosine transform [shape=(n_points, N_LPC_CEPSTRA)]."""
     from scipy.fft import dct
 

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Singles
 from ravdess_mm.audio.decode import Samples
 from ravdess_mm.audio.preparation import prepared_blocks
 from ravdess_mm.audio.silero import DETECTOR_SR, FRAME, SpeechDetector
@@ -49,8 +50,6 @@ QUIET_PERCENTILE: Final = 10
 ABOVE_NOISE_DB: Final = 10.0
 """And only what is so far above the quietest."""
 
-Floats = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class SpeechActivity:
@@ -66,8 +65,8 @@ class SpeechActivity:
         Length of the recording, in seconds.
     """
 
-    probability: Floats
-    level_db: Floats
+    probability: Singles
+    level_db: Singles
     duration_s: float
 
     @classmethod
@@ -133,7 +132,7 @@ def speech_span(y: npt.ArrayLike, sr: int, *, margin_s: float = MARGIN_S) -> tup
     return SpeechActivity.of(y, sr).span(margin_s=margin_s)
 
 
-def speech_probability(y: npt.ArrayLike, sr: int) -> Floats:
+def speech_probability(y: npt.ArrayLike, sr: int) -> Singles:
     """Return the probability of speech over time [shape=(n_frames,)], in frames of 32 ms; see `SpeechActivity.of`."""
     return SpeechActivity.of(y, sr).probability
 
@@ -160,7 +159,7 @@ def close_gaps(stretches: list[tuple[int, int]], shorter_than: int) -> list[tupl
     return closed
 
 
-def _gain_db(level_db: Floats) -> float:
+def _gain_db(level_db: Singles) -> float:
     """Return what brings the sounding frames to `HEARD_DB`, within bounds."""
     if not len(level_db):
         return 0.0
@@ -169,7 +168,7 @@ def _gain_db(level_db: Floats) -> float:
     return float(np.clip(HEARD_DB - level, -LARGEST_GAIN_DB, LARGEST_GAIN_DB))
 
 
-def _probability(heard: Iterable[Samples], heard_again: Iterable[Samples]) -> Floats:
+def _probability(heard: Iterable[Samples], heard_again: Iterable[Samples]) -> Singles:
     """Return the higher of the probabilities at both speeds, in the frames of the first."""
     own, slowed = _listen(heard), _listen(_slow_down(heard_again))
     if not len(own):
@@ -178,7 +177,7 @@ def _probability(heard: Iterable[Samples], heard_again: Iterable[Samples]) -> Fl
     return np.maximum(own, slowed[np.minimum(middles.astype(np.intp), len(slowed) - 1)])
 
 
-def _listen(blocks: Iterable[Samples]) -> Floats:
+def _listen(blocks: Iterable[Samples]) -> Singles:
     detect = SpeechDetector()
     return np.concatenate([np.empty(0, np.float32), *(detect(frames) for frames in _frames(blocks))])
 
@@ -192,7 +191,7 @@ def _slow_down(blocks: Iterable[Samples]) -> Iterator[Samples]:
     yield stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
-def _frames(blocks: Iterable[Samples]) -> Iterator[Floats]:
+def _frames(blocks: Iterable[Samples]) -> Iterator[Singles]:
     """Yield the samples of blocks as frames [shape=(n, 512)]; the last is filled up with silence."""
     rest = np.empty(0, np.float32)
     for block in blocks:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
+
+from ravdess_mm.arrays import AnyFloats, Floats
 
 PERCENTILES: Final[tuple[int, ...]] = (5, 25, 50, 75, 95)
 N_QUARTERS: Final = 4
@@ -23,10 +24,8 @@ FULL: Final[tuple[str, ...]] = (
 )
 """Names of the numbers of `summarise`; ``q1`` to ``q4`` are consecutive quarters of the voice."""
 
-Floats = npt.NDArray[np.float64]
 
-
-def summarise(tracks: npt.NDArray[np.floating]) -> Floats:
+def summarise(tracks: AnyFloats) -> Floats:
     """Summarise tracks over time.
 
     Parameters
@@ -61,7 +60,7 @@ def summarise(tracks: npt.NDArray[np.floating]) -> Floats:
     return np.stack(rows, axis=1).ravel()
 
 
-def percentiles(ordered: npt.NDArray[np.floating], wanted: Sequence[float]) -> Floats:
+def percentiles(ordered: AnyFloats, wanted: Sequence[float]) -> Floats:
     """Return percentiles [shape=(len(wanted), ...)] of values sorted along the first axis, linearly interpolated."""
     position = np.asarray(wanted) / 100 * (len(ordered) - 1)
     below = np.floor(position).astype(np.int64)
@@ -80,7 +79,7 @@ def numbered(track: str, count: int) -> tuple[str, ...]:
     return tuple(f"{track}_{number:02d}" for number in range(1, count + 1))
 
 
-def stretch(tracks: npt.NDArray[np.floating], length: int) -> Floats:
+def stretch(tracks: AnyFloats, length: int) -> Floats:
     """Resample tracks [shape=(n_frames, n_tracks)] to `length` points over the clip, linearly interpolated."""
     position = np.linspace(0, len(tracks) - 1, length)
     below = np.minimum(np.floor(position).astype(np.int64), len(tracks) - 2)
@@ -88,7 +87,7 @@ def stretch(tracks: npt.NDArray[np.floating], length: int) -> Floats:
     return np.asarray(tracks[below] * (1 - share) + tracks[below + 1] * share, dtype=np.float64)
 
 
-def slopes(tracks: npt.NDArray[np.floating], width: int = 9) -> Floats:
+def slopes(tracks: AnyFloats, width: int = 9) -> Floats:
     """Return the local slope of each track, per frame: a line fitted to `width` frames.
 
     The first and last frames get the slope of the outermost full window (Savitzky A, Golay MJE (1964), Analytical

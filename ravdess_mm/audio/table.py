@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.audio.cache import Outcome, Vector, VectorCache
+from ravdess_mm.arrays import Floats
+from ravdess_mm.audio.cache import Outcome, VectorCache
 from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
 from ravdess_mm.config import Backend, FeatureSet
@@ -99,7 +100,7 @@ def build_feature_table(
     cache = VectorCache(Path(cache_dir), feature_set, vectors_per_part=CLIPS_PER_PART)
     work = partial(_work_on_clip, feature_set=feature_set)
     waiting = _clips_by_preference(clips)
-    chosen: dict[str, Vector] = {}
+    chosen: dict[str, Floats] = {}
     rejected: list[tuple[str, str, str]] = []
     while waiting:
         first_choices: dict[tuple[str, ...], _Clip] = {(ranked[0].sha256,): ranked[0] for ranked in waiting.values()}
@@ -145,7 +146,7 @@ def _clips_by_preference(clips: pd.DataFrame) -> dict[str, list[_Clip]]:
     return preference
 
 
-def _feature_frame(clips: pd.DataFrame, chosen: dict[str, Vector], names: tuple[str, ...]) -> pd.DataFrame:
+def _feature_frame(clips: pd.DataFrame, chosen: dict[str, Floats], names: tuple[str, ...]) -> pd.DataFrame:
     takes = sorted(chosen)
     facts = clips.drop_duplicates("take").set_index("take").loc[takes, ["actor", "emotion"]].reset_index()
     values = np.array([chosen[take] for take in takes]).reshape(len(takes), len(names))

@@ -20,11 +20,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import read_json, write_json
-
-Floats = npt.NDArray[np.float64]
 
 SCHEMA: Final = "enrolment/1"
 PRIOR_CLIPS: Final = 4.0

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from typing_extensions import override
 
-from ravdess_mm.classifiers.arrays import Floats
+from ravdess_mm.arrays import Floats
 from ravdess_mm.classifiers.family import UNSEEN, Family, InnerFold, Kind, Params, Space
 
 TREE_FEATURES: Final = 600

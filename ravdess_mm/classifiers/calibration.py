@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.errors import InputError
 
 FLOOR: Final = 1e-6

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.classifiers.family import UNSEEN, Family, InnerFold, Params
 from ravdess_mm.classifiers.rows import Sample
 from ravdess_mm.classifiers.screening import distinct_columns

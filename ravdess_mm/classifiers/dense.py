@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
+from ravdess_mm.arrays import Floats, Integers, Singles
 from ravdess_mm.classifiers.calibration import log_loss
 from ravdess_mm.corpus.splits import check_disjoint, validation_actors
 
@@ -27,9 +28,6 @@ LABEL_SMOOTHING: Final = 0.1
 VALIDATION_SHARE: Final = 0.2
 EPOCHS_WITHOUT_VALIDATION: Final = 45
 """How long to train where one actor is all there is, so that nobody can say when to stop."""
-
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 
 def build_network(n_features: int, n_classes: int, *, seed: int) -> Any:
@@ -146,7 +144,7 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.network_ = self._train(rows, codes, epochs=self.n_epochs_)
         return self
 
-    def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: npt.ArrayLike) -> Floats:
         """Return probabilities [shape=(n, n_classes)] in the order of `classes_`."""
         check_is_fitted(self, "network_")
         rows = check_array(X, dtype=np.float32)
@@ -165,7 +163,7 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_disjoint(actors[~held_out], actors[held_out])
         return held_out
 
-    def _train(self, X: Floats, codes: Integers, *, epochs: int, watch: tuple[Floats, Integers] | None = None) -> Any:
+    def _train(self, X: Singles, codes: Integers, *, epochs: int, watch: tuple[Singles, Integers] | None = None) -> Any:
         """Train one network from the seeded start; with `watch`, record its log-loss there and stop early."""
         from ravdess_mm.quiet_keras import keras
 
@@ -192,6 +190,6 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return network
 
     @staticmethod
-    def _loss(network: Any, X: Floats, codes: Integers) -> float:
+    def _loss(network: Any, X: Singles, codes: Integers) -> float:
         shares = np.asarray(network.predict_on_batch(X), dtype=np.float64)
         return log_loss(np.log(np.maximum(shares, 1e-12)), codes)

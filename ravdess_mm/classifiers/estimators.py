@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from typing_extensions import override
 
-from ravdess_mm.classifiers.arrays import Floats
+from ravdess_mm.arrays import Floats
 from ravdess_mm.classifiers.boosting import TREE_FEATURES, BoostedTrees
 from ravdess_mm.classifiers.family import Family, InnerFold, Kind, Params, Space
 from ravdess_mm.errors import InputError

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
-from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.classifiers.stored_machine import bounded, kernel_values
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.classifiers.calibration import probabilities
 from ravdess_mm.classifiers.crossfit import fit_pipeline, pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of

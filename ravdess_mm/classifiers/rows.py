@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError, LeakageError
 from ravdess_mm.store import fingerprint

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.arrays import Floats, Integers
 
 
 def distinct_columns(X: Floats, limit: int | None) -> Integers | None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.classifiers.arrays import Floats, Integers
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.classifiers.calibration import log_loss
 from ravdess_mm.classifiers.crossfit import split_inner_folds, spread
 from ravdess_mm.classifiers.family import Family, InnerFold, Params, Space

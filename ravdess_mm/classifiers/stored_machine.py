@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.classifiers.arrays import Floats
+from ravdess_mm.arrays import Floats
 
 BOUND: Final = 4.0
 """Standardised features are clipped here: one wild value among thousands would outweigh all others in a distance."""

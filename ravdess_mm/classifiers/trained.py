@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.bundle import (
     Bundle,
     PartWriter,
@@ -23,7 +24,6 @@ from ravdess_mm.bundle import (
     write_bundle,
 )
 from ravdess_mm.classifiers.adaptation import Enrolment, SpeakerScaler
-from ravdess_mm.classifiers.arrays import Floats
 from ravdess_mm.classifiers.calibration import probabilities
 from ravdess_mm.classifiers.crossfit import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of

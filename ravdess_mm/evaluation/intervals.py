@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.errors import InputError
 
 DRAWS: Final = 2000
 LEVEL: Final = 0.95
 FEW_ACTORS: Final = 10
 """Below this many actors a percentile interval is visibly too narrow: ``tests/evaluation/test_intervals.py``."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Estimate:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-def actor_draws(n_actors: int, *, draws: int, seed: int) -> npt.NDArray[np.int64]:
+def actor_draws(n_actors: int, *, draws: int, seed: int) -> Integers:
     """Draw actors with replacement.
 
     Returns
@@ -70,7 +68,7 @@ def percentile_estimate(value: float, resampled: Floats | None, *, level: float)
     return Estimate(float(value), float(low), float(high))
 
 
-def mean_estimate(sums: Floats, counts: npt.NDArray[np.int64], *, draws: int, seed: int, level: float) -> Estimate:
+def mean_estimate(sums: Floats, counts: Integers, *, draws: int, seed: int, level: float) -> Estimate:
     """Return a mean over takes with its actor-level interval.
 
     Parameters

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import (
@@ -21,8 +22,6 @@ from ravdess_mm.evaluation.intervals import (
     percentile_estimate,
 )
 from ravdess_mm.evaluation.scores import (
-    Floats,
-    Integers,
     brier_score,
     class_recalls,
     confusion_by_group,

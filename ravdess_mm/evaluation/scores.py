@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import labels_of, probabilities_of
 
 RELIABILITY_BINS: Final = 15
 """Bins of the expected calibration error, as in Guo et al. (2017)."""
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 class Rates(NamedTuple):

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.classifiers.adaptation import SpeakerScaler
-from ravdess_mm.classifiers.arrays import Floats, Integers
 from ravdess_mm.classifiers.calibration import fit_temperature, log_loss, probabilities
 from ravdess_mm.classifiers.kernel_machine import KernelRidge
 from ravdess_mm.corpus.identifier import EMOTIONS

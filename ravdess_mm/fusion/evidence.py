@@ -11,16 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.classifiers.calibration import FLOOR, probabilities
 from ravdess_mm.corpus.splits import HOLDOUT_NUMBER, check_disjoint
 from ravdess_mm.errors import LeakageError
 from ravdess_mm.predictions import labels_of, probabilities_of
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

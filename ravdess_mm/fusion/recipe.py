@@ -9,12 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.classifiers.calibration import FLOOR
 from ravdess_mm.config import Rule
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import fold_folder
 from ravdess_mm.errors import BundleError
-from ravdess_mm.fusion.evidence import Floats, at_temperatures
+from ravdess_mm.fusion.evidence import at_temperatures
 from ravdess_mm.fusion.rules import Combiner, Product, Stacking, WeightedMean
 from ravdess_mm.store import read_json
 

@@ -14,10 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.config import Rule
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.evaluation.scores import log_loss
-from ravdess_mm.fusion.evidence import Evidence, Floats, Integers
+from ravdess_mm.fusion.evidence import Evidence
 
 LEARNED_RULES: Final[frozenset[Rule]] = frozenset({Rule.WEIGHTED, Rule.STACKING})
 N_CLASSES: Final = len(EMOTIONS)

@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.classifiers.calibration import FLOOR, probabilities
 from ravdess_mm.predictions import PROBABILITIES, probabilities_of
 from ravdess_mm.report.run_files import RunFiles
-
-Floats = npt.NDArray[np.float64]
 
 FRAME_MODEL: Final = "video-cnn"
 """The model whose temperature works on single frames, before they are averaged to takes."""

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats, Integers
+
 MOST_TAKES: Final = 2000
 """Takes on a map; a larger table is thinned evenly, so that neither the page nor the distances grow with it."""
 
@@ -16,8 +18,6 @@ FEWEST_NEIGHBOURS: Final = 20
 PRINCIPAL: Final = 50
 PERPLEXITY: Final = 30.0
 ITERATIONS: Final = 500
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _neighbour_map(scaled: Floats, *, seed: int) -> Floats:
         return np.asarray(tsne.fit_transform(reduced), dtype=np.float64)
 
 
-def _nearest(scaled: Floats) -> npt.NDArray[np.int64]:
+def _nearest(scaled: Floats) -> Integers:
     squares = (scaled**2).sum(axis=1)
     distances = squares[:, None] + squares[None, :] - 2 * scaled @ scaled.T
     np.fill_diagonal(distances, np.inf)

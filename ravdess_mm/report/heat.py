@@ -6,12 +6,13 @@ import hashlib
 import logging
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Singles
 from ravdess_mm.bundle import arrays_part, read_bundle, write_bundle
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
 from ravdess_mm.errors import BundleError, InputError
@@ -20,9 +21,6 @@ from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import percent, take_in_words
 from ravdess_mm.runs import library_versions
 from ravdess_mm.store import fingerprint, hash_file, source_fingerprint
-
-if TYPE_CHECKING:
-    from ravdess_mm.video.gradcam import Heat
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +111,7 @@ def _choose(tested: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     return pd.concat([one_a_take[right].head(SHOWN_EACH), one_a_take[~right].head(SHOWN_EACH)])
 
 
-def _heats(files: RunFiles, fold: int, images: npt.NDArray[np.uint8], answers: pd.Series) -> Heat:
+def _heats(files: RunFiles, fold: int, images: npt.NDArray[np.uint8], answers: pd.Series) -> Singles:
     """Return the heat of images [shape=(n, height, width)], and keep it beside the network for the next report."""
     from ravdess_mm.video.inference import NETWORK_PART, load_network
 
@@ -139,7 +137,7 @@ def _heats(files: RunFiles, fold: int, images: npt.NDArray[np.uint8], answers: p
     return heat
 
 
-def _picture(row: Mapping[Hashable, Any], image: Any, heat: Heat) -> HeatPicture:
+def _picture(row: Mapping[Hashable, Any], image: Any, heat: Singles) -> HeatPicture:
     share = float(row[f"p_{row['top1']}"])
     said = take_in_words(Take.parse(row["take"]))
     return HeatPicture(

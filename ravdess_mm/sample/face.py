@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.corpus.identifier import Emotion, Sex, actor_sex
 from ravdess_mm.sample.script import Script, Stream, actor_rng, take_rng
 
@@ -22,7 +23,6 @@ _TURN: Final = np.linspace(0, 2 * np.pi, 32, endpoint=False)
 _CIRCLE: Final = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 _SHARE: Final = np.linspace(0.0, 1.0, 15)[:, None]
 
-Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Point = tuple[float, float]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ravdess_mm.arrays import Floats, Singles
 from ravdess_mm.corpus.identifier import Emotion, Sex, actor_sex
 from ravdess_mm.sample.script import SOUNDS, Script, Stream, actor_rng, take_rng
 
@@ -24,8 +24,6 @@ _WINDOW: Final = 4 * _HOP
 _HIGHER_FORMANTS_HZ: Final = (2500.0, 3500.0, 4500.0)
 _BANDWIDTHS_HZ: Final = (80.0, 110.0, 160.0, 250.0, 300.0)
 _OPEN, _CLOSING = 0.44, 0.18  # parts of a glottal cycle
-
-Floats = NDArray[np.float64]
 
 
 class Prosody(NamedTuple):
@@ -79,7 +77,7 @@ def speaker(actor: int) -> Speaker:
     )
 
 
-def synthesize_voice(script: Script) -> NDArray[np.float32]:
+def synthesize_voice(script: Script) -> Singles:
     """Speak one take.
 
     Parameters

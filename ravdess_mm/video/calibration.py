@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Probabilities = npt.NDArray[np.float64]
+from ravdess_mm.arrays import Floats
 
 _SMALLEST: Final = 1e-12
 _LOG_TEMPERATURE_MAX: Final = float(np.log(10.0))
 
 
-def soften(probabilities: npt.ArrayLike, temperature: float) -> Probabilities:
+def soften(probabilities: npt.ArrayLike, temperature: float) -> Floats:
     """Divide the logits behind probabilities [shape=(n, k)] by a temperature.
 
     The softmax of ``log(p) / T``: above 1 answers become less sure, below 1 surer; 1 changes nothing. The order of
@@ -21,11 +21,11 @@ def soften(probabilities: npt.ArrayLike, temperature: float) -> Probabilities:
     """
     logits = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), _SMALLEST)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    softened: Probabilities = powers / powers.sum(axis=1, keepdims=True)
+    softened: Floats = powers / powers.sum(axis=1, keepdims=True)
     return softened
 
 
-def mean_by_take(probabilities: npt.ArrayLike, takes: npt.ArrayLike) -> tuple[npt.NDArray[np.str_], Probabilities]:
+def mean_by_take(probabilities: npt.ArrayLike, takes: npt.ArrayLike) -> tuple[npt.NDArray[np.str_], Floats]:
     """Average the frames of each take.
 
     Parameters

@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError
 from ravdess_mm.progress import Bar
 from ravdess_mm.video.face_bundle import FaceNetwork, open_face_network
 from ravdess_mm.video.frames import FrameStore
-
-Floats = npt.NDArray[np.float64]
 
 VIEWS: Final = (0.85, 0.8, 0.75, 0.7)
 """Sides of the central squares that are shown to the network, as shares of the frame's side; each also mirrored.

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
 from ravdess_mm.errors import BundleError
@@ -17,8 +18,6 @@ from ravdess_mm.store import hash_file, read_json
 from ravdess_mm.video.embedding import Embedder, load_embedder, views_of
 from ravdess_mm.video.face_bundle import load_face_network
 from ravdess_mm.video.pretrained import need_pretrained
-
-Floats = npt.NDArray[np.float64]
 
 SOURCE_NAME: Final = "network.json"
 """Says which face network a model rests on, and how its frames were sampled."""

@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.classifiers.adaptation import FEWEST_CLIPS, PRIOR_CLIPS
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Integers
 from ravdess_mm.bundle import CARD_NAME, network_part, read_bundle, write_bundle
 from ravdess_mm.config import CnnSettings, Net
 from ravdess_mm.corpus.splits import Fold
@@ -32,8 +32,6 @@ from ravdess_mm.video.inference import (
 from ravdess_mm.video.networks import build_network
 from ravdess_mm.video.sides import Part, Sides
 from ravdess_mm.video.stream import PlainStream, TrainingStream
-
-Integers = npt.NDArray[np.int64]
 
 HISTORY_SCHEMA: Final = "history/1"
 EPOCHS_UNWATCHED: Final = 20

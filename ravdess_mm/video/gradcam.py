@@ -16,13 +16,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Integers, Singles
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 
 SMALLEST_MAP: Final = 4
 """Least height and width of a map that still tells places in a face apart; later maps are passed over."""
 
-Heat = npt.NDArray[np.float32]
 _BATCH: Final = 16
 
 
@@ -38,11 +38,11 @@ class Method(StrEnum):
 def heat_maps(
     model: Any,
     images: npt.NDArray[Any],
-    classes: npt.NDArray[np.int64] | None = None,
+    classes: Integers | None = None,
     *,
     method: Method = Method.GRAD_CAM,
     layer: str | None = None,
-) -> Heat:
+) -> Singles:
     """Return what in each image spoke for a class.
 
     The map of channel k, A[k], is weighed by how the class's score (before the softmax) changes with it; the
@@ -156,7 +156,7 @@ def _scores(model: Any) -> tuple[Any, Callable[[Any], Any]]:
     return model.outputs[0], lambda scores: scores
 
 
-def _slopes(to_scores: Callable[[Any], Any], maps: npt.NDArray[Any], chosen: npt.NDArray[np.float32]) -> Heat:
+def _slopes(to_scores: Callable[[Any], Any], maps: npt.NDArray[Any], chosen: Singles) -> Singles:
     """Return how each image's chosen score changes with its map [shape of maps]."""
 
     def total(found: Any) -> Any:
@@ -197,7 +197,7 @@ _DERIVATIVES: Final = {
 }
 
 
-def _as_heat(maps: npt.NDArray[Any], size: tuple[int, ...]) -> Heat:
+def _as_heat(maps: npt.NDArray[Any], size: tuple[int, ...]) -> Singles:
     import cv2
 
     positive = np.maximum(maps, 0).astype(np.float32)

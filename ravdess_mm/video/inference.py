@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.bundle import Bundle, read_bundle
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import PROBABILITIES
-from ravdess_mm.video.calibration import Probabilities, soften
+from ravdess_mm.video.calibration import soften
 from ravdess_mm.video.crops import ten_crops
 from ravdess_mm.video.frames import FrameStore
 
@@ -60,7 +61,7 @@ class TrainedNetwork:
         """Load the same as a ``keras.Model``, for Grad-CAM."""
         return self.bundle.load_network(NETWORK_PART)
 
-    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Probabilities:
+    def predict_frames(self, frames: npt.NDArray[np.uint8]) -> Floats:
         """Return calibrated probabilities [shape=(n, 8)], in the order of `EMOTIONS`; see `predict_frames`."""
         ten_crop = bool(self.card.get("settings", {}).get("ten_crop", False))
         return predict_frames(self.model, frames, temperature=self.temperature, ten_crop=ten_crop)
@@ -74,7 +75,7 @@ class TrainedNetwork:
         """Return frames as the network takes them: as they are."""
         return frames
 
-    def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Probabilities, Probabilities]:
+    def answer(self, frames: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Return the probabilities for a clip [shape=(8,)], the mean of its frames', and those [shape=(n, 8)]."""
         values = self.predict_frames(frames)
         return values.mean(axis=0), values
@@ -103,7 +104,7 @@ def load_network(folder: str | Path) -> TrainedNetwork:
 
 def predict_frames(
     model: Any, frames: npt.NDArray[np.uint8], *, temperature: float = 1.0, ten_crop: bool = False
-) -> Probabilities:
+) -> Floats:
     """Return the probabilities of frames.
 
     Parameters
@@ -137,7 +138,7 @@ def predict_frames(
     return soften(np.concatenate(parts), temperature)
 
 
-def _predict_crops(model: Any, frames: npt.NDArray[np.uint8]) -> Probabilities:
+def _predict_crops(model: Any, frames: npt.NDArray[np.uint8]) -> Floats:
     import cv2
 
     size = (frames.shape[2], frames.shape[1])
@@ -149,9 +150,7 @@ def _predict_crops(model: Any, frames: npt.NDArray[np.uint8]) -> Probabilities:
     return np.stack(answers)
 
 
-def predict_rows(
-    model: Any, store: FrameStore, rows: npt.NDArray[np.int64], *, ten_crop: bool = False
-) -> Probabilities:
+def predict_rows(model: Any, store: FrameStore, rows: npt.NDArray[np.int64], *, ten_crop: bool = False) -> Floats:
     """Return the probabilities [shape=(len(rows), 8)] of frames of a store, read a few at a time."""
     parts = [np.empty((0, len(EMOTIONS)))]
     for start in range(0, len(rows), _BATCH):
@@ -159,7 +158,7 @@ def predict_rows(
     return np.concatenate(parts)
 
 
-def frame_table(index: pd.DataFrame, probabilities: Probabilities, *, fold: int, role: str) -> pd.DataFrame:
+def frame_table(index: pd.DataFrame, probabilities: Floats, *, fold: int, role: str) -> pd.DataFrame:
     """Build the table of frame predictions.
 
     Parameters

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats, Integers, Singles
 from ravdess_mm.corpus.splits import check_disjoint
 from ravdess_mm.corpus.stills import SIZE_PX, Stills, subject_folds
 from ravdess_mm.errors import InputError
@@ -33,8 +34,6 @@ COMPONENTS: Final = (50, 150)
 """How many components are tried; both are reported."""
 SHOWN: Final = 23
 """Eigenfaces on the picture, after the mean face."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def cross_validate_pca_dense(
     return probabilities
 
 
-def measure(probabilities: Floats, labels: npt.NDArray[np.int64]) -> dict[str, float]:
+def measure(probabilities: Floats, labels: Integers) -> dict[str, float]:
     """Score the same answers in both ways.
 
     Parameters
@@ -181,5 +180,5 @@ def draw_pictures(pca: PCA, folder: Path) -> list[Path]:
     return paths
 
 
-def _pixels(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _pixels(images: npt.NDArray[np.uint8]) -> Singles:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
