@@ -14,7 +14,6 @@ DATA ?=            ## folders of clips and of action-unit tables (.csv), or such
 RUN ?=             ## name of the run (none: sample, or the name of the data folder)
 PROTOCOL ?=        ## holdout, luna5, emobox6 or loso: how actors are split (none: holdout)
 TEST_ACTORS ?=     ## test actors of a holdout, such as 21-24 or 1,17-20 (none: 21-24)
-FEATURES ?=        ## audio features: mfcc-delta-rms or extended (none: extended)
 ADAPT ?=           ## none, or speaker: standardise with each actor's own unlabelled clips
 NOISE_TAKES ?=     ## test takes an actor that make noise measures (none: 20; all: 60)
 CORPORA ?=         ## other corpora for make cross-corpus: name=folder of each, separated by spaces
@@ -33,7 +32,7 @@ FACES ?=           ## FER2013, for make face-network: a folder, a zip, or its CS
 MORE ?=            ## CK+48, for make face-network: a folder or a zip
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
-VARIABLES := DATA RUN PROTOCOL TEST_ACTORS FEATURES ADAPT NOISE_TAKES CORPORA CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
+VARIABLES := DATA RUN PROTOCOL TEST_ACTORS ADAPT NOISE_TAKES CORPORA CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
 KNOWN := $(VARIABLES) RUNS FACES MORE ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.

@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py FOLDER [--rounds 3] [--json FILE]
 
-``make features`` (catalog and extended features) on a quarter, half and all of the actor folders in FOLDER, in a new
+``make features`` (catalog and features) on a quarter, half and all of the actor folders in FOLDER, in a new
 folder each time, so that nothing is known beforehand. Figures are wall seconds, starting processes included: medians
 over rounds, in turns.
 """

@@ -8,8 +8,7 @@ error over actors, since one test set of four actors says nothing within three p
 
 The obvious way fits every draw on every fold from nothing, with a forest and a number of boosting rounds of the size
 that is wanted in the end. Ours ranks forests on their first trees, stops boosting early on one binned matrix a fold,
-shares the distances between rows among all kernel machines, and turns wide folds so that a linear model sees fewer
-columns.
+and shares the distances between rows among all kernel machines.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
 from ravdess_mm.audio.table import FEATURES_SCHEMA
-from ravdess_mm.classifiers.crossfit import deal_inner_folds, family_columns, fit_pipeline, pipeline_scores
+from ravdess_mm.classifiers.crossfit import deal_inner_folds, fit_pipeline, pipeline_scores
 from ravdess_mm.classifiers.estimators import RandomForest, family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.rows import Sample, check_features
@@ -55,15 +54,14 @@ def ours(kind: Kind, train: Sample, folds: np.ndarray, draws: int, seed: int) ->
     """Search and fit as this package does."""
     family = family_of(kind)
     params, _ = search_parameters(family, train, folds, draws=draws, refine=False, seed=seed, jobs=1)
-    columns = family_columns(family, train)
-    pipeline = fit_pipeline(family, params, train.of_columns(columns), seed=seed)
-    return lambda X: pipeline_scores(family, pipeline, X if columns is None else X[:, columns]).argmax(axis=1)
+    pipeline = fit_pipeline(family, params, train, seed=seed)
+    return lambda X: pipeline_scores(family, pipeline, X).argmax(axis=1)
 
 
 def obvious(kind: Kind, train: Sample, folds: np.ndarray, draws: int, seed: int) -> Any:
     """Search and fit as scikit-learn's documentation shows, with the draws that `ours` makes."""
     family = family_of(kind)
-    drawn = draw_parameters(family.spaces(family.width(train.X.shape[1])), draws, seed=seed)
+    drawn = draw_parameters(family.spaces(train.X.shape[1]), draws, seed=seed)
     if kind is Kind.XGBOOST:
         rounds = np.random.default_rng(seed).integers(*ROUNDS, size=len(drawn), endpoint=True)
         drawn = [{**params, "n_estimators": int(count)} for params, count in zip(drawn, rounds, strict=True)]

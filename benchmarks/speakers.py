@@ -2,7 +2,7 @@
 
     python benchmarks/speakers.py FOLDER RUN [--draws 5]
 
-FOLDER holds RAVDESS speech, RUN is a finished run with the extended features. Takes of two, three and four test actors,
+FOLDER holds RAVDESS speech, RUN is a finished run. Takes of two, three and four test actors,
 20 of each, drawn and mixed at random, become one recording. What tells speakers apart is learned here from the run's
 training actors, so it never heard them. *moody* recordings have takes of two emotions for each actor, the others of
 all eight.
@@ -20,7 +20,7 @@ import pandas as pd
 from recordings import record
 from scipy.optimize import linear_sum_assignment
 
-from ravdess_mm.config import ChannelChoice, FeatureSet
+from ravdess_mm.config import ChannelChoice
 from ravdess_mm.corpus.catalog import build_catalog
 from ravdess_mm.diarization import SpeakerSpace
 from ravdess_mm.predict import Predictor
@@ -37,7 +37,7 @@ def space_of(run: Path, actors: list[int]) -> SpeakerSpace:
     table = read_table(run / "audio" / "features.parquet")
     own = table[table["actor"].isin(actors)]
     values = own.drop(columns=["take", "actor", "emotion"]).to_numpy()
-    return SpeakerSpace.learn(values, own["actor"].to_numpy(), feature_set=FeatureSet.EXTENDED)
+    return SpeakerSpace.learn(values, own["actor"].to_numpy())
 
 
 def draw(clips: pd.DataFrame, actors: np.ndarray, random: np.random.Generator, *, moody: bool) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 
 from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, write_combined
+from ravdess_mm.audio.features import FEATURE_SET
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.splits import Fold, restrict_folds
@@ -33,7 +34,7 @@ def train(run: RunFolder, kind: str, adapt: Adaptation, table: pd.DataFrame, fol
     name = model_name(kind, adapt)
 
     def work() -> None:
-        answers = answers_of(run, kind, table, folds, name=name, feature_set=settings.features.value, adapt=adapt)
+        answers = answers_of(run, kind, table, folds, name=name, feature_set=FEATURE_SET, adapt=adapt)
         write_predictions(run.predictions_path(name), answers)
 
     run.refresh(

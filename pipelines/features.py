@@ -88,7 +88,6 @@ def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
     def work() -> None:
         built = build_feature_table(
             clips,
-            feature_set=settings.features,
             cache_dir=run.root / "cache" / "audio",
             jobs=settings.jobs,
             backend=settings.backend,
@@ -102,7 +101,7 @@ def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
     run.refresh(
         "audio-features",
         work=work,
-        inputs={"clips": data_fingerprint(clips), "features": settings.features},
+        inputs={"clips": data_fingerprint(clips)},
         outputs=[table_path, rejected_path],
         source=["audio"],
         libraries=["librosa", "soundfile", "av", "numpy"],

@@ -34,7 +34,6 @@ def twin_features(run: RunFolder, clips: pd.DataFrame) -> pd.DataFrame | None:
         return None
     return build_feature_table(
         twins,
-        feature_set=run.settings.features,
         cache_dir=run.root / "cache" / "audio",
         jobs=run.settings.jobs,
         backend=run.settings.backend,
@@ -57,7 +56,7 @@ def measure(run: RunFolder) -> Path:
         demo = demonstrate_leakage(table, twin_features(run, clips), own_folds, seed=settings.seed, jobs=settings.jobs)
         for split, predictions in demo.tables.items():
             write_predictions(folder / f"{split.value}.parquet", predictions)
-        facts = {"feature_set": settings.features, "protocol": settings.protocol, "synthetic": settings.is_sample}
+        facts = {"protocol": settings.protocol, "synthetic": settings.is_sample}
         write_json(figures_path, demo.to_dict(seed=settings.seed, draws=settings.bootstrap_draws, facts=facts))
 
     run.refresh(
@@ -65,7 +64,6 @@ def measure(run: RunFolder) -> Path:
         work=work,
         inputs={
             "folds": [(fold.number, fold.train, fold.test) for fold in folds],
-            "features": settings.features,
             "seed": settings.seed,
             "draws": settings.bootstrap_draws,
         },

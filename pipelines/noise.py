@@ -38,7 +38,6 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
             voices,
             folds,
             most_per_actor=settings.noise_takes,
-            feature_set=settings.features,
             cache_dir=run.root / "cache" / "noise",
             seed=settings.seed,
             jobs=settings.jobs,

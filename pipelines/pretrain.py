@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ravdess_mm.audio.features import FEATURE_SET
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Adaptation, Crop, Rule, SearchSettings, Settings
@@ -66,7 +67,7 @@ def pretrain(job: PretrainSettings) -> None:
             dense=settings.dense,
             seed=settings.seed,
             jobs=settings.jobs,
-            feature_set=settings.features.value,
+            feature_set=FEATURE_SET,
             adapt=adapt,
         )
         folder = job.out / "models" / f"{VOICE}{ENDINGS[adapt]}" / "holdout"
@@ -83,7 +84,7 @@ def learn_speakers(folder: Path, settings: Settings, table: pd.DataFrame) -> Pat
     from ravdess_mm.diarization import SpeakerSpace
 
     rows = check_features(table).sample
-    space = SpeakerSpace.learn(rows.X, rows.groups, feature_set=settings.features)
+    space = SpeakerSpace.learn(rows.X, rows.groups)
     space.save(folder, card={"actors": np.unique(rows.groups)}, text=speakers_card(settings, table))
     return folder
 
@@ -95,7 +96,7 @@ def speakers_card(settings: Settings, table: pd.DataFrame) -> str:
 
 From the sound of a sentence to a place where sentences of one person lie close together, whatever the emotion
 (`predict --speakers N`): linear discriminant analysis of {len(actors)} actors ({actors[0]}-{actors[-1]}) on the
-{settings.features.value} features.
+{FEATURE_SET} features.
 
 - Learned from {len(table)} speech takes of RAVDESS, every actor in eight emotions. Its figures, on actors that a space
   of its kind was not learned from, are in docs/results.md.
@@ -144,7 +145,7 @@ def model_card(settings: Settings, adapt: Adaptation, table: pd.DataFrame, searc
     return f"""# Voice model `{VOICE}{ENDINGS[adapt]}`
 
 From the sound of a spoken sentence to eight emotions: ridge regression onto the classes, on the
-{settings.features.value} features.
+{FEATURE_SET} features.
 
 - Trained on {len(table)} speech takes of RAVDESS by {people}.{adapted}
 - In {SEARCH.inner_folds} actor-disjoint folds of these takes, on which its strength was chosen:

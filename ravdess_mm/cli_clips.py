@@ -107,9 +107,8 @@ def enrol(
         if output.suffix.lower() != ".json":
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
         predictor, plain = Predictor.adaptable(run or PRETRAINED_DIR), Predictor.from_run(run or PRETRAINED_DIR)
-        feature_set = predictor.voice.feature_set
         know = partial(predictor.voice.enrol, plain=plain.voice)
-        enrolment, unheard = enrol_speaker(paths, feature_set=feature_set, know=know)
+        enrolment, unheard = enrol_speaker(paths, know=know)
         face, seen = predictor.face.shares_of(paths)
         for path, reason in unheard.items():
             typer.echo(f"{path}: {reason}{'; its picture is used' if path in seen else ''}", err=True)
@@ -118,15 +117,15 @@ def enrol(
             raise InputError(f"{number} too little about a speaker; two or more are needed")
         failed = {path: reason for path, reason in unheard.items() if path not in seen}
         network = predictor.face.network_sha256 if face is not None else None
-        save_speaker(output, enrolment, feature_set=feature_set, face=face, network=network)
+        save_speaker(output, enrolment, face=face, network=network)
         faces = face.n_clips if face is not None else 0
         if as_json:
-            facts = {"path": output, "clips": enrolment.n_clips, "faces": faces, "features": feature_set}
+            facts = {"path": output, "clips": enrolment.n_clips, "faces": faces}
             print_json({**facts, "failed": {path.as_posix(): reason for path, reason in failed.items()}})
         else:
             known = f"a speaker by {enrolment.n_clips} clips" if enrolment.is_enough else f"a face by {faces} clips"
             also = f" and a face by {faces}" if faces and enrolment.is_enough else ""
-            typer.echo(f"{output}: {known}{also}, features {feature_set.value}")
+            typer.echo(f"{output}: {known}{also}")
         return 1 if failed else 0
 
     run_verb(action)

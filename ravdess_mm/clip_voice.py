@@ -14,7 +14,6 @@ import numpy.typing as npt
 from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decode import Samples, check_finite, decode_with_note
 from ravdess_mm.classifiers.adaptation import Enrolment
-from ravdess_mm.config import FeatureSet
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 
@@ -94,12 +93,6 @@ class ClipVoice:
         self.models_dir = models_dir
         self.recipe = recipe
 
-    @property
-    def feature_set(self) -> FeatureSet:
-        """What the models listen to."""
-        voices, _ = self._voices
-        return FeatureSet(next(iter(voices.values())).feature_set)
-
     def hear(self, samples: Samples, sr: int, *, enrolment: Enrolment | None = None) -> tuple[Floats, list[str]]:
         """Return the probabilities for a sentence [shape=(8,)], and what speaks against its being speech.
 
@@ -121,10 +114,10 @@ class ClipVoice:
         from ravdess_mm.audio.features import extract_features
 
         voices, ensemble = self._voices
-        answers = {}
-        for name, voice in voices.items():
-            vector = extract_features(samples, sr, feature_set=FeatureSet(voice.feature_set))
-            answers[name] = np.asarray(voice.predict_proba(vector[np.newaxis], enrolment=enrolment)[0])
+        vector = extract_features(samples, sr)[np.newaxis]
+        answers = {
+            name: np.asarray(voice.predict_proba(vector, enrolment=enrolment)[0]) for name, voice in voices.items()
+        }
         answer = ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
         return answer, find_doubts(samples, sr)
 

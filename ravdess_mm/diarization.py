@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats, Integers
+from ravdess_mm.audio.features import FEATURE_SET
 from ravdess_mm.bundle import Bundle, arrays_part, read_bundle, write_bundle
-from ravdess_mm.config import FeatureSet
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.store import plain
 
@@ -37,21 +37,18 @@ class SpeakerSpace:
 
     Attributes
     ----------
-    feature_set : FeatureSet
-        What it is made from.
     mean, scale : numpy.ndarray [shape=(n_features,)]
         Standardise a feature.
     directions : numpy.ndarray [shape=(n_features, n_directions)]
         Scaled so that the takes of one actor vary by about 1 in each.
     """
 
-    feature_set: FeatureSet
     mean: Floats
     scale: Floats
     directions: Floats
 
     @classmethod
-    def learn(cls, X: npt.ArrayLike, actors: npt.ArrayLike, *, feature_set: FeatureSet) -> SpeakerSpace:
+    def learn(cls, X: npt.ArrayLike, actors: npt.ArrayLike) -> SpeakerSpace:
         """Learn the space.
 
         Parameters
@@ -60,8 +57,6 @@ class SpeakerSpace:
             Features of takes.
         actors : array-like [shape=(n,)]
             Who speaks in each.
-        feature_set : FeatureSet
-            What the features are.
 
         Raises
         ------
@@ -80,11 +75,11 @@ class SpeakerSpace:
             )
         mean, scale = values.mean(axis=0), values.std(axis=0)
         scale[scale < 1e-12] = 1.0
-        found = cls(feature_set, mean, scale, np.eye(values.shape[1]))
+        found = cls(mean, scale, np.eye(values.shape[1]))
         rows = found.place(values)
         components = PCA(min(COMPONENTS, *rows.shape), svd_solver="full").fit(rows).components_
         apart = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE).fit(rows @ components.T, speakers)
-        return cls(feature_set, mean, scale, components.T @ apart.scalings_[:, : n_speakers - 1])
+        return cls(mean, scale, components.T @ apart.scalings_[:, : n_speakers - 1])
 
     def place(self, X: npt.ArrayLike) -> Floats:
         """Return where feature vectors [shape=(n, n_features)] lie in the space [shape=(n, n_directions)]."""
@@ -126,7 +121,7 @@ class SpeakerSpace:
         return write_bundle(
             folder,
             kind=KIND,
-            card={**plain(card), "feature_set": self.feature_set.value},
+            card={**plain(card), "feature_set": FEATURE_SET},
             files={SPACE_PART: arrays_part(arrays), "MODEL_CARD.md": text.encode()},
         )
 
@@ -145,9 +140,11 @@ class SpeakerSpace:
         arrays = bundle.load_arrays(SPACE_PART)
         try:
             mean, scale, directions = (np.asarray(arrays[of], np.float64) for of in ("mean", "scale", "directions"))
-            feature_set = FeatureSet(bundle.card["feature_set"])
+            feature_set = str(bundle.card["feature_set"])
         except (KeyError, ValueError, TypeError) as error:
             raise BundleError(f"{folder}: no speaker space ({error!r})") from error
+        if feature_set != FEATURE_SET:
+            raise BundleError(f"{folder}: was learned from {feature_set!r} features; allowed: {FEATURE_SET!r}")
         if directions.ndim != 2 or not mean.shape == scale.shape == directions.shape[:1]:
             raise BundleError(f"{folder}: the arrays of the speaker space do not fit each other")
-        return cls(feature_set, mean, scale, directions)
+        return cls(mean, scale, directions)

@@ -81,7 +81,7 @@ def name_speakers(
     usable, vectors = [], []
     for piece in track(pieces, f"speakers of {name}", unit="piece"):
         try:
-            vectors.append(extract_features(piece.cut(samples, sr), sr, feature_set=space.feature_set))
+            vectors.append(extract_features(piece.cut(samples, sr), sr))
             usable.append(piece)
         except MediaError as error:
             logger.debug("%s: nobody's piece (%s)", name, error)

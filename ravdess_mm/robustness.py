@@ -15,7 +15,7 @@ from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.changed import Change, Voice, changed_features, choose_others, seed_of
 from ravdess_mm.audio.perturbation import Perturbation
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
-from ravdess_mm.config import Backend, FeatureSet
+from ravdess_mm.config import Backend
 from ravdess_mm.corpus.splits import Fold, check_disjoint
 from ravdess_mm.evaluation import evaluate
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
@@ -121,7 +121,6 @@ def perturbed_features(
     folds: Sequence[Fold],
     *,
     most_per_actor: int,
-    feature_set: FeatureSet,
     cache_dir: str | Path,
     seed: int,
     jobs: int = -1,
@@ -161,7 +160,6 @@ def perturbed_features(
             ]
     tables, failed = changed_features(
         wanted,
-        feature_set=feature_set,
         cache_dir=cache_dir,
         description="perturbed voices",
         jobs=jobs,

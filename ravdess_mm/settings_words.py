@@ -24,7 +24,6 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
     "RUN": "run",
     "PROTOCOL": "protocol",
     "TEST_ACTORS": "test_actors",
-    "FEATURES": "features",
     "ADAPT": "adapt",
     "NOISE_TAKES": "noise_takes",
     "CORPORA": "corpora",

@@ -16,7 +16,6 @@ from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.audio.phrases import sentences
 from ravdess_mm.classifiers.adaptation import Enrolment
-from ravdess_mm.config import FeatureSet
 from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import track
@@ -79,7 +78,7 @@ class People:
 
 
 def enrol_speaker(
-    paths: Iterable[str | Path], *, feature_set: FeatureSet, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
+    paths: Iterable[str | Path], *, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
 ) -> tuple[Enrolment, dict[Path, str]]:
     """Enrol one speaker from clips; the more moods are among them, the better.
 
@@ -88,8 +87,6 @@ def enrol_speaker(
     paths : iterable of path
         Clips with sound, all of one person, and folders of such clips. One longer than `WHOLE_S` counts as many clips
         as it has pieces.
-    feature_set : FeatureSet
-        What the adapted models listen to.
     know : callable
         From the features of the clips [shape=(n_clips, n_features)] to the enrolment; see `ClipVoice.enrol`.
 
@@ -109,21 +106,21 @@ def enrol_speaker(
     clips = list(find_clips(paths))
     for path in track(clips, "clips of the speaker", unit="clip"):
         try:
-            vectors += _voices_of(path, feature_set)
+            vectors += _voices_of(path)
         except MediaError as error:
             failed[path] = str(error)
-    known = know(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names(feature_set)))
+    known = know(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names()))
     return known, failed
 
 
-def _voices_of(path: Path, feature_set: FeatureSet) -> list[AnyFloats]:
+def _voices_of(path: Path) -> list[AnyFloats]:
     """Return the features of a clip, or of those pieces of a recording that can be used; raise where there are none."""
     samples, sr = decode_audio(path)
     found: list[AnyFloats] = []
     reason = MediaError("nothing is heard")
     for part in sentences(samples, sr):
         try:
-            found.append(extract_features(part, sr, feature_set=feature_set))
+            found.append(extract_features(part, sr))
         except MediaError as error:
             reason = error
     if not found:
@@ -131,9 +128,7 @@ def _voices_of(path: Path, feature_set: FeatureSet) -> list[AnyFloats]:
     return found
 
 
-def know_speaker(
-    source: str | Path, *, feature_set: FeatureSet, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
-) -> Enrolment:
+def know_speaker(source: str | Path, *, know: Callable[[AnyFloats], Enrolment] = Enrolment.of) -> Enrolment:
     """Return who speaks: from a folder of that person's clips, one clip, or an enrolment saved before (``.json``).
 
     Clips whose sound cannot be used are named in messages; where none can, the enrolment is of 0 clips.
@@ -145,8 +140,8 @@ def know_speaker(
     """
     source = Path(source)
     if is_enrolment(source):
-        return Enrolment.load(source, feature_names=feature_names(feature_set))
-    enrolment, failed = enrol_speaker([source], feature_set=feature_set, know=know)
+        return Enrolment.load(source, feature_names=feature_names())
+    enrolment, failed = enrol_speaker([source], know=know)
     for path, reason in failed.items():
         logger.warning("%s: not used to know the speaker's voice (%s)", path, reason)
     return enrolment
@@ -157,9 +152,7 @@ def is_enrolment(source: Path) -> bool:
     return source.suffix.lower() == ".json"
 
 
-def save_speaker(
-    path: Path, enrolment: Enrolment, *, feature_set: FeatureSet, face: FaceShares | None, network: str | None
-) -> None:
+def save_speaker(path: Path, enrolment: Enrolment, *, face: FaceShares | None, network: str | None) -> None:
     """Write what is known of a speaker's voice and, where anything is, of the face.
 
     Parameters
@@ -168,15 +161,13 @@ def save_speaker(
         A ``.json`` file.
     enrolment : Enrolment
         Of the voice.
-    feature_set : FeatureSet
-        What it was made from.
     face : FaceShares or None
         What the face network says of the speaker.
     network : str or None
         The SHA-256 of the card of that network.
     """
     known = {} if face is None else {"face": {**face.to_dict(), "network": network}}
-    enrolment.save(path, feature_names=feature_names(feature_set), **known)
+    enrolment.save(path, feature_names=feature_names(), **known)
 
 
 def read_face(path: Path, *, network: str) -> FaceShares | None:

@@ -143,7 +143,7 @@ def leak_table(figures: Mapping[str, Any]) -> Table:
     table = Table(
         title=(
             f"a demonstration, not a result ({what}{figures['model']} with fixed parameters, "
-            f"{figures['feature_set']}, {figures['n_folds']} folds; accuracy in per cent)"
+            f"{figures['n_folds']} folds; accuracy in per cent)"
         ),
         title_justify="left",
     )

@@ -24,7 +24,7 @@ from ravdess_mm.classifiers.run import run_classifier
 from ravdess_mm.cli import app
 from ravdess_mm.clip_face import face_of
 from ravdess_mm.clip_prediction import clock
-from ravdess_mm.config import ChannelChoice, CnnSettings, DenseSettings, FeatureSet, SearchSettings
+from ravdess_mm.config import ChannelChoice, CnnSettings, DenseSettings, SearchSettings
 from ravdess_mm.corpus.catalog import build_catalog
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
@@ -58,7 +58,7 @@ def run_dir(clips: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
     root = tmp_path_factory.mktemp("run")
     fold = Fold(-1, (1, 2), (3,))
-    built = build_feature_table(clips, feature_set=FeatureSet.MFCC_DELTA_RMS, cache_dir=root / "cache", jobs=1)
+    built = build_feature_table(clips, cache_dir=root / "cache", jobs=1)
     voice = run_classifier(
         "svc",
         built.features,
@@ -333,8 +333,8 @@ def test_two_people_in_one_recording_are_told_apart(clips: pd.DataFrame, tmp_pat
         parts += [y, np.zeros(sr, np.float32)]
     soundfile.write(tmp_path / "talk.wav", np.concatenate(parts), sr)
     # drawn voices differ in other ways than people's do
-    rows = [extract_features(*decode_audio(path), feature_set=FeatureSet.MFCC_DELTA_RMS) for path in voices["path"]]
-    space = SpeakerSpace.learn(rows, voices["actor"], feature_set=FeatureSet.MFCC_DELTA_RMS)
+    rows = [extract_features(*decode_audio(path)) for path in voices["path"]]
+    space = SpeakerSpace.learn(rows, voices["actor"])
     predictor = Predictor.from_run(PRETRAINED_DIR)
     plain = predictor.predict(tmp_path / "talk.wav")
     predictor.people = People(2, space)

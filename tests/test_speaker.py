@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from ravdess_mm import speaker
 from ravdess_mm.audio.analysis import SR
-from ravdess_mm.audio.features import extract_features, feature_names
+from ravdess_mm.audio.features import FEATURE_SET, extract_features, feature_names
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.classifiers.run import run_classifier
 from ravdess_mm.classifiers.trained import load_classifier
 from ravdess_mm.cli import app
-from ravdess_mm.config import Adaptation, DenseSettings, FeatureSet, SearchSettings
+from ravdess_mm.config import Adaptation, DenseSettings, SearchSettings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError
@@ -30,7 +30,6 @@ from ravdess_mm.speaker import enrol_speaker, know_speaker
 from ravdess_mm.store import write_json
 from tests.audio.voices import harmonic_tone, noise, silence
 
-SET = FeatureSet.MFCC_DELTA_RMS
 runner = CliRunner()
 
 
@@ -56,8 +55,8 @@ def run_dir(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in sorted(clips.rglob("*.wav")):
         y, sr = soundfile.read(path, dtype="float32")
         take = path.stem[3:]
-        rows.append((take, int(take[-2:]), EMOTIONS[int(take[3:5]) - 1], *extract_features(y, sr, feature_set=SET)))
-    table = pd.DataFrame(rows, columns=["take", "actor", "emotion", *feature_names(SET)])
+        rows.append((take, int(take[-2:]), EMOTIONS[int(take[3:5]) - 1], *extract_features(y, sr)))
+    table = pd.DataFrame(rows, columns=["take", "actor", "emotion", *feature_names()])
     for adapt, ending in ((Adaptation.NONE, ""), (Adaptation.SPEAKER, "-adapted")):
         name = f"audio-logistic{ending}"
         done = run_classifier(
@@ -69,7 +68,7 @@ def run_dir(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             seed=1,
             jobs=1,
             folder=root / "models" / name,
-            feature_set=SET.value,
+            feature_set=FEATURE_SET,
             adapt=adapt,
         )
         fused = fuse({"audio": {name: done.predictions}}, rule="product", seed=1)
@@ -94,9 +93,7 @@ def test_a_known_speaker_is_answered_by_the_adapted_model(clips: Path, run_dir: 
     (adapted,), _ = predict(path, "--run", run_dir, "--speaker", folder)
     assert (plain["speaker_adapted"], plain["speaker_clips"]) == (False, 0)
     assert (adapted["speaker_adapted"], adapted["speaker_clips"]) == (True, 8)
-    vectors = [
-        extract_features(*soundfile.read(clip, dtype="float32"), feature_set=SET) for clip in sorted(folder.iterdir())
-    ]
+    vectors = [extract_features(*soundfile.read(clip, dtype="float32")) for clip in sorted(folder.iterdir())]
     model = load_classifier(run_dir / "models" / "audio-logistic-adapted" / "holdout")
     believed = load_classifier(run_dir / "models" / "audio-logistic" / "holdout").predict_proba(np.stack(vectors))
     assert model.speaker is not None
@@ -112,7 +109,7 @@ def test_a_known_speaker_is_answered_by_the_adapted_model(clips: Path, run_dir: 
 
 def test_voices_that_know_no_moods_take_the_clips_as_they_are(run_dir: Path) -> None:
     plain, adapted = Predictor.from_run(run_dir).voice, Predictor.adaptable(run_dir).voice
-    rows = np.random.default_rng(0).normal(size=(5, len(feature_names(SET))))
+    rows = np.random.default_rng(0).normal(size=(5, len(feature_names())))
     known, simply = adapted.enrol(rows, plain=plain), Enrolment.of(rows)
     assert not np.allclose(known.mean, simply.mean)
     adapted._voices[0]["audio-logistic-adapted"].speaker.moods_ = None  # as in a run of an earlier version
@@ -123,7 +120,7 @@ def test_an_enrolment_stands_for_the_clips(clips: Path, run_dir: Path, tmp_path:
     folder, saved = clips / "Actor_03", tmp_path / "anna.json"
     done = runner.invoke(app, ["enrol", str(folder), "-o", str(saved), "--run", str(run_dir)])
     assert done.exit_code == 0, done.stderr
-    assert done.stdout == f"{saved}: a speaker by 8 clips, features mfcc-delta-rms\n"
+    assert done.stdout == f"{saved}: a speaker by 8 clips\n"
     path = sorted(folder.iterdir())[0]
     (by_clips,), _ = predict(path, "--run", run_dir, "--speaker", folder)
     (by_file,), _ = predict(path, "--run", run_dir, "--speaker", saved)
@@ -149,14 +146,14 @@ def test_a_long_recording_counts_as_many_clips_as_it_has_pieces(
     tones = [harmonic_tone(160 + 20 * code, seconds=1.2) * (0.1 + 0.1 * code) for code in range(7)]
     talk = tmp_path / "talk.wav"
     soundfile.write(talk, np.concatenate([part for tone in tones for part in (silence(2), tone)]), SR)
-    enrolment, failed = enrol_speaker([talk], feature_set=SET)
+    enrolment, failed = enrol_speaker([talk])
     assert (enrolment.n_clips, failed) == (7, {})
     # a piece that cannot be used costs only itself
     extract = speaker.extract_features
     monkeypatch.setattr(
         speaker, "extract_features", lambda y, sr, **more: extract(y if y.max() > 0.2 else 0 * y, sr, **more)
     )
-    loud, failed = enrol_speaker([talk], feature_set=SET)
+    loud, failed = enrol_speaker([talk])
     assert 2 < loud.n_clips < 7
     assert failed == {}
     monkeypatch.undo()
@@ -181,7 +178,7 @@ def test_a_run_without_adapted_models_refuses_a_speaker(clips: Path, run_dir: Pa
 def test_a_bad_clip_costs_only_itself(clips: Path, run_dir: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(clips / "Actor_02", tmp_path / "mixed"))
     (folder / "broken.wav").write_bytes(b"RIFF")
-    enrolment, failed = enrol_speaker([folder], feature_set=SET)
+    enrolment, failed = enrol_speaker([folder])
     assert enrolment.n_clips == 8
     assert [path.name for path in failed] == ["broken.wav"]
     done = runner.invoke(app, ["enrol", str(folder), "-o", str(tmp_path / "e.json"), "--run", str(run_dir), "--json"])
@@ -203,11 +200,11 @@ def test_an_answer_to_noise_says_that_it_may_mean_nothing(clips: Path, run_dir: 
 
 def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
-        know_speaker(tmp_path / "nobody", feature_set=SET)
+        know_speaker(tmp_path / "nobody")
     with pytest.raises(InputError, match=r"no media file in this folder; looked for \.wav"):
-        know_speaker(tmp_path, feature_set=SET)
+        know_speaker(tmp_path)
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    assert know_speaker(tmp_path, feature_set=SET).n_clips == 0
+    assert know_speaker(tmp_path).n_clips == 0
     with pytest.raises(InputError, match=f"{tmp_path}: no clip of the speaker can be used"):
         Predictor.from_run(run_dir, speaker=tmp_path)
     refused = runner.invoke(app, ["enrol", str(tmp_path), "-o", str(tmp_path / "x.json"), "--run", str(run_dir)])
@@ -215,6 +212,6 @@ def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Pat
     assert "clips of which none can be used say too little about a speaker" in " ".join(refused.stderr.split())
     Enrolment.of(np.zeros((3, 2))).save(tmp_path / "other.json", feature_names=("a", "b"))
     with pytest.raises(InputError, match="enrol the speaker again with this model"):
-        know_speaker(tmp_path / "other.json", feature_set=SET)
+        know_speaker(tmp_path / "other.json")
     words = ["enrol", str(clips / "Actor_01"), "-o", str(tmp_path / "anna.txt"), "--run", str(run_dir)]
     assert "an enrolment is a .json file" in runner.invoke(app, words).stderr

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.audio.features import feature_names, feature_sources
-from ravdess_mm.config import Backend, FeatureSet
+from ravdess_mm.audio.features import FEATURE_SET, SOURCES, feature_names
+from ravdess_mm.config import Backend
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.store import fingerprint, read_table, source_fingerprint, write_table
 
@@ -44,9 +44,7 @@ class VectorCache:
     Parameters
     ----------
     folder : Path
-        Where the caches of all feature sets are.
-    feature_set : FeatureSet
-        What the vectors hold.
+        Where the caches of all versions are.
     sources : sequence of str
         Further modules, relative to the package, that the values depend on.
     vectors_per_part : int
@@ -56,15 +54,14 @@ class VectorCache:
     def __init__(
         self,
         folder: Path,
-        feature_set: FeatureSet,
         *,
         sources: Sequence[str] = (),
         vectors_per_part: int = VECTORS_PER_PART,
     ) -> None:
-        self.names = feature_names(feature_set)
+        self.names = feature_names()
         self.n_computed = 0
         self.vectors_per_part = vectors_per_part
-        self.folder = folder / f"{feature_set.value}-{_version(feature_set, sources)}"
+        self.folder = folder / f"{FEATURE_SET}-{_version(sources)}"
         self.whole_path = self.folder / "clips.parquet"
         self.outcomes: dict[str, Outcome] = {}
         self.found_parts = sorted(self.folder.glob("part-*.parquet"))
@@ -140,7 +137,7 @@ class VectorCache:
             self.outcomes[str(key)] = Outcome(None, str(reason)) if reason else Outcome(vector)
 
 
-def _version(feature_set: FeatureSet, sources: Sequence[str]) -> str:
+def _version(sources: Sequence[str]) -> str:
     """Return a fingerprint of everything but the clip that its features depend on: our code and the libraries."""
     libraries = {name: metadata.version(name) for name in FEATURE_LIBRARIES}
-    return fingerprint(feature_set, source_fingerprint(*feature_sources(feature_set), *sources), libraries)[:12]
+    return fingerprint(source_fingerprint(*SOURCES, *sources), libraries)[:12]

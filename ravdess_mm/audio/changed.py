@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ from ravdess_mm.audio.decode import Samples, decode_audio
 from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
 from ravdess_mm.audio.noise import N_VOICES
 from ravdess_mm.audio.perturbation import Perturbation, apply
-from ravdess_mm.config import Backend, FeatureSet
+from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.store import fingerprint
 
@@ -134,7 +133,6 @@ def choose_others(voice: Voice, pool: Sequence[Voice], *, seed: int, n_voices: i
 def changed_features(
     wanted: Mapping[Voice, Sequence[Change]],
     *,
-    feature_set: FeatureSet,
     cache_dir: str | Path,
     description: str,
     jobs: int = -1,
@@ -146,7 +144,6 @@ def changed_features(
     ----------
     wanted : mapping of Voice to sequence of Change
         As many changes of each clip.
-    feature_set : FeatureSet
     cache_dir : str or Path
         Folder of the cache; made if it is missing.
     description : str
@@ -162,11 +159,11 @@ def changed_features(
     failed : dict of str to str
         Take to reason.
     """
-    names = feature_names(feature_set)
-    cache = VectorCache(Path(cache_dir), feature_set, sources=SOURCES)
+    names = feature_names()
+    cache = VectorCache(Path(cache_dir), sources=SOURCES)
     keys = {voice: tuple(change.key(voice) for change in changes) for voice, changes in wanted.items()}
     cache.compute(
-        partial(_work_on_clip, feature_set=feature_set),
+        _work_on_clip,
         {keys[voice]: (voice, tuple(changes)) for voice, changes in wanted.items()},
         description=description,
         jobs=jobs,
@@ -184,7 +181,7 @@ def changed_features(
     return tables, failed
 
 
-def _work_on_clip(item: tuple[Voice, tuple[Change, ...]], *, feature_set: FeatureSet) -> list[Outcome]:
+def _work_on_clip(item: tuple[Voice, tuple[Change, ...]]) -> list[Outcome]:
     voice, changes = item
     decoded: dict[str, Samples] = {}
 
@@ -200,7 +197,7 @@ def _work_on_clip(item: tuple[Voice, tuple[Change, ...]], *, feature_set: Featur
             changed = apply(
                 samples_of(voice.path), ANALYSIS_SR, change.kind, change.seed, amount=change.amount, others=others
             )
-            outcomes.append(Outcome(extract_features(changed, ANALYSIS_SR, feature_set=feature_set)))
+            outcomes.append(Outcome(extract_features(changed, ANALYSIS_SR)))
         except MediaError as error:
             # not kept: it may lie in another file than the one the key names first, and that file may come back
             outcomes.append(Outcome(None, str(error), lasting=False))

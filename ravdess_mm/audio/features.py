@@ -1,6 +1,6 @@
 """One clip to one named summary vector.
 
-The set ``mfcc-delta-rms`` is the classical recipe that this project grew from, computed once where the plain calls
+This is the classical recipe that this project grew from (`FEATURE_SET`), computed once where the plain calls
 compute things twice: one spectrum serves everything, the filter bank is built once a process, energy comes from
 sums over hops, and both deltas come from one matrix product.
 """
@@ -16,9 +16,12 @@ import numpy.typing as npt
 
 from ravdess_mm.arrays import AnyFloats, Floats
 from ravdess_mm.audio.decode import Samples, check_finite, resample
-from ravdess_mm.audio.extended import extended, extended_names
-from ravdess_mm.config import FeatureSet
 from ravdess_mm.errors import InputError, MediaError
+
+FEATURE_SET: Final = "mfcc-delta-rms"
+"""What a model that was trained on these features says of them in its bundle."""
+SOURCES: Final[tuple[str, ...]] = ("audio/channels.py", "audio/decode.py", "audio/features.py")
+"""Modules, relative to the package, that the values depend on."""
 
 ANALYSIS_SR: Final = 22050
 """Sampling rate that features are computed at, in Hz."""
@@ -34,10 +37,6 @@ MIN_FRAMES: Final = 3
 SILENCE_PEAK: Final = 2.0**-15
 """A clip that never exceeds one step of 16-bit audio is silent."""
 
-EXTENDED_SOURCES: Final[tuple[str, ...]] = tuple(
-    f"audio/{module}.py" for module in ("analysis", "extended", "pitch", "prosody", "spectral", "summaries")
-)
-
 STATISTICS: Final[tuple[str, ...]] = ("mean", "max", "min", "std")
 
 AMIN: Final = 1e-10
@@ -45,16 +44,13 @@ TOP_DB: Final = 80.0
 MEL_BLOCKS: Final = 24
 
 
-def feature_names(feature_set: FeatureSet) -> tuple[str, ...]:
-    """Return the column names of a feature set, in the order of `extract_features`."""
-    _check_feature_set(feature_set)
-    if feature_set == FeatureSet.EXTENDED:
-        return extended_names()
+def feature_names() -> tuple[str, ...]:
+    """Return the names of the 160 numbers, in the order of `extract_features`."""
     tracks = [f"{kind}_{number:02d}" for kind in ("mfcc", "delta", "delta2") for number in range(1, N_MFCC + 1)]
     return tuple(f"{track}_{statistic}" for track in (*tracks, "rms") for statistic in STATISTICS)
 
 
-def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> Floats:
+def extract_features(y: npt.ArrayLike, sr: int) -> Floats:
     """Summarise one clip.
 
     Parameters
@@ -63,17 +59,14 @@ def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> F
         Mono samples; full scale is -1 to 1. Louder (clipped) samples are used as they are.
     sr : int
         Sampling rate of `y`, in Hz; other rates than 22 050 Hz are resampled.
-    feature_set : FeatureSet
-        What to compute.
 
     Returns
     -------
-    numpy.ndarray [shape=(n_features,)], float64
-        Finite values, in the order of `feature_names`. ``mfcc-delta-rms`` equals plain librosa calls (``mfcc`` with
-        13 coefficients, ``delta`` of order 1 and 2, ``rms``; frames of 2048 samples, hop 512) within 1e-4, summarised
-        over frames. Where a clip has fewer than nine frames (under 4096 samples, 186 ms), librosa has no deltas; here
-        they span the largest odd number of frames there is. ``extended`` is described in
-        `ravdess_mm.audio.extended`.
+    numpy.ndarray [shape=(160,)], float64
+        Finite values, in the order of `feature_names`: mean, maximum, minimum and deviation over frames of what plain
+        librosa calls return (``mfcc`` with 13 coefficients, ``delta`` of order 1 and 2, ``rms``; frames of 2048
+        samples, hop 512), within 1e-4. Where a clip has fewer than nine frames (under 4096 samples, 186 ms), librosa
+        has no deltas; here they span the largest odd number of frames there is.
 
     Raises
     ------
@@ -81,34 +74,20 @@ def extract_features(y: npt.ArrayLike, sr: int, *, feature_set: FeatureSet) -> F
         If the clip is empty, silent (peak of at most one 16-bit step), shorter than three frames (1024 samples,
         46 ms), or holds samples that are NaN, infinite or absurdly large.
     InputError
-        If `y` is not one-dimensional, `sr` is not positive or the feature set is unknown.
+        If `y` is not one-dimensional or `sr` is not positive.
     """
-    _check_feature_set(feature_set)
     samples = _usable_samples(y, sr)
-    compute = extended if feature_set == FeatureSet.EXTENDED else mfcc_delta_rms
     # matrices this small gain nothing from threads, and with one the sums are always in the same order
     with _thread_pools().limit(limits=1, user_api="blas"):
-        return compute(samples)
+        return _mfcc_delta_rms(samples)
 
 
-def feature_sources(feature_set: FeatureSet) -> tuple[str, ...]:
-    """Return the modules, relative to the package, that the values of a feature set depend on."""
-    own = EXTENDED_SOURCES if feature_set == FeatureSet.EXTENDED else ()
-    return ("audio/channels.py", "audio/decode.py", "audio/features.py", *own)
-
-
-def mfcc_delta_rms(y: Samples) -> Floats:
-    """Return the 160 numbers of ``mfcc-delta-rms`` from samples [shape=(n,)] at 22 050 Hz."""
+def _mfcc_delta_rms(y: Samples) -> Floats:
+    """Return the 160 numbers from samples [shape=(n,)] at 22 050 Hz."""
     frames = _Frames.of(y)
     mfcc = _mfcc(_mel_db(frames))
     tracks = np.concatenate([mfcc, *_deltas(mfcc), _rms(frames)[np.newaxis]])
     return _summarise(tracks)
-
-
-def _check_feature_set(feature_set: FeatureSet) -> None:
-    if feature_set not in tuple(FeatureSet):
-        allowed = ", ".join(member.value for member in FeatureSet)
-        raise InputError(f"feature set {feature_set!r} is unknown; allowed: {allowed}")
 
 
 def _usable_samples(y: npt.ArrayLike, sr: int) -> Samples:

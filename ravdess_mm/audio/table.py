@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,7 @@ from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.cache import Outcome, VectorCache
 from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
-from ravdess_mm.config import Backend, FeatureSet
+from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError, MediaError
 
 logger = logging.getLogger(__name__)
@@ -61,7 +60,6 @@ class FeatureTable:
 def build_feature_table(
     clips: pd.DataFrame,
     *,
-    feature_set: FeatureSet,
     cache_dir: str | Path,
     jobs: int = -1,
     backend: Backend = Backend.LOKY,
@@ -75,8 +73,6 @@ def build_feature_table(
     ----------
     clips : pandas.DataFrame
         The catalog's clips.
-    feature_set : FeatureSet
-        What to compute.
     cache_dir : str or Path
         Folder of the cache; made if it is missing.
     jobs : int
@@ -97,14 +93,13 @@ def build_feature_table(
     missing = [column for column in CLIP_COLUMNS if column not in clips.columns]
     if missing:
         raise InputError(f"the table of clips has no column {', '.join(missing)}; needed: {', '.join(CLIP_COLUMNS)}")
-    cache = VectorCache(Path(cache_dir), feature_set, vectors_per_part=CLIPS_PER_PART)
-    work = partial(_work_on_clip, feature_set=feature_set)
+    cache = VectorCache(Path(cache_dir), vectors_per_part=CLIPS_PER_PART)
     waiting = _clips_by_preference(clips)
     chosen: dict[str, Floats] = {}
     rejected: list[tuple[str, str, str]] = []
     while waiting:
         first_choices: dict[tuple[str, ...], _Clip] = {(ranked[0].sha256,): ranked[0] for ranked in waiting.values()}
-        cache.compute(work, first_choices, description="audio features", jobs=jobs, backend=backend)
+        cache.compute(_work_on_clip, first_choices, description="audio features", jobs=jobs, backend=backend)
         still_waiting: dict[str, list[_Clip]] = {}
         for take, (clip, *others) in waiting.items():
             outcome = cache[clip.sha256]
@@ -121,7 +116,7 @@ def build_feature_table(
         "audio features: %d takes, %d clips computed, %d rejected", len(chosen), cache.n_computed, len(rejected)
     )
     return FeatureTable(
-        features=_feature_frame(clips, chosen, feature_names(feature_set)),
+        features=_feature_frame(clips, chosen, feature_names()),
         rejected=pd.DataFrame(sorted(rejected), columns=["path", "reason", "stage"], dtype=str),
         n_computed=cache.n_computed,
     )
@@ -153,11 +148,11 @@ def _feature_frame(clips: pd.DataFrame, chosen: dict[str, Floats], names: tuple[
     return pd.concat([facts, pd.DataFrame(values, columns=list(names))], axis=1)
 
 
-def _work_on_clip(clip: _Clip, *, feature_set: FeatureSet) -> tuple[Outcome]:
+def _work_on_clip(clip: _Clip) -> tuple[Outcome]:
     if not os.access(clip.path, os.R_OK):
         return (Outcome(None, "the file is gone or may not be read", lasting=False),)
     try:
         y, sr = decode_audio(clip.path, sr=ANALYSIS_SR)
-        return (Outcome(extract_features(y, sr, feature_set=feature_set)),)
+        return (Outcome(extract_features(y, sr)),)
     except MediaError as error:
         return (Outcome(None, str(error)),)

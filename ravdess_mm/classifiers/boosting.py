@@ -6,16 +6,13 @@ Chen T, Guestrin C (2016), XGBoost: a scalable tree boosting system, KDD: 785-79
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 from typing_extensions import override
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.classifiers.family import UNSEEN, Family, InnerFold, Kind, Params, Space
-
-TREE_FEATURES: Final = 600
-"""Columns that forests and boosted trees look at, at most."""
 
 
 class BoostedTrees(Family):
@@ -28,7 +25,6 @@ class BoostedTrees(Family):
 
     kind = Kind.XGBOOST
     refined = ("max_depth", "colsample_bynode")
-    most_features = TREE_FEATURES
     MAX_ROUNDS: ClassVar[int] = 500
     PATIENCE: ClassVar[int] = 50
     """Stopping earlier, on the first flat stretch of one fold's curve, chose worse by half a point."""

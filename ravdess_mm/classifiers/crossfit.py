@@ -11,7 +11,6 @@ import numpy as np
 from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.classifiers.family import UNSEEN, Family, InnerFold, Params
 from ravdess_mm.classifiers.rows import Sample
-from ravdess_mm.classifiers.screening import distinct_columns
 from ravdess_mm.classifiers.stored_machine import StoredMachine
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import check_disjoint, group_folds
@@ -104,11 +103,6 @@ def spread(log_scores: Floats, classes: Integers) -> Floats:
     return wide
 
 
-def family_columns(family: Family, sample: Sample) -> Integers | None:
-    """Return the columns that a family looks at after training on a sample; None for all."""
-    return distinct_columns(sample.learned().X, family.most_features)
-
-
 def fit_pipeline(family: Family, params: Params, sample: Sample, *, seed: int, jobs: int = 1) -> Any:
     """Fit standardisation and classifier on all rows of a sample and their copies.
 
@@ -167,6 +161,5 @@ def out_of_fold_scores(
 def _score_fold(family: Family, params: Params, sample: Sample, folds: Integers, seed: int, fold: int) -> Floats:
     train, test = sample.rows(folds != fold), sample.rows(folds == fold)
     check_disjoint(train.groups, test.groups)
-    columns = family_columns(family, train)
-    pipeline = fit_pipeline(family, params, train.of_columns(columns), seed=seed)
-    return spread(pipeline_scores(family, pipeline, test.of_columns(columns).X), train.encoded()[0])
+    pipeline = fit_pipeline(family, params, train, seed=seed)
+    return spread(pipeline_scores(family, pipeline, test.X), train.encoded()[0])

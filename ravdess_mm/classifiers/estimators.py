@@ -13,7 +13,7 @@ import numpy as np
 from typing_extensions import override
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.classifiers.boosting import TREE_FEATURES, BoostedTrees
+from ravdess_mm.classifiers.boosting import BoostedTrees
 from ravdess_mm.classifiers.family import Family, InnerFold, Kind, Params, Space
 from ravdess_mm.errors import InputError
 
@@ -27,7 +27,6 @@ class RandomForest(Family):
 
     kind = Kind.RANDOM_FOREST
     refined = ("max_features", "min_samples_leaf")
-    most_features = TREE_FEATURES
     TREES: ClassVar[int] = 400
     SEARCH_TREES: ClassVar[int] = 100
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Final
@@ -18,7 +18,6 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from ravdess_mm.arrays import Floats, Integers
-from ravdess_mm.classifiers.screening import distinct_columns
 
 Params = dict[str, Any]
 Space = Mapping[str, Any]
@@ -62,13 +61,6 @@ class InnerFold:
     y_test: Integers
     classes: Integers
     emotions: Integers
-
-    def of_columns(self, limit: int | None) -> InnerFold:
-        """Return the fold with the columns that say most of what all say, `limit` at most; see `screening`."""
-        columns = distinct_columns(self.X_train, limit)
-        if columns is None:
-            return self
-        return replace(self, X_train=self.X_train[:, columns], X_test=self.X_test[:, columns])
 
     @cached_property
     def rotated(self) -> tuple[Floats, Floats]:
@@ -117,12 +109,6 @@ class Family(ABC):
     """Whether ``fit`` takes the actor of each row."""
     spreads: ClassVar[bool] = True
     """Whether fits run side by side in threads."""
-    most_features: ClassVar[int | None] = None
-    """How many columns it looks at; of more, those that say most of what all say, on training rows. None: all."""
-
-    def width(self, n_features: int) -> int:
-        """Return how many of `n_features` columns it looks at."""
-        return n_features if self.most_features is None else min(n_features, self.most_features)
 
     @abstractmethod
     def defaults(self, n_features: int) -> Params:

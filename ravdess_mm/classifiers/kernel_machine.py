@@ -98,8 +98,7 @@ class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 class SupportVectorMachine(KernelMachine):
     """Support vector classification (libsvm through scikit-learn), each class against the rest.
 
-    scikit-learn's own ``SVC`` pits classes pairwise, which on the extended set costs three to five points of accuracy
-    on unseen speakers (`docs/results.md`).
+    scikit-learn's own ``SVC`` pits classes pairwise, which costs points of accuracy on unseen speakers.
 
     Parameters
     ----------

@@ -73,13 +73,6 @@ class Sample:
         copies = None if self.copies is None else self.copies.of_rows(kept, len(self))
         return Sample(self.X[chosen], self.y[chosen], self.groups[chosen], copies)
 
-    def of_columns(self, columns: Integers | None) -> Sample:
-        """Return the sample with some of its columns, in the rows and in their copies; None for all."""
-        if columns is None:
-            return self
-        copies = None if self.copies is None else replace(self.copies, X=self.copies.X[:, columns])
-        return replace(self, X=self.X[:, columns], copies=copies)
-
     def learned(self) -> Sample:
         """Return what a model is fitted on: the rows, then their copies as rows of the same emotion and actor."""
         if self.copies is None:

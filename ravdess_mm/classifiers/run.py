@@ -19,7 +19,7 @@ from ravdess_mm.arrays import Integers
 from ravdess_mm.bundle import CARD_NAME, read_bundle
 from ravdess_mm.classifiers.adaptation import SpeakerScaler
 from ravdess_mm.classifiers.calibration import calibrate_out_of_fold, fit_temperature
-from ravdess_mm.classifiers.crossfit import deal_inner_folds, family_columns, fit_pipeline, out_of_fold_scores
+from ravdess_mm.classifiers.crossfit import deal_inner_folds, fit_pipeline, out_of_fold_scores
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Family, Kind, Params
 from ravdess_mm.classifiers.rows import FeatureRows, Sample, check_features
@@ -73,7 +73,7 @@ class Recipe:
     def defaults(self, n_features: int) -> Params:
         """Return the parameters that are used where nothing is searched."""
         dense = self.dense.model_dump() if self.family.kind is Kind.NETWORK else {}
-        return {**self.family.defaults(self.family.width(n_features)), **dense}
+        return {**self.family.defaults(n_features), **dense}
 
     def key(self, fold: Fold, train: FeatureRows, test: FeatureRows) -> str:
         """Return the fingerprint that tells whether a fold on disk is this one."""
@@ -285,11 +285,9 @@ def _fit(recipe: Recipe, train: FeatureRows, fold: Fold, *, jobs: int) -> Classi
         calibrated = calibrate_out_of_fold(scores, sample.y, inner)
         out_of_fold = prediction_table(train.takes, calibrated, fold=fold.number, role="oof")
         table = score_fixed(params, scores, sample.y, inner) if table.empty else table
-    columns = family_columns(family, sample)
     trained = TrainedClassifier(
         kind=family.kind,
-        pipeline=fit_pipeline(family, params, sample.of_columns(columns), seed=recipe.seed, jobs=jobs),
-        used=None if columns is None else tuple(train.names[place] for place in columns),
+        pipeline=fit_pipeline(family, params, sample, seed=recipe.seed, jobs=jobs),
         feature_names=train.names,
         feature_set=recipe.feature_set,
         emotions=tuple(EMOTIONS[place] for place in sample.encoded()[0]),

@@ -103,8 +103,8 @@ def search_parameters(
     LeakageError
         If an actor has rows in two folds.
     """
-    spaces = family.spaces(family.width(sample.X.shape[1]))
-    split = [fold.of_columns(family.most_features) for fold in split_inner_folds(sample, folds)]
+    spaces = family.spaces(sample.X.shape[1])
+    split = split_inner_folds(sample, folds)
     score = partial(_score_block, family, split, seed)
 
     def run(stage: str, chosen: Sequence[Params]) -> list[Candidate]:

@@ -63,8 +63,6 @@ class TrainedClassifier:
         Divides the log-scores.
     speaker : SpeakerScaler or None
         The average training speaker of a speaker-adapted model; None for a plain one.
-    used : tuple of str or None
-        Those of `feature_names` that the pipeline looks at; None for all.
     card : dict
         Everything else the bundle says.
     """
@@ -76,7 +74,6 @@ class TrainedClassifier:
     emotions: tuple[str, ...]
     temperature: float
     speaker: SpeakerScaler | None = None
-    used: tuple[str, ...] | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -121,8 +118,6 @@ class TrainedClassifier:
                 values = self.speaker.transform_enrolled(values, enrolment)
             else:
                 values = self.speaker.transform(values, np.arange(len(values)) if speakers is None else speakers)
-        if self.used is not None:
-            values = values[:, [self.feature_names.index(name) for name in self.used]]
         places = np.array([EMOTIONS.index(emotion) for emotion in self.emotions])
         scores = pipeline_scores(family_of(self.kind), self.pipeline, values)
         return probabilities(spread(scores, places), temperature=self.temperature)
@@ -170,7 +165,6 @@ def save_classifier(folder: str | Path, trained: TrainedClassifier) -> Bundle:
         **trained.card,
         "feature_names": trained.feature_names,
         "feature_set": trained.feature_set,
-        "used": trained.used,
         "classes": trained.emotions,
         "temperature": trained.temperature,
     }
@@ -206,19 +200,15 @@ def load_classifier(folder: str | Path) -> TrainedClassifier:
     temperature = bundle.card.get("temperature")
     if not isinstance(temperature, (int, float)) or not temperature > 0:
         raise BundleError(f"{bundle.folder}: its temperature is {temperature!r}; allowed: a number above 0")
-    used = _texts(bundle, "used") if bundle.card.get("used") is not None else None
-    if used is not None and not set(used) <= set(names):
-        raise BundleError(f"{bundle.folder}: looks at features that are not among its feature_names")
-    known = {"feature_names", "feature_set", "used", "classes", "temperature"}
+    known = {"feature_names", "feature_set", "classes", "temperature"}
     return TrainedClassifier(
         kind=Kind(bundle.kind),
-        pipeline=_load_pipeline(bundle, n_features=len(used or names), n_classes=len(emotions)),
+        pipeline=_load_pipeline(bundle, n_features=len(names), n_classes=len(emotions)),
         feature_names=names,
         feature_set=bundle.card.get("feature_set"),
         emotions=emotions,
         temperature=float(temperature),
         speaker=_load_speaker(bundle, n_features=len(names)),
-        used=used,
         card={name: value for name, value in bundle.card.items() if name not in known},
     )
 

@@ -16,7 +16,7 @@ from ravdess_mm.report.paper import render
 from ravdess_mm.report.svg import drawing, element
 from ravdess_mm.store import write_text
 
-SHOWN_SETTINGS: Final[tuple[str, ...]] = ("protocol", "test_actors", "features", "adapt", "net", "crop", "rule", "seed")
+SHOWN_SETTINGS: Final[tuple[str, ...]] = ("protocol", "test_actors", "adapt", "net", "crop", "rule", "seed")
 """Settings in which runs are most likely to differ."""
 STRIP_PX: Final = 22
 

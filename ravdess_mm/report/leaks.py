@@ -32,7 +32,6 @@ class LeakTable:
     """The demonstration: what was trained, and what each split claims."""
 
     model: str
-    features: str
     n_folds: int
     n_takes: int
     rows: tuple[LeakRow, ...]
@@ -57,7 +56,6 @@ def leak_rows(files: RunFiles) -> LeakTable | None:
         rows.append(LeakRow(words, name == HONEST, accuracy, inflation, test["holm_p"] if test else None, strip))
     return LeakTable(
         model=str(figures_of["model"]).replace("-", " "),
-        features=str(figures_of["feature_set"]),
         n_folds=int(figures_of["n_folds"]),
         n_takes=int(models[HONEST]["n_takes"]),
         # the honest split last: json sorts words by name

@@ -16,26 +16,10 @@ from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import model_label
 
 MEANINGS: Final[dict[str, str]] = {
-    "contour": "the course of pitch, loudness and voicing over the clip",
-    "correlation": "which cepstra, loudness and pitch rise together",
-    "covariance": "how cepstra and their slopes vary together",
-    "delta": "how fast the spectrum’s shape changes",
-    "delta2": "how that change changes",
-    "envelope": "resonances of the throat and mouth",
-    "level": "loudness",
-    "mel": "energy in frequency bands",
-    "melchange": "how fast those energies change",
     "mfcc": "the spectrum’s shape (cepstra)",
-    "modulation": "rhythm: how often energies rise and fall",
-    "pattern": "a coarse picture of the whole clip, time by frequency",
-    "perturbation": "jitter and shimmer",
-    "pitch": "pitch and how it moves",
-    "quality": "voice quality: breathy, tense, bright",
+    "delta": "how fast it changes",
+    "delta2": "how that change changes",
     "rms": "loudness",
-    "runs": "lengths of rises, falls and pauses",
-    "shape": "centre, width and flatness of the spectrum",
-    "timing": "pace and pauses",
-    "voicedmel": "energy in bands where the voice sounds",
 }
 
 

@@ -64,14 +64,10 @@ def _voice(files: RunFiles) -> str:
     names = [kind_label(name) for name in files.tables if branch_of(name) == "voice"]
     if not names:
         return "There is no voice model in this run."
-    features = files.settings.get("features")
-    if features == "mfcc-delta-rms":
-        described = (
-            "Each voice becomes 160 numbers: 13 mel-frequency cepstral coefficients, their first and second "
-            "differences and the loudness, each summarised over time by mean, maximum, minimum and deviation. "
-        )
-    else:
-        described = f"Each voice becomes a row of numbers, the feature set “{features}”. " if features else ""
+    described = (
+        "Each voice becomes 160 numbers: 13 mel-frequency cepstral coefficients, their first and second differences "
+        "and the loudness, each summarised over time by mean, maximum, minimum and deviation. "
+    )
     adapted = (
         "For the models called adapted, each actor’s features are standardised with that actor’s own unlabelled clips. "
         if files.settings.get("adapt") == "speaker"

@@ -13,13 +13,11 @@ from ravdess_mm.audio import table as table_module
 from ravdess_mm.audio.cache import Outcome
 from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.audio.table import FeatureTable, build_feature_table
-from ravdess_mm.config import FeatureSet
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import hash_file
 
 SR = 16000
-SET = FeatureSet.MFCC_DELTA_RMS
 
 
 def write_clip(folder: Path, name: str, *, y: np.ndarray | None = None) -> Path:
@@ -51,7 +49,7 @@ def catalog(paths: list[Path], *, voices: list[bool] | None = None) -> pd.DataFr
 
 
 def build(clips: pd.DataFrame, folder: Path, *, jobs: int = 1) -> FeatureTable:
-    return build_feature_table(clips, feature_set=SET, cache_dir=folder, jobs=jobs)
+    return build_feature_table(clips, cache_dir=folder, jobs=jobs)
 
 
 @pytest.fixture
@@ -62,7 +60,7 @@ def clips(tmp_path: Path) -> pd.DataFrame:
 
 def test_rows_are_takes_in_order_with_their_own_features(clips: pd.DataFrame, tmp_path: Path) -> None:
     result = build(clips, tmp_path / "cache")
-    assert list(result.features.columns) == ["take", "actor", "emotion", *feature_names(SET)]
+    assert list(result.features.columns) == ["take", "actor", "emotion", *feature_names()]
     assert list(result.features["take"]) == sorted(clips["take"])
     assert result.n_computed == 6
     assert result.rejected.empty
@@ -71,8 +69,8 @@ def test_rows_are_takes_in_order_with_their_own_features(clips: pd.DataFrame, tm
         found = result.features[result.features["take"] == row.take].iloc[0]
         assert (found["actor"], found["emotion"]) == (row.actor, row.emotion)
         y, sr = soundfile.read(row.path, dtype="float32")
-        expected = extract_features(y, sr, feature_set=SET)
-        np.testing.assert_array_equal(found[list(feature_names(SET))].to_numpy(dtype=float), expected)
+        expected = extract_features(y, sr)
+        np.testing.assert_array_equal(found[list(feature_names())].to_numpy(dtype=float), expected)
 
 
 def test_bytes_depend_neither_on_jobs_nor_on_order_nor_on_the_cache(clips: pd.DataFrame, tmp_path: Path) -> None:
@@ -96,11 +94,11 @@ def test_killed_run_keeps_its_parts(clips: pd.DataFrame, tmp_path: Path, monkeyp
     work = table_module._work_on_clip
     worked: list[str] = []
 
-    def killed_at_the_fifth(clip: table_module._Clip, *, feature_set: FeatureSet) -> tuple[Outcome]:
+    def killed_at_the_fifth(clip: table_module._Clip) -> tuple[Outcome]:
         if len(worked) == 4:
             raise KeyboardInterrupt
         worked.append(clip.name)
-        return work(clip, feature_set=feature_set)
+        return work(clip)
 
     monkeypatch.setattr(table_module, "_work_on_clip", killed_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
@@ -146,8 +144,8 @@ def test_other_sound_of_the_take_steps_in(tmp_path: Path) -> None:
     clips = catalog([film, silent_film, voice], voices=[False, False, True])
     result = build(clips, tmp_path / "cache")
     y, sr = soundfile.read(film, dtype="float32")
-    expected = extract_features(y, sr, feature_set=SET)
-    np.testing.assert_array_equal(result.features[list(feature_names(SET))].to_numpy()[0], expected)
+    expected = extract_features(y, sr)
+    np.testing.assert_array_equal(result.features[list(feature_names())].to_numpy()[0], expected)
     assert result.rejected["path"].tolist() == [str(voice)]
     assert result.rejected["reason"].iloc[0].endswith("; tried instead: 01-01-03-01-01-01-07")
 
@@ -162,7 +160,7 @@ def test_take_without_voice_has_no_row(clips: pd.DataFrame, tmp_path: Path) -> N
 def test_no_voice_at_all_gives_an_empty_table(clips: pd.DataFrame, tmp_path: Path) -> None:
     result = build(clips.assign(voice=False), tmp_path / "cache")
     assert result.features.empty
-    assert list(result.features.columns) == ["take", "actor", "emotion", *feature_names(SET)]
+    assert list(result.features.columns) == ["take", "actor", "emotion", *feature_names()]
 
 
 def test_table_without_a_column_is_refused(clips: pd.DataFrame, tmp_path: Path) -> None:

@@ -31,16 +31,6 @@ def silence(seconds: float) -> Samples:
     return noise(seconds, scale=1e-4, seed=1)
 
 
-def resonator(centre_hz: float, *, pitch_hz: float = 110.0, radius: float = 0.97, seconds: float = 1.0) -> Samples:
-    """Return pulses through one resonance."""
-    from scipy.signal import lfilter
-
-    pulses = np.zeros(round(SR * seconds))
-    pulses[:: round(SR / pitch_hz)] = 1
-    angle = 2 * np.pi * centre_hz / SR
-    return (0.1 * lfilter([1], [1, -2 * radius * np.cos(angle), radius**2], pulses)).astype(np.float32)
-
-
 def speech_like(sr: int = 16000, *, seconds: float = 2.0) -> Samples:
     """Return syllables of a gliding voice with four formants and breath, in half a second of silence at both ends."""
     from scipy.signal import lfilter

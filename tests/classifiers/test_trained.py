@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,23 +93,6 @@ def test_a_machine_without_its_standardisation_is_refused(tmp_path: Path, table:
     write_bundle(tmp_path / "part", kind=Kind.SVC, card=bundle.card, files={"machine.npz": arrays_part(arrays)})
     with pytest.raises(BundleError, match=r"machine\.npz: no array 'mean'"):
         load_classifier(tmp_path / "part")
-
-
-def test_a_model_of_some_columns_is_given_all_and_picks_its_own(tmp_path: Path, table: pd.DataFrame) -> None:
-    narrow = train(table[["take", "actor", "emotion", "f02", "f07", "f09"]])
-    names = tuple(f"f{number:02d}" for number in range(12))
-    trained = replace(narrow, feature_names=names, used=("f02", "f07", "f09"))
-    save_classifier(tmp_path, trained)
-    loaded = load_classifier(tmp_path)
-    assert loaded.used == trained.used
-    expected = narrow.predict_proba(table)
-    np.testing.assert_allclose(loaded.predict_proba(table), expected, atol=1e-12)
-    np.testing.assert_allclose(loaded.predict_proba(table[list(names)].to_numpy()), expected, atol=1e-12)
-    record = json.loads((tmp_path / CARD_NAME).read_text())
-    record["card"]["used"] = ["f02", "f07", "other"]
-    (tmp_path / CARD_NAME).write_text(json.dumps(record))
-    with pytest.raises(BundleError, match="not among its feature_names"):
-        load_classifier(tmp_path)
 
 
 @pytest.mark.parametrize("kind", SEARCHED)

@@ -25,7 +25,7 @@ def figures(simulate: Simulate, *, twins: bool) -> dict[str, Any]:
     }
     if twins:
         tables[Split.MIXED] = simulate(folds, seed=3, skill=5.0, fold=folds)
-    facts = {"feature_set": "mfcc-delta-rms", "protocol": "holdout", "synthetic": True}
+    facts = {"protocol": "holdout", "synthetic": True}
     return LeakDemo(tables, 3, 7 if twins else 0).to_dict(seed=0, draws=100, facts=facts)
 
 
