@@ -10,20 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-import numpy as np
 import pandas as pd
 
-from ravdess_mm.arrays import Floats
-from ravdess_mm.audio.features import FEATURE_SET, SOURCES, feature_names
+from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.config import Backend
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.store import fingerprint, read_table, source_fingerprint, write_table
 
-CACHE_SCHEMA: Final = "audio-feature-cache/1"
-FEATURE_LIBRARIES: Final[tuple[str, ...]] = ("av", "librosa", "numpy", "scipy", "soundfile", "soxr")
+CACHE_SCHEMA: Final = "vector-cache/1"
+LIBRARIES: Final[tuple[str, ...]] = ("av", "librosa", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
 VECTORS_PER_PART: Final = 64
+"""A killed run loses at most so many vectors, and those of the items that were being worked on."""
 
 Item = TypeVar("Item")
 
@@ -32,7 +31,7 @@ Item = TypeVar("Item")
 class Outcome:
     """What became of one clip: a vector, or the reason why there is none."""
 
-    vector: Floats | None
+    vector: AnyFloats | None
     reason: str = ""
     lasting: bool = True
     """Whether it follows from the clip's bytes; a file that cannot be opened today may be there tomorrow."""
@@ -44,24 +43,16 @@ class VectorCache:
     Parameters
     ----------
     folder : Path
-        Where the caches of all versions are.
-    sources : sequence of str
-        Further modules, relative to the package, that the values depend on.
-    vectors_per_part : int
-        A killed run loses at most so many vectors, and those of the items that were being worked on.
+        Where caches are.
+    name : str
+        What the vectors hold.
+    depends_on : sequence
+        Everything but the clip that they depend on, as far as JSON knows it; see `code_version`.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        sources: Sequence[str] = (),
-        vectors_per_part: int = VECTORS_PER_PART,
-    ) -> None:
-        self.names = feature_names()
+    def __init__(self, folder: Path, name: str, *, depends_on: Sequence[Any]) -> None:
         self.n_computed = 0
-        self.vectors_per_part = vectors_per_part
-        self.folder = folder / f"{FEATURE_SET}-{_version(sources)}"
+        self.folder = folder / f"{name}-{fingerprint(*depends_on)[:12]}"
         self.whole_path = self.folder / "clips.parquet"
         self.outcomes: dict[str, Outcome] = {}
         self.found_parts = sorted(self.folder.glob("part-*.parquet"))
@@ -101,7 +92,7 @@ class VectorCache:
                 self.n_computed += 1
                 if outcome.lasting:
                     fresh.append(key)
-            if len(fresh) >= self.vectors_per_part:
+            if len(fresh) >= VECTORS_PER_PART:
                 self._write_part(fresh)
                 fresh = []
         if fresh:
@@ -123,21 +114,16 @@ class VectorCache:
 
     def _write(self, path: Path, keys: list[str]) -> None:
         outcomes = [self.outcomes[key] for key in keys]
-        nothing = np.full(len(self.names), np.nan)
-        values = np.array([nothing if outcome.vector is None else outcome.vector for outcome in outcomes])
-        known = pd.DataFrame({"sha256": keys, "reason": [outcome.reason for outcome in outcomes]})
-        write_table(
-            path, pd.concat([known, pd.DataFrame(values, columns=list(self.names))], axis=1), schema=CACHE_SCHEMA
-        )
+        vectors = [outcome.vector for outcome in outcomes]
+        table = pd.DataFrame({"sha256": keys, "reason": [outcome.reason for outcome in outcomes], "vector": vectors})
+        write_table(path, table, schema=CACHE_SCHEMA)
 
     def _read(self, path: Path) -> None:
         table = read_table(path, schema=CACHE_SCHEMA)
-        values = table[list(self.names)].to_numpy(dtype=np.float64)
-        for key, reason, vector in zip(table["sha256"], table["reason"], values, strict=True):
+        for key, reason, vector in zip(table["sha256"], table["reason"], table["vector"], strict=True):
             self.outcomes[str(key)] = Outcome(None, str(reason)) if reason else Outcome(vector)
 
 
-def _version(sources: Sequence[str]) -> str:
-    """Return a fingerprint of everything but the clip that its features depend on: our code and the libraries."""
-    libraries = {name: metadata.version(name) for name in FEATURE_LIBRARIES}
-    return fingerprint(source_fingerprint(*SOURCES, *sources), libraries)[:12]
+def code_version(*sources: str) -> list[Any]:
+    """Return what vectors depend on besides their clip: our code in the modules named, and the libraries."""
+    return [source_fingerprint(*sources), {name: metadata.version(name) for name in LIBRARIES}]

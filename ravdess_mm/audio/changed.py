@@ -14,9 +14,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.audio.cache import Outcome, VectorCache
+from ravdess_mm.audio.cache import Outcome, VectorCache, code_version
 from ravdess_mm.audio.decode import Samples, decode_audio
-from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
+from ravdess_mm.audio.features import ANALYSIS_SR, FEATURE_SET, extract_features, feature_names
+from ravdess_mm.audio.features import SOURCES as FEATURE_SOURCES
 from ravdess_mm.audio.noise import N_VOICES
 from ravdess_mm.audio.perturbation import Perturbation, apply
 from ravdess_mm.config import Backend
@@ -160,7 +161,7 @@ def changed_features(
         Take to reason.
     """
     names = feature_names()
-    cache = VectorCache(Path(cache_dir), sources=SOURCES)
+    cache = VectorCache(Path(cache_dir), FEATURE_SET, depends_on=code_version(*FEATURE_SOURCES, *SOURCES))
     keys = {voice: tuple(change.key(voice) for change in changes) for voice, changes in wanted.items()}
     cache.compute(
         _work_on_clip,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,17 +15,16 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.arrays import Floats
-from ravdess_mm.audio.cache import Outcome, VectorCache
+from ravdess_mm.arrays import AnyFloats
+from ravdess_mm.audio.cache import Outcome, VectorCache, code_version
 from ravdess_mm.audio.decode import decode_audio
-from ravdess_mm.audio.features import ANALYSIS_SR, extract_features, feature_names
+from ravdess_mm.audio.features import ANALYSIS_SR, FEATURE_SET, SOURCES, extract_features, feature_names
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError, MediaError
 
 logger = logging.getLogger(__name__)
 
 FEATURES_SCHEMA: Final = "audio-features/1"
-CLIPS_PER_PART: Final = 64
 CLIP_COLUMNS: Final[tuple[str, ...]] = (
     "path",
     "clip",
@@ -90,65 +90,118 @@ def build_feature_table(
     InputError
         If a column of `clips` is missing.
     """
-    missing = [column for column in CLIP_COLUMNS if column not in clips.columns]
-    if missing:
-        raise InputError(f"the table of clips has no column {', '.join(missing)}; needed: {', '.join(CLIP_COLUMNS)}")
-    cache = VectorCache(Path(cache_dir), vectors_per_part=CLIPS_PER_PART)
-    waiting = _clips_by_preference(clips)
-    chosen: dict[str, Floats] = {}
-    rejected: list[tuple[str, str, str]] = []
-    while waiting:
-        first_choices: dict[tuple[str, ...], _Clip] = {(ranked[0].sha256,): ranked[0] for ranked in waiting.values()}
-        cache.compute(_work_on_clip, first_choices, description="audio features", jobs=jobs, backend=backend)
-        still_waiting: dict[str, list[_Clip]] = {}
-        for take, (clip, *others) in waiting.items():
-            outcome = cache[clip.sha256]
-            if outcome.vector is not None:
-                chosen[take] = outcome.vector
-                continue
-            consequence = f"tried instead: {others[0].name}" if others else "the take has no other sound"
-            rejected.append((clip.path, f"{outcome.reason}; {consequence}", "audio"))
-            if others:
-                still_waiting[take] = others
-        waiting = still_waiting
-    cache.merge_parts()
-    logger.info(
-        "audio features: %d takes, %d clips computed, %d rejected", len(chosen), cache.n_computed, len(rejected)
+    cache = VectorCache(Path(cache_dir), FEATURE_SET, depends_on=code_version(*SOURCES))
+    chosen, rejected = vectors_of_takes(
+        clips,
+        cache,
+        _work_on_clip,
+        keys_of=lambda clip: (clip.sha256,),
+        what="audio features",
+        jobs=jobs,
+        backend=backend,
     )
     return FeatureTable(
-        features=_feature_frame(clips, chosen, feature_names()),
-        rejected=pd.DataFrame(sorted(rejected), columns=["path", "reason", "stage"], dtype=str),
+        features=feature_frame(clips, {take: vectors[0] for take, vectors in chosen.items()}, feature_names()),
+        rejected=rejected,
         n_computed=cache.n_computed,
     )
 
 
+def vectors_of_takes(
+    clips: pd.DataFrame,
+    cache: VectorCache,
+    work: Callable[[Clip], Sequence[Outcome]],
+    *,
+    keys_of: Callable[[Clip], tuple[str, ...]],
+    what: str,
+    jobs: int,
+    backend: Backend,
+) -> tuple[dict[str, list[AnyFloats]], pd.DataFrame]:
+    """Compute, or fetch from the cache, the vectors of every take that has a voice, by its best usable clip.
+
+    Parameters
+    ----------
+    clips : pandas.DataFrame
+        The catalog's clips.
+    cache : VectorCache
+        Where vectors are kept.
+    work : callable
+        From a clip to one outcome for each of its keys.
+    keys_of : callable
+        From a clip to the keys of its vectors; a clip is usable if there is a vector for each.
+    what : str
+        Of the progress bar and of messages.
+    jobs, backend
+        The result does not depend on them.
+
+    Returns
+    -------
+    vectors : dict of str to list of numpy.ndarray
+        By take.
+    rejected : pandas.DataFrame
+        Columns ``path``, ``reason``, ``stage`` (always ``audio``); sorted by path.
+
+    Raises
+    ------
+    InputError
+        If a column of `clips` is missing.
+    """
+    missing = [column for column in CLIP_COLUMNS if column not in clips.columns]
+    if missing:
+        raise InputError(f"the table of clips has no column {', '.join(missing)}; needed: {', '.join(CLIP_COLUMNS)}")
+    waiting = _clips_by_preference(clips)
+    chosen: dict[str, list[AnyFloats]] = {}
+    rejected: list[tuple[str, str, str]] = []
+    while waiting:
+        first_choices = {keys_of(ranked[0]): ranked[0] for ranked in waiting.values()}
+        cache.compute(work, first_choices, description=what, jobs=jobs, backend=backend)
+        still_waiting: dict[str, list[Clip]] = {}
+        for take, (clip, *others) in waiting.items():
+            outcomes = [cache[key] for key in keys_of(clip)]
+            reasons = [outcome.reason for outcome in outcomes if outcome.vector is None]
+            if not reasons:
+                chosen[take] = [outcome.vector for outcome in outcomes if outcome.vector is not None]
+                continue
+            consequence = f"tried instead: {others[0].name}" if others else "the take has no other sound"
+            rejected.append((clip.path, f"{reasons[0]}; {consequence}", "audio"))
+            if others:
+                still_waiting[take] = others
+        waiting = still_waiting
+    cache.merge_parts()
+    logger.info("%s: %d takes, %d clips computed, %d rejected", what, len(chosen), cache.n_computed, len(rejected))
+    return chosen, pd.DataFrame(sorted(rejected), columns=["path", "reason", "stage"], dtype=str)
+
+
 @dataclass(frozen=True)
-class _Clip:
+class Clip:
+    """A clip that may stand for its take."""
+
     path: str
     name: str
     sha256: str
 
 
-def _clips_by_preference(clips: pd.DataFrame) -> dict[str, list[_Clip]]:
+def _clips_by_preference(clips: pd.DataFrame) -> dict[str, list[Clip]]:
     """Return for each take with a voice its clips that have sound, the best first, in the order of takes."""
     voiced = clips[clips["take"].isin(clips.loc[clips["voice"], "take"])]
     usable = voiced[voiced["voice"] | (voiced["has_audio"] & (voiced["modality"] != "video-only"))]
     # audio-only before full-AV is alphabetical order
     ranked = usable.sort_values(["take", "voice", "modality", "path"], ascending=[True, False, True, True])
-    preference: dict[str, list[_Clip]] = {}
+    preference: dict[str, list[Clip]] = {}
     for row in ranked.itertuples(index=False):
-        preference.setdefault(str(row.take), []).append(_Clip(str(row.path), str(row.clip), str(row.sha256)))
+        preference.setdefault(str(row.take), []).append(Clip(str(row.path), str(row.clip), str(row.sha256)))
     return preference
 
 
-def _feature_frame(clips: pd.DataFrame, chosen: dict[str, Floats], names: tuple[str, ...]) -> pd.DataFrame:
-    takes = sorted(chosen)
+def feature_frame(clips: pd.DataFrame, vectors: Mapping[str, AnyFloats], names: Sequence[str]) -> pd.DataFrame:
+    """Return a feature table: take, actor, emotion and the named columns, one row a take, sorted by take."""
+    takes = sorted(vectors)
     facts = clips.drop_duplicates("take").set_index("take").loc[takes, ["actor", "emotion"]].reset_index()
-    values = np.array([chosen[take] for take in takes]).reshape(len(takes), len(names))
+    values = np.array([vectors[take] for take in takes]).reshape(len(takes), len(names))
     return pd.concat([facts, pd.DataFrame(values, columns=list(names))], axis=1)
 
 
-def _work_on_clip(clip: _Clip) -> tuple[Outcome]:
+def _work_on_clip(clip: Clip) -> tuple[Outcome]:
     if not os.access(clip.path, os.R_OK):
         return (Outcome(None, "the file is gone or may not be read", lasting=False),)
     try:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from ravdess_mm.audio import cache as cache_module
 from ravdess_mm.audio import table as table_module
 from ravdess_mm.audio.cache import Outcome
 from ravdess_mm.audio.features import extract_features, feature_names
@@ -90,11 +91,11 @@ def test_second_run_computes_what_is_new_only(clips: pd.DataFrame, tmp_path: Pat
 
 
 def test_killed_run_keeps_its_parts(clips: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_module, "CLIPS_PER_PART", 2)
+    monkeypatch.setattr(cache_module, "VECTORS_PER_PART", 2)
     work = table_module._work_on_clip
     worked: list[str] = []
 
-    def killed_at_the_fifth(clip: table_module._Clip) -> tuple[Outcome]:
+    def killed_at_the_fifth(clip: table_module.Clip) -> tuple[Outcome]:
         if len(worked) == 4:
             raise KeyboardInterrupt
         worked.append(clip.name)

@@ -1,0 +1,319 @@
+"""What a frozen speech encoder says of a sentence: the states of its blocks, pooled over time.
+
+Middle layers of a speech encoder say more about emotion than its last (Pasad A et al. (2021), "Layer-wise analysis of
+a self-supervised speech representation model", ASRU), so all blocks are pooled, each by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ravdess_mm.arrays import Floats, Singles
+from ravdess_mm.audio.cache import Outcome, VectorCache, code_version
+from ravdess_mm.audio.decode import Samples, decode_audio
+from ravdess_mm.audio.encoder import SAMPLES_PER_STATE, SHIPPED_DIR, Encoder
+from ravdess_mm.audio.perturbation import Perturbation, apply, apply_chain, draw_chain
+from ravdess_mm.audio.preparation import PREPARED_SR, prepare
+from ravdess_mm.audio.table import Clip, feature_frame, vectors_of_takes
+from ravdess_mm.config import Backend
+from ravdess_mm.errors import MediaError
+from ravdess_mm.store import hash_file
+
+FEATURE_SET: Final = "speech-encoder"
+
+STATISTICS: Final = ("mean", "deviation", "active_mean", "active_deviation")
+"""Over all states of a clip, and over those in which something is heard."""
+ACTIVE_DB: Final = 35.0
+"""A state is active if its sound is at most so much softer than the loudest of the clip."""
+PEAK_PERCENTILE: Final = 99.0
+"""What counts as the loudest: a click does not."""
+SILENT: Final = 2.0**-15
+"""A clip that never exceeds one step of 16-bit audio is silent."""
+
+N_COPIES: Final = 2
+"""Copies of a training clip that went through the world, at another speed."""
+SPEEDS: Final = (0.92, 1.0, 1.08)
+
+_SOURCES: Final = tuple(
+    f"audio/{module}.py"
+    for module in (
+        "channel",
+        "channels",
+        "codecs",
+        "decode",
+        "embedding",
+        "encoder",
+        "encoder_graph",
+        "encoder_weights",
+    )
+) + tuple(f"audio/{module}.py" for module in ("noise", "perturbation", "preparation"))
+
+
+def feature_names(encoder: Encoder) -> tuple[str, ...]:
+    """Return the names of the numbers of an embedding, such as ``block2_mean_017``."""
+    return tuple(
+        f"block{block}_{statistic}_{place:03d}"
+        for block in range(1, encoder.n_layers - 1)
+        for statistic in STATISTICS
+        for place in range(encoder.width)
+    )
+
+
+def embed(y: Samples, encoder: Encoder) -> Singles:
+    """Return the embedding of prepared sound.
+
+    Parameters
+    ----------
+    y : numpy.ndarray [shape=(n,)], float32
+        Mono at 16 kHz, as :func:`ravdess_mm.audio.preparation.prepare` returns it, 0.1 s or longer. Of more than 30 s,
+        blocks are embedded by themselves and averaged.
+    encoder : Encoder
+
+    Returns
+    -------
+    numpy.ndarray [shape=(n_blocks * 4 * width,)], float32
+        In the order of `feature_names`.
+
+    Raises
+    ------
+    MediaError
+        If the sound is silent or too short.
+    """
+    if len(y) and float(np.abs(y).max()) <= SILENT:
+        raise MediaError("silent: no sample is larger than one step of 16-bit audio")
+    levels = _levels_db(y)
+    threshold = np.percentile(levels, PEAK_PERCENTILE) - ACTIVE_DB if len(levels) else 0.0
+    pooled, weights, start = [], [], 0
+    for states in encoder.blocks(y):
+        n = states.shape[1]
+        active = np.resize(levels[start : start + n] >= threshold, n)
+        pooled.append(pool_states(states, active))
+        weights.append(n)
+        start += n
+    return np.average(pooled, axis=0, weights=weights).astype(np.float32)
+
+
+def pool_states(states: Singles, active: npt.NDArray[np.bool_]) -> Singles:
+    """Return mean and deviation of the states of every block.
+
+    Parameters
+    ----------
+    states : numpy.ndarray [shape=(n_layers, t, width)]
+        Of the convolutions, of every block, and of the last block normalised; the first and the last are left out.
+    active : numpy.ndarray of bool [shape=(t,)]
+        States in which something is heard; where none is, all are taken.
+
+    Returns
+    -------
+    numpy.ndarray [shape=(n_blocks * 4 * width,)], float32
+    """
+    blocks = states[1:-1]
+    heard = blocks[:, active] if active.any() else blocks
+    parts = [blocks.mean(axis=1), blocks.std(axis=1), heard.mean(axis=1), heard.std(axis=1)]
+    return np.stack(parts, axis=1).astype(np.float32).ravel()
+
+
+def perturbed_copy(y: Samples, seed: int) -> Samples:
+    """Return a clip [shape=(n,)] at 16 kHz as it would sound at another speed and after a way through the world."""
+    random = np.random.default_rng(seed)
+    speed = SPEEDS[int(random.integers(len(SPEEDS)))]
+    if speed != 1.0:
+        y = apply(y, PREPARED_SR, Perturbation.SPEED, seed, amount=speed)
+    chain_seed = int(random.integers(2**31))
+    return apply_chain(y, PREPARED_SR, draw_chain(chain_seed), chain_seed)
+
+
+@dataclass(frozen=True)
+class EmbeddedClips:
+    """Embeddings of files.
+
+    Attributes
+    ----------
+    vectors : numpy.ndarray [shape=(n, n_features)], float32
+        Of the files that could be used.
+    copies : numpy.ndarray [shape=(n_copies, n, n_features)], float32
+        Of their copies that went through the world.
+    kept : tuple of int
+        The place of each row among the paths.
+    failed : dict of str to str
+        Path to reason.
+    """
+
+    vectors: Singles
+    copies: Singles
+    kept: tuple[int, ...]
+    failed: dict[str, str]
+
+
+def embed_files(
+    paths: Sequence[str | Path],
+    *,
+    cache_dir: str | Path,
+    n_copies: int = 0,
+    encoder_dir: Path | None = None,
+    description: str = "speech encoder",
+    jobs: int = -1,
+    backend: Backend = Backend.LOKY,
+) -> EmbeddedClips:
+    """Embed files, or fetch their embeddings from the cache.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Sound files, or films with sound.
+    cache_dir : str or Path
+        Folder of the cache, by content; made if it is missing.
+    n_copies : int
+        Copies of each that went through the world; what happens to a copy follows from the file's bytes alone.
+    encoder_dir : Path, optional
+        As for :meth:`Encoder.load`.
+    description : str
+        Of the progress bar.
+    jobs, backend
+        The result does not depend on them.
+    """
+    clips = [Clip(str(path), Path(path).name, hash_file(path)) for path in paths]
+    cache = _cache(cache_dir, encoder_dir)
+    keys = [_keys(clip, n_copies) for clip in clips]
+    work = partial(_work_on_clip, n_copies=n_copies, encoder_dir=encoder_dir)
+    cache.compute(work, dict(zip(keys, clips, strict=True)), description=description, jobs=jobs, backend=backend)
+    cache.merge_parts()
+    kept = tuple(place for place, own in enumerate(keys) if all(cache[key].vector is not None for key in own))
+    failed = {clips[place].path: cache[own[0]].reason for place, own in enumerate(keys) if place not in set(kept)}
+    vectors = np.array([[cache[key].vector for key in keys[place]] for place in kept], dtype=np.float32)
+    vectors = vectors.reshape(len(kept), 1 + n_copies, len(feature_names(_encoder(encoder_dir))))
+    return EmbeddedClips(vectors[:, 0], np.moveaxis(vectors[:, 1:], 1, 0), kept, failed)
+
+
+@dataclass(frozen=True)
+class EmbeddingTable:
+    """Embeddings of the takes of a corpus.
+
+    Attributes
+    ----------
+    features : pandas.DataFrame
+        Columns ``take``, ``actor``, ``emotion`` and the feature names; one row a take, sorted by take.
+    copies : tuple of pandas.DataFrame
+        The same of copies that went through the world.
+    rejected : pandas.DataFrame
+        Columns ``path``, ``reason``, ``stage``.
+    """
+
+    features: pd.DataFrame
+    copies: tuple[pd.DataFrame, ...]
+    rejected: pd.DataFrame
+
+
+def build_embedding_table(
+    clips: pd.DataFrame,
+    *,
+    cache_dir: str | Path,
+    n_copies: int = N_COPIES,
+    encoder_dir: Path | None = None,
+    jobs: int = -1,
+    backend: Backend = Backend.LOKY,
+) -> EmbeddingTable:
+    """Embed every take of a catalog that has a voice.
+
+    Parameters
+    ----------
+    clips : pandas.DataFrame
+        The catalog's clips; which of them stands for a take is said in
+        :func:`ravdess_mm.audio.table.vectors_of_takes`.
+    cache_dir, n_copies, encoder_dir, jobs, backend
+        As for `embed_files`.
+    """
+    chosen, rejected = vectors_of_takes(
+        clips,
+        _cache(cache_dir, encoder_dir),
+        partial(_work_on_clip, n_copies=n_copies, encoder_dir=encoder_dir),
+        keys_of=partial(_keys, n_copies=n_copies),
+        what="speech encoder",
+        jobs=jobs,
+        backend=backend,
+    )
+    names = feature_names(_encoder(encoder_dir))
+    tables = [
+        feature_frame(clips, {take: vectors[place] for take, vectors in chosen.items()}, names)
+        for place in range(1 + n_copies)
+    ]
+    return EmbeddingTable(tables[0], tuple(tables[1:]), rejected)
+
+
+def pack(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Put feature tables into one with a column of vectors, which is read ten times faster than thousands of columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``copy`` (0 for the first table), ``take``, ``actor``, ``emotion``, ``embedding``.
+    """
+    facts = ["take", "actor", "emotion"]
+    packed = [
+        table[facts].assign(copy=place, embedding=list(table.drop(columns=facts).to_numpy(dtype=np.float32)))
+        for place, table in enumerate(tables)
+    ]
+    return pd.concat(packed, ignore_index=True)[["copy", *facts, "embedding"]]
+
+
+def unpack(packed: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the feature tables that `pack` put together; columns are named by their place."""
+    tables = []
+    for _, part in packed.groupby("copy", sort=True):
+        values = np.stack(part["embedding"].tolist())
+        columns = [f"e{place:05d}" for place in range(values.shape[1])]
+        facts = part[["take", "actor", "emotion"]].reset_index(drop=True)
+        tables.append(pd.concat([facts, pd.DataFrame(values, columns=columns)], axis=1))
+    return tables
+
+
+def _cache(cache_dir: str | Path, encoder_dir: Path | None) -> VectorCache:
+    digest = encoder_digest(encoder_dir)
+    return VectorCache(Path(cache_dir), FEATURE_SET, depends_on=[*code_version(*_SOURCES), digest])
+
+
+def encoder_digest(encoder_dir: Path | None) -> str:
+    """Return a SHA-256 that tells one encoder from another."""
+    folder = SHIPPED_DIR if encoder_dir is None else encoder_dir
+    files = [folder] if folder.is_file() else sorted(path for path in folder.iterdir() if path.suffix != ".md")
+    return "-".join(hash_file(path)[:16] for path in files if path.is_file())
+
+
+@lru_cache(maxsize=2)
+def _encoder(encoder_dir: Path | None) -> Encoder:
+    return Encoder.load(encoder_dir)
+
+
+def _keys(clip: Clip, n_copies: int) -> tuple[str, ...]:
+    return (clip.sha256, *(f"{clip.sha256}-{copy}" for copy in range(1, n_copies + 1)))
+
+
+def _work_on_clip(clip: Clip, *, n_copies: int, encoder_dir: Path | None) -> list[Outcome]:
+    encoder = _encoder(encoder_dir)
+    n = 1 + n_copies
+    try:
+        y = prepare(*decode_audio(clip.path))
+        seed = int(clip.sha256[:12], 16)
+        copies = (perturbed_copy(y, seed + copy) for copy in range(1, n))
+        return [Outcome(embed(sound, encoder)) for sound in (y, *copies)]
+    except MediaError as error:
+        lasting = Path(clip.path).is_file()
+        return [Outcome(None, str(error), lasting=lasting)] * n
+    except OSError as error:
+        return [Outcome(None, f"the file is gone or may not be read ({error.strerror})", lasting=False)] * n
+
+
+def _levels_db(y: Samples) -> Floats:
+    """Return the level of the sound of each state, in dB."""
+    n = -(-(len(y) // (SAMPLES_PER_STATE // 2)) // 2)
+    padded = np.pad(y, (0, max(0, n * SAMPLES_PER_STATE - len(y))))[: n * SAMPLES_PER_STATE]
+    power = np.square(padded, dtype=np.float64).reshape(n, SAMPLES_PER_STATE).mean(axis=1)
+    return np.asarray(10 * np.log10(power + 1e-12))
