@@ -24,7 +24,7 @@ from ravdess_mm.config import ChannelChoice
 from ravdess_mm.corpus.catalog import build_catalog
 from ravdess_mm.diarization import SpeakerSpace
 from ravdess_mm.predict import Predictor
-from ravdess_mm.speaker import People
+from ravdess_mm.recordings import People
 from ravdess_mm.store import read_json, read_table
 
 SEED = 1

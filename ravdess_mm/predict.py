@@ -19,9 +19,9 @@ from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.predictions import ADAPTED
-from ravdess_mm.recordings import cut_recording, hear_pieces, join_looks, see_pieces
+from ravdess_mm.recordings import People, cut_recording, hear_pieces, join_looks, see_pieces
 from ravdess_mm.runs import is_synthetic
-from ravdess_mm.speaker import People, Speaker, know_speaker
+from ravdess_mm.speaker import Speaker, know_speaker
 from ravdess_mm.video.pretrained import PRETRAINED_DIR as PRETRAINED_DIR
 
 if TYPE_CHECKING:

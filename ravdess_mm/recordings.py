@@ -57,6 +57,30 @@ class PieceAnswers:
         return Piece(*self.span, named(apply(self.answers)), branches, tuple(self.notes), self.speaker)
 
 
+@dataclass(frozen=True)
+class People:
+    """How many people speak in a recording, and what tells their voices apart.
+
+    Attributes
+    ----------
+    n_speakers : int
+        At least 1.
+    space : SpeakerSpace
+        Where their voices differ.
+    """
+
+    n_speakers: int
+    space: SpeakerSpace
+
+    def find(self, pieces: Sequence[PieceAnswers], samples: Samples, sr: int, *, name: str) -> str:
+        """Say of each piece of a recording who speaks, and return a note on how many there are."""
+        found = name_speakers(pieces, samples, sr, space=self.space, n_speakers=self.n_speakers, name=name)
+        if not found:
+            return "speakers: not told apart, no piece has sound that can be used"
+        listed = ", ".join(f"speaker {number} in {n} of the pieces" for number, n in enumerate(found, start=1))
+        return f"told apart by voice: {listed}"
+
+
 def cut_recording(samples: Samples | None, sr: int, duration_s: float) -> tuple[list[PieceAnswers], bool]:
     """Return the pieces of a recording, and whether anything is heard in them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +22,6 @@ from ravdess_mm.progress import track
 from ravdess_mm.store import read_json
 
 if TYPE_CHECKING:
-    from ravdess_mm.audio.decode import Samples
-    from ravdess_mm.diarization import SpeakerSpace
-    from ravdess_mm.recordings import PieceAnswers
     from ravdess_mm.video.face_shares import FaceShares
 
 logger = logging.getLogger(__name__)
@@ -49,32 +46,6 @@ class Speaker:
     def face(self) -> FaceShares | None:
         """What the face model says of the speaker on the whole, or None."""
         return self.find_face()
-
-
-@dataclass(frozen=True)
-class People:
-    """How many people speak in a recording, and what tells their voices apart.
-
-    Attributes
-    ----------
-    n_speakers : int
-        At least 1.
-    space : SpeakerSpace
-        Where their voices differ.
-    """
-
-    n_speakers: int
-    space: SpeakerSpace
-
-    def find(self, pieces: Sequence[PieceAnswers], samples: Samples, sr: int, *, name: str) -> str:
-        """Say of each piece of a recording who speaks, and return a note on how many there are."""
-        from ravdess_mm.recordings import name_speakers
-
-        found = name_speakers(pieces, samples, sr, space=self.space, n_speakers=self.n_speakers, name=name)
-        if not found:
-            return "speakers: not told apart, no piece has sound that can be used"
-        listed = ", ".join(f"speaker {number} in {n} of the pieces" for number, n in enumerate(found, start=1))
-        return f"told apart by voice: {listed}"
 
 
 def enrol_speaker(

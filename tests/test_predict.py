@@ -36,8 +36,8 @@ from ravdess_mm.fusion import fuse
 from ravdess_mm.fusion.rules import WeightedMean
 from ravdess_mm.predict import INVENTED, PRETRAINED_DIR, Predictor
 from ravdess_mm.predictions import ADAPTED
+from ravdess_mm.recordings import People
 from ravdess_mm.sample.files import ensure_sample
-from ravdess_mm.speaker import People
 from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
 from tests.films import join_films

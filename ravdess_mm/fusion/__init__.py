@@ -3,6 +3,5 @@
 from ravdess_mm.fusion.folds import FoldRecipe, Lesson
 from ravdess_mm.fusion.fuse import FusionResult, fuse
 from ravdess_mm.fusion.missing import fuse_missing_curve
-from ravdess_mm.fusion.selection import Selection, select_best
 
-__all__ = ["FoldRecipe", "FusionResult", "Lesson", "Selection", "fuse", "fuse_missing_curve", "select_best"]
+__all__ = ["FoldRecipe", "FusionResult", "Lesson", "fuse", "fuse_missing_curve"]

@@ -10,8 +10,6 @@ import pandas as pd
 
 from ravdess_mm.evaluation.scores import confusion_matrix, log_loss, rates
 from ravdess_mm.fusion.evidence import gather_evidence
-from ravdess_mm.fusion.tables import check_branches
-from ravdess_mm.predictions import sort_predictions
 
 
 @dataclass(frozen=True)
@@ -32,63 +30,6 @@ class Choice:
     model: str
     scores: pd.DataFrame
     message: str
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The best model of a branch, fold by fold.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        Test rows of each fold from the model chosen for it, with the column ``model``. It is for evaluation; a
-        fusion takes the models themselves, since with folds the choices rest on rows of each other.
-    chosen : dict of int to str
-        Fold to model.
-    scores : pandas.DataFrame
-        What the choices rest on: ``fold`` and the columns of :attr:`Choice.scores`.
-    messages : tuple of str
-        What a reader must know about the choices.
-    """
-
-    table: pd.DataFrame
-    chosen: dict[int, str]
-    scores: pd.DataFrame
-    messages: tuple[str, ...]
-
-
-def select_best(tables: Mapping[str, pd.DataFrame]) -> Selection:
-    """Choose the model of a branch for each fold, never by rows of that fold's actors.
-
-    Parameters
-    ----------
-    tables : mapping of str to pandas.DataFrame
-        Model name to prediction table. Where nothing can be compared, the first one is taken and a message says so.
-
-    Raises
-    ------
-    InputError, LeakageError
-        As :func:`ravdess_mm.fusion.fuse`.
-    """
-    (models,) = check_branches({"branch": tables}).values()
-    tested = {name: table[table["role"] == "test"] for name, table in models.items()}
-    folds = sorted({int(fold) for table in tested.values() for fold in table["fold"]})
-    chosen, rows, scores, messages = {}, [], [], []
-    for fold in folds:
-        own = {name: table[table["fold"] == fold] for name, table in tested.items()}
-        actors = sorted({int(actor) for table in own.values() for actor in table["actor"]})
-        candidates = {name: table for name, table in models.items() if not own[name].empty}
-        choice = choose_model(candidates, scored_fold=fold, scored_actors=actors)
-        chosen[fold] = choice.model
-        rows.append(own[choice.model].assign(model=choice.model))
-        scores.append(choice.scores.assign(fold=fold))
-        messages.append(choice.message)
-    return Selection(
-        table=sort_predictions(pd.concat(rows)),
-        chosen=chosen,
-        scores=pd.concat(scores, ignore_index=True),
-        messages=tuple(dict.fromkeys(message for message in messages if message)),
-    )
 
 
 def choose_model(models: Mapping[str, pd.DataFrame], *, scored_fold: int, scored_actors: Sequence[int]) -> Choice:

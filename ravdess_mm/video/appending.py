@@ -44,8 +44,6 @@ class TakeFrames:
         Times of presentation in seconds.
     faces : tuple of str
         ``found`` or ``carried`` for each of `numbers`; empty where whole frames are kept.
-    faceless : tuple of int
-        Numbers of the frames that were sampled and show no face; they have no picture.
     """
 
     take: str
@@ -54,7 +52,6 @@ class TakeFrames:
     numbers: tuple[int, ...] = ()
     times_s: tuple[float, ...] = ()
     faces: tuple[str, ...] = ()
-    faceless: tuple[int, ...] = ()
 
     @classmethod
     def from_json(cls, line: str) -> TakeFrames:

@@ -31,7 +31,7 @@ from ravdess_mm.video.appending import AHEAD_NAME, FRAMES_NAME, TAKES_NAME, Appe
 from ravdess_mm.video.planning import TakePlan, plan_takes
 from ravdess_mm.video.sampling import FRAME_SIZE_PX, no_face, sample_frames
 
-SCHEMA: Final = "frames/1"
+SCHEMA: Final = "frames/2"
 
 Decoded = tuple[TakeFrames, npt.NDArray[np.uint8]]
 """A take and its frames [shape=(n, 256, 256)]."""
@@ -140,22 +140,6 @@ class FrameStore:
                 ),
             }
         ).astype({"take": "str", "emotion": "str", "face": "str"})
-
-    @property
-    def face_statuses(self) -> pd.DataFrame:
-        """One row a *sampled* frame of a store cut around faces: take, frame_number, face.
-
-        `face` is ``found``, ``carried`` or ``none``; frames of the last kind have no picture and are not in `index`.
-        """
-        rows = [
-            (found.take, number, status)
-            for found in self.takes
-            for number, status in sorted(
-                [*zip(found.numbers, found.faces, strict=False), *((number, "none") for number in found.faceless)]
-            )
-        ]
-        table = pd.DataFrame(rows, columns=["take", "frame_number", "face"])
-        return table.astype({"take": "str", "frame_number": "int64", "face": "str"})
 
     def read(self, rows: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         """Read some frames [shape=(len(rows), 256, 256)] into memory; any thread may call this at any time.
@@ -329,10 +313,9 @@ def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop) -> Decoded:
         try:
             frames = list(sample_frames(clip.path, frame_step=frame_step, crop=crop))
         except MediaError as error:
-            found = replace(found, failures=(*found.failures, str(error)), faceless=())
+            found = replace(found, failures=(*found.failures, str(error)))
             continue
         shown = [frame for frame in frames if frame.image is not None]
-        found = replace(found, faceless=tuple(frame.number for frame in frames if frame.image is None))
         if not shown:
             found = replace(found, failures=(*found.failures, no_face(len(frames))))
             continue

@@ -6,17 +6,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ravdess_mm.errors import LeakageError
 from ravdess_mm.evaluation import evaluate
-from ravdess_mm.fusion import fuse, select_best
+from ravdess_mm.fusion.selection import Choice, choose_model
 
 Simulate = Callable[..., pd.DataFrame]
+TESTED = (9, 10, 11, 12)
 FOLDS = {actor: actor % 3 for actor in range(1, 13)}
 
 
-def _holdout(simulate: Simulate, *, seed: int, oof_skill: float, test_skill: float) -> pd.DataFrame:
+def choose(tables: dict[str, pd.DataFrame]) -> Choice:
+    """Choose for the holdout of `TESTED`."""
+    return choose_model(tables, scored_fold=-1, scored_actors=TESTED)
+
+
+def _holdout(simulate: Simulate, *, seed: int, oof_skill: float, test_skill: float = 1.0) -> pd.DataFrame:
     inner = simulate(range(1, 9), seed=seed, skill=oof_skill, role="oof")
-    return pd.concat([inner, simulate(range(9, 13), seed=seed + 100, skill=test_skill)], ignore_index=True)
+    return pd.concat([inner, simulate(TESTED, seed=seed + 100, skill=test_skill)], ignore_index=True)
 
 
 def test_best_out_of_fold_is_chosen_whatever_the_test_rows_say(simulate: Simulate) -> None:
@@ -24,16 +29,13 @@ def test_best_out_of_fold_is_chosen_whatever_the_test_rows_say(simulate: Simulat
         "good-in-test": _holdout(simulate, seed=1, oof_skill=1, test_skill=4),
         "good-in-oof": _holdout(simulate, seed=2, oof_skill=2, test_skill=0.5),
     }
-    found = select_best(tables)
-    assert found.chosen == {-1: "good-in-oof"}
-    assert set(found.table["model"]) == {"good-in-oof"}
-    assert set(found.table["role"]) == {"test"}
-    scores = found.scores.set_index("model")
+    choice = choose(tables)
+    assert (choice.model, choice.message) == ("good-in-oof", "")
+    scores = choice.scores.set_index("model")
     assert scores.loc["good-in-oof", "uar"] == pytest.approx(
         evaluate(tables["good-in-oof"], seed=0, role="oof").uar.value
     )
     assert (scores["n_takes"].tolist(), scores["n_actors"].tolist()) == ([256, 256], [8, 8])
-    assert found.messages == ()
 
 
 def test_each_fold_is_chosen_by_the_others(simulate: Simulate) -> None:
@@ -42,12 +44,9 @@ def test_each_fold_is_chosen_by_the_others(simulate: Simulate) -> None:
     strong = simulate(range(1, 13), seed=1, skill=4.0, fold=FOLDS)
     a = pd.concat([strong[strong["fold"] == 0], plain[plain["fold"] != 0]], ignore_index=True)
     b = pd.concat([strong[strong["fold"] == 1], plain[plain["fold"] != 1]], ignore_index=True)
-    found = select_best({"a": a, "b": b})
-    assert found.chosen[0] == "b"
-    assert found.chosen[1] == "a"
-    assert evaluate(found.table, seed=0).n_takes == len(plain)
-    with pytest.raises(LeakageError, match="fuse the models themselves"):
-        fuse({"voice": found.table}, rule="mean", seed=0)
+    for fold, best in ((0, "b"), (1, "a")):
+        actors = [actor for actor, own in FOLDS.items() if own == fold]
+        assert choose_model({"a": a, "b": b}, scored_fold=fold, scored_actors=actors).model == best
 
 
 def test_inner_rows_of_the_fold_decide_where_there_are_some(simulate: Simulate) -> None:
@@ -60,8 +59,9 @@ def test_inner_rows_of_the_fold_decide_where_there_are_some(simulate: Simulate) 
         ]
         return pd.concat([test, *rows], ignore_index=True)
 
-    found = select_best({"a": inner((3, 0, 3), 5), "b": inner((0, 3, 0), 6)})
-    assert found.chosen == {0: "a", 1: "b", 2: "a"}
+    tables = {"a": inner((3, 0, 3), 5), "b": inner((0, 3, 0), 6)}
+    chosen = [choose_model(tables, scored_fold=fold, scored_actors=[fold + 1]).model for fold in range(3)]
+    assert chosen == ["a", "b", "a"]
 
 
 def test_models_are_compared_on_common_takes(simulate: Simulate) -> None:
@@ -69,43 +69,36 @@ def test_models_are_compared_on_common_takes(simulate: Simulate) -> None:
     test = simulate([12], seed=0)
     hard_a, hard_b = (simulate([1, 2], seed=s, skill=k, role="oof") for s, k in ((1, 0.5), (2, 1.5)))
     easy_a = simulate(range(3, 9), seed=3, skill=6, role="oof")
-    found = select_best({"a": pd.concat([test, hard_a, easy_a]), "b": pd.concat([test, hard_b])})
-    assert found.chosen == {-1: "b"}
-    assert found.scores["n_actors"].tolist() == [2, 2]
+    choice = choose({"a": pd.concat([test, hard_a, easy_a]), "b": pd.concat([test, hard_b])})
+    assert choice.model == "b"
+    assert choice.scores["n_actors"].tolist() == [2, 2]
 
 
 def test_what_cannot_be_compared_is_said(simulate: Simulate) -> None:
     test = simulate([9, 10], seed=1)
     known = pd.concat([test, simulate([1, 2], seed=2, role="oof")])
-    found = select_best({"blind": test, "known": known})
-    assert (found.chosen, found.messages) == (
-        {-1: "known"},
-        ("blind passed over: no out-of-fold rows to compare by",),
-    )
-    found = select_best({"blind": test, "other": test})
-    assert found.chosen == {-1: "blind"}
-    assert found.messages == ("blind taken without comparison: no model has out-of-fold rows",)
     apart = pd.concat([test, simulate([3], seed=2, role="oof")])
-    found = select_best({"known": known, "apart": apart})
-    assert found.messages == ("known taken without comparison: no out-of-fold take in common",)
-    assert select_best({"only": test}).messages == ()
+    for tables, model, message in [
+        ({"blind": test, "known": known}, "known", "blind passed over: no out-of-fold rows to compare by"),
+        ({"blind": test, "other": test}, "blind", "blind taken without comparison: no model has out-of-fold rows"),
+        ({"known": known, "apart": apart}, "known", "known taken without comparison: no out-of-fold take in common"),
+        ({"only": test}, "only", ""),
+    ]:
+        choice = choose(tables)
+        assert (choice.model, choice.message) == (model, message)
 
 
 def test_order_of_rows_and_models_changes_nothing(simulate: Simulate) -> None:
-    tables = {f"m{seed}": _holdout(simulate, seed=seed, oof_skill=1.5, test_skill=1.5) for seed in range(3)}
+    tables = {f"m{seed}": _holdout(simulate, seed=seed, oof_skill=1.5) for seed in range(3)}
     turned = {name: table.sample(frac=1, random_state=1) for name, table in reversed(tables.items())}
-    first, second = select_best(tables), select_best(turned)
-    assert first.chosen == second.chosen
-    pd.testing.assert_frame_equal(first.table, second.table)
+    assert choose(tables).model == choose(turned).model
 
 
 def test_equal_models_are_told_apart_by_log_loss(simulate: Simulate) -> None:
-    table = _holdout(simulate, seed=1, oof_skill=1.5, test_skill=1.5)
+    table = _holdout(simulate, seed=1, oof_skill=1.5)
     names = [column for column in table if column.startswith("p_")]
     vague = table.copy()
     vague[names] = np.sqrt(vague[names]).pipe(lambda p: p.div(p.sum(axis=1), axis=0))
-    surer, vaguer = (select_best({"x": table}).table, select_best({"x": vague}).table)
     better = min((("table", table), ("vague", vague)), key=lambda pair: evaluate(pair[1], seed=0, role="oof").log_loss)
-    assert evaluate(surer, seed=0).accuracy.value == evaluate(vaguer, seed=0).accuracy.value
-    assert select_best({"table": table, "vague": vague}).chosen == {-1: better[0]}
-    assert select_best({"vague": vague, "table": table}).chosen == {-1: better[0]}
+    assert choose({"table": table, "vague": vague}).model == better[0]
+    assert choose({"vague": vague, "table": table}).model == better[0]

@@ -162,7 +162,7 @@ def test_damaged_store_is_refused_and_built_anew(clips: pd.DataFrame, tmp_path: 
     with pytest.raises(InputError, match="not complete; build it again"):
         FrameStore.open(tmp_path / "s")
     (tmp_path / "s" / "store.json").write_text("{}")
-    with pytest.raises(InputError, match="not a frame store of schema 'frames/1'"):
+    with pytest.raises(InputError, match="not a frame store of schema 'frames/2'"):
         FrameStore.open(tmp_path / "s")
 
 

@@ -60,7 +60,7 @@ def test_a_clip_without_any_face_is_refused_for_prediction(make_video) -> None:
     assert len(frames_with_picture(path, frame_step=10, crop=Crop.NONE)) == 3
 
 
-def test_the_store_keeps_the_status_of_every_sampled_frame(make_video, tmp_path: Path, monkeypatch) -> None:
+def test_the_store_keeps_how_each_face_was_come_by(make_video, tmp_path: Path, monkeypatch) -> None:
     takes = ("01-01-01-01-01-01", "01-03-01-01-01-02", "01-05-02-01-01-03")
     paths = [make_video(f"01-{take}.mp4", 30, seed=n) for n, take in enumerate(takes)]
     paths.append(make_video(f"02-{takes[1]}.mp4", 30, seed=9))
@@ -72,10 +72,7 @@ def test_the_store_keeps_the_status_of_every_sampled_frame(make_video, tmp_path:
     assert store.index["take"].tolist() == [takes[0]] * 2 + [takes[1]] * 3
     assert store.index["face"].tolist() == ["found", "carried", "found", "found", "found"]
     assert store.index["frame_number"].tolist() == [10, 20, 0, 10, 20]
-    statuses = store.face_statuses
     assert len(store.frames) == 5
-    assert statuses["face"].tolist() == ["none", "found", "carried", *["found"] * 3, *["none"] * 3]
-    assert statuses["frame_number"].tolist() == [0, 10, 20] * 3
     reason = "no face was found in any of its 3 sampled frames"
     assert built.rejected.to_dict("records") == [
         {"path": str(path), "reason": reason, "stage": "video"} for path in sorted((paths[1], paths[2]))
@@ -85,7 +82,6 @@ def test_the_store_keeps_the_status_of_every_sampled_frame(make_video, tmp_path:
     assert again.rejected.equals(built.rejected)
     whole = build_frame_store(catalog(paths), tmp_path / "s", frame_step=10, crop=Crop.NONE, jobs=1)
     assert whole.n_computed == 3
-    assert FrameStore.open(tmp_path / "s").face_statuses.empty
 
 
 def test_black_padding_has_neither_picture_nor_status(video_tools, tmp_path: Path) -> None:
