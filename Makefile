@@ -20,8 +20,8 @@ CORPORA ?=         ## other corpora for make cross-corpus: name=folder of each, 
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
-NET ?=             ## network of the video branch: seed, compact, medium, pair, vgg19 or resnet18 (all but seed want CROP=face)
-FINE_TUNE ?=       ## start the video network from a trained face network: none, face-pair, face-compact, or its folder
+NET ?=             ## network of the video branch: seed, compact, vgg19 or resnet18 (all but seed want CROP=face)
+FINE_TUNE ?=       ## start the video network from a trained face network: none, face-compact, or its folder
 RULE ?=            ## mean, product, weighted or stacking: how voice and face are fused (none: product)
 JOBS ?=            ## processes (none: one a core)
 BACKEND ?=         ## loky or dask: what spreads the work
@@ -29,16 +29,15 @@ SEED ?=            ## seed of everything random (none: 20)
 CONFIG ?=          ## a TOML file with any setting of ravdess_mm/config.py
 RUNS ?=            ## runs of `make compare`, separated by spaces; the first is what the others are set against
 FACES ?=           ## FER2013, for make face-network: a folder, a zip, or its CSV
-MORE ?=            ## CK+48, for make face-network: a folder or a zip
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
 VARIABLES := DATA RUN PROTOCOL TEST_ACTORS ADAPT NOISE_TAKES CORPORA CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
-KNOWN := $(VARIABLES) RUNS FACES MORE ARGS PYTHON MAKEFLAGS SHELL
+KNOWN := $(VARIABLES) RUNS FACES ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.
 UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(filter-out $(KNOWN),$(name))))
 ifneq ($(strip $(UNKNOWN)),)
-$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) RUNS FACES MORE ARGS)
+$(error unknown variable $(firstword $(UNKNOWN)); allowed: $(VARIABLES) RUNS FACES ARGS)
 endif
 
 quoted = '$(subst ','\'',$(strip $(1)))'
@@ -87,27 +86,9 @@ noise: audio-models ## what noise, telephone, MP3, 16 kHz, offset and click cost
 importance: audio-models ## which families of features the voice models listen to; shown by the next make report
 	@$(STAGE) pipelines.importance $(SETTINGS) $(ARGS)
 
-# each network of the chain that ships stands in a folder of its own, and what is there is not trained again
-NETWORKS := artifacts/face-networks
-TRAIN_FACES = test -n $(call quoted,$(FACES)) || { echo "error: FACES=... says where FER2013 is: a folder, a zip, or its CSV"; exit 2; } && \
-	{ test -n $(call quoted,$(MORE)) || { echo "error: MORE=... says where CK+48 is: a folder or a zip"; exit 2; }; } && \
-	$(STAGE) pipelines.face_network FACES=$(call quoted,$(FACES)) OUT=$(@D)
-MEDIUM := NET=medium EPOCHS=64 WEIGHT_DECAY=0.05 LABEL_SMOOTHING=0.05 WALL=0.3
-POSED = MORE=$(call quoted,$(MORE)) MORE_TIMES=3
-
-face-network: $(NETWORKS)/face-pair/scores.json ## the face networks that ship, trained anew: FACES=fer2013.zip MORE=ckplus48.zip (4 CPU hours)
-
-$(NETWORKS)/face-compact/scores.json: | $(READY)
-	@$(TRAIN_FACES) EPOCHS=60 $(ARGS)
-
-$(NETWORKS)/face-medium/scores.json: $(NETWORKS)/face-compact/scores.json | $(READY)
-	@$(TRAIN_FACES) $(POSED) $(MEDIUM) TEACHER=$(<D) ZOOM=0.15 $(ARGS)
-
-$(NETWORKS)/face-medium-2/scores.json: $(NETWORKS)/face-medium/scores.json | $(READY)
-	@$(TRAIN_FACES) $(POSED) $(MEDIUM) TEACHER=$(<D) TEACHER_SHARE=0.6 ZOOM=0.2 SEED=21 $(ARGS)
-
-$(NETWORKS)/face-pair/scores.json: $(NETWORKS)/face-medium/scores.json $(NETWORKS)/face-medium-2/scores.json | $(READY)
-	@$(TRAIN_FACES) $(POSED) NET=pair START=$(<D),$(NETWORKS)/face-medium-2 EPOCHS=0 $(ARGS)
+face-network: $(READY) ## the face network that ships, trained anew: FACES=fer2013.zip (45 CPU minutes); another one: NET=vgg19
+	@test -n $(call quoted,$(FACES)) || { echo "error: FACES=... says where FER2013 is: a folder, a zip, or its CSV"; exit 2; }
+	@$(STAGE) pipelines.face_network FACES=$(call quoted,$(FACES)) $(foreach name,NET SEED,$(if $(strip $($(name))),$(name)=$(call quoted,$($(name))))) $(ARGS)
 
 test: $(VENV)/.ready-test ## all tests
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

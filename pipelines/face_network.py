@@ -1,7 +1,5 @@
 """Train a face network on still faces, score it, and write it as a bundle or, for CK+48, cross-validate by subject.
 
-START=<bundle> goes on from an earlier training; NET=pair START=<medium>,<medium> EPOCHS=0 lets two answer as one.
-TEACHER=<bundle>[,<bundle>] learns from what those answer beside the labels, MORE=ckplus48.zip from posed faces too.
 NET=vgg16 and NET=efficientnetb0 start from ImageNet (see WEIGHTS). NET=pca-dense is a baseline without convolutions and
 writes pictures and a page instead of a bundle. LIMIT=<n> makes a smoke run of n images that says so.
 """
@@ -22,11 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.face_card import model_card
-from pipelines.face_settings import NOTHING, FaceSettings, command_of, read_settings
+from pipelines.face_settings import FaceSettings, command_of, read_settings
 from ravdess_mm.corpus.leakage import demonstrate_leakage
 from ravdess_mm.corpus.stills import Stills, read_ckplus48, read_fer2013
 from ravdess_mm.entry import guarded
-from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import DRAWS, LEVEL, actor_draws, percentile_estimate
 from ravdess_mm.evaluation.scores import class_recalls, confusion_by_group, rates
 from ravdess_mm.progress import set_up_logging
@@ -34,7 +31,6 @@ from ravdess_mm.store import fingerprint, write_json
 from ravdess_mm.video.still_settings import StillSettings
 
 if TYPE_CHECKING:
-    from ravdess_mm.video.face_bundle import FaceNetwork
     from ravdess_mm.video.still_training import TrainedFaceNetwork
 
 logger = logging.getLogger("ravdess_mm.pipelines.face_network")
@@ -50,7 +46,6 @@ FULL_EPOCHS = 60
 
 def face_network(settings: FaceSettings) -> None:
     """Train, score, write."""
-    _check_others(settings)
     started = time.monotonic(), time.process_time()
     work = {"fer2013": _fer2013, "ckplus48": _ckplus48}[settings.corpus]
     scores = _pca_dense(settings) if settings.net == PCA_DENSE else work(settings)
@@ -86,52 +81,8 @@ def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
     from ravdess_mm.video.transfer_training import train_imagenet_network
 
     if settings.net not in IMAGENET_NETWORKS:
-        start, teachers = (tuple(map(_other_network, names)) for names in (settings.starts, settings.teachers))
-        return partial(train_face_network, start=start, teachers=teachers)
+        return train_face_network
     return partial(train_imagenet_network, weights=find_weights(settings.net, settings.weights))
-
-
-def _check_others(settings: FaceSettings) -> None:
-    """Refuse START and TEACHER where they would be ignored, and where they may know whom they are tested on."""
-    from ravdess_mm.video.face_networks import FACE_NETWORKS
-
-    if settings.epochs == 0 and not settings.starts:
-        raise InputError("EPOCHS=0 trains nothing, and there is no START; allowed: EPOCHS=1 or more, or START")
-    if settings.epochs == 0 and settings.teachers:
-        raise InputError("EPOCHS=0 trains nothing, so nothing is learned from TEACHER; allowed: EPOCHS=1 or more")
-    for name in ("start", "teacher"):
-        if getattr(settings, name) == NOTHING:
-            continue
-        if settings.corpus != "fer2013":  # who was seen by that network is not known here
-            raise InputError(f"{name.upper()} is for FER2013 only: its network may have seen the subjects that test it")
-        if settings.net not in FACE_NETWORKS:
-            raise InputError(f"NET={settings.net} takes no {name.upper()}; it is for {', '.join(FACE_NETWORKS)}")
-
-
-def _other_network(name: str) -> FaceNetwork:
-    """Load a network that START or TEACHER names."""
-    from ravdess_mm.video.face_bundle import load_face_network
-    from ravdess_mm.video.pretrained import need_pretrained
-
-    return load_face_network(need_pretrained(name))
-
-
-def with_more(training: Stills, settings: FaceSettings) -> Stills:
-    """Return the training images with those of MORE, each as often as MORE_TIMES says; other classes are left out."""
-    if settings.more is None:
-        return training
-    more = read_ckplus48(settings.more)
-    codes = {code: training.classes.index(name) for code, name in enumerate(more.classes) if name in training.classes}
-    more = more.select(np.isin(more.labels, list(codes)))
-    labels = np.array([codes[int(label)] for label in more.labels], dtype=np.int64)
-    times = settings.more_times
-    return Stills(
-        np.concatenate([training.images, *[more.images] * times]),
-        np.concatenate([training.labels, *[labels] * times]),
-        np.concatenate([training.groups, *[more.groups] * times]),
-        training.classes,
-        training.rejected,
-    )
 
 
 def class_counts(stills: Stills, *, balanced: bool = False) -> dict[str, int]:
@@ -145,7 +96,7 @@ def class_counts(stills: Stills, *, balanced: bool = False) -> dict[str, int]:
 
 def _estimate(settings: FaceSettings, cpu_s: float, trained_on: int, all_images: int) -> dict[str, Any]:
     """Return what a smoke run says about a whole one, in processor time, which a busy machine does not stretch."""
-    if not settings.limit or not settings.epochs:
+    if not settings.limit:
         return {}
     an_epoch = cpu_s / settings.epochs * all_images / trained_on
     return {
@@ -158,7 +109,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
     from ravdess_mm.video.face_bundle import round_weights, score_face_network, write_face_bundle
 
     stills = read_fer2013(settings.faces)
-    everything = with_more(stills.part("Training"), settings)
+    everything = stills.part("Training")
     training, test = _limited(everything, settings), _limited(stills.part("PublicTest"), settings)
     logger.info("%d training images, %d test images", len(training), len(test))
     working_dir = _working_dir(settings)
@@ -172,9 +123,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
     scores |= score_face_network(trained.model, test, training=training)
     facts = {
         "net": settings.net,
-        "trained_on": "FER2013 Training" + (", CK+48" if settings.more else ""),
-        "start": settings.start,
-        "teacher": settings.teacher,
+        "trained_on": "FER2013 Training",
         "training_images": len(training),
         "class_counts": class_counts(training, balanced=settings.balanced),
         "settings": _still_settings(settings).model_dump(mode="json"),
@@ -184,8 +133,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
     }
     text = model_card(settings, facts)
     write_face_bundle(settings.out, trained.model, classes=training.classes, facts=facts, text=text)
-    if working_dir.is_dir():  # nothing was trained where EPOCHS=0
-        shutil.rmtree(working_dir)
+    shutil.rmtree(working_dir)
     return scores
 
 

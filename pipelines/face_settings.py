@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from ravdess_mm.errors import InputError
 from ravdess_mm.settings_words import read_words
 from ravdess_mm.video.still_settings import StillSettings
-
-NOTHING: Final = "none"
-"""What says that no other network takes part."""
 
 
 class FaceSettings(StillSettings):
@@ -22,36 +19,10 @@ class FaceSettings(StillSettings):
     corpus: Literal["fer2013", "ckplus48"] = Field("fer2013", description="fer2013 or ckplus48")
     faces: Path = Field(description="the corpus: a folder, a zip, or FER2013's original CSV")
     out: Path = Field(Path("artifacts/face-network"), description="folder of the bundle and of scores.json")
-    net: str = Field(
-        "compact", description="compact, medium, pair, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense"
-    )
+    net: str = Field("compact", description="compact, vgg19, resnet18, vgg16, efficientnetb0 or pca-dense")
     weights: str = Field("imagenet", description="what vgg16 and efficientnetb0 start from: imagenet, none, a .h5 file")
-    teacher: str = Field(
-        NOTHING,
-        description="bundles of face networks, with commas between, whose answers are learned from too; or none",
-    )
-    start: str = Field(
-        NOTHING,
-        description="bundle of a face network to go on from, by name or folder; two, with a comma between, for a pair",
-    )
-    more: Path | None = Field(None, description="CK+48, to be learned from beside FER2013: a folder or a zip")
-    more_times: int = Field(6, ge=1, description="how often an epoch shows each of those images")
     limit: int = Field(0, ge=0, description="a smoke run of so many training and test images; 0 for all")
     seed: int = Field(20, ge=0, lt=2**32)
-
-    @property
-    def teachers(self) -> tuple[str, ...]:
-        """The bundles that TEACHER names."""
-        return _names(self.teacher)
-
-    @property
-    def starts(self) -> tuple[str, ...]:
-        """The bundles that START names."""
-        return _names(self.start)
-
-
-def _names(bundles: str) -> tuple[str, ...]:
-    return () if bundles == NOTHING else tuple(name.strip() for name in bundles.split(","))
 
 
 def read_settings(arguments: Sequence[str]) -> FaceSettings:
@@ -74,13 +45,10 @@ def read_settings(arguments: Sequence[str]) -> FaceSettings:
 
 
 def command_of(settings: FaceSettings) -> str:
-    """Return the command that repeats a run; the path of the corpus is shortened to its name."""
-    given = settings.model_dump(mode="json", exclude_defaults=True)
-    given |= {"faces": settings.faces.name, "epochs": settings.epochs, "seed": settings.seed}
-    for name, bundles in (("start", settings.starts), ("teacher", settings.teachers)):
-        if bundles:
-            given[name] = ",".join(Path(bundle).name for bundle in bundles)
-    if settings.more:
-        given["more"] = settings.more.name
-    given.pop("out", None)
-    return "python -m pipelines.face_network " + " ".join(f"{name.upper()}={value}" for name, value in given.items())
+    """Return the command that repeats a run; paths are shortened to their names."""
+    given = settings.model_dump(mode="json", exclude_defaults=True, exclude={"faces", "out"})
+    words = [f"{name.upper()}={given.pop(name)}" for name in ("net", "seed") if name in given]
+    others = " ".join(f"{name.upper()}={value}" for name, value in given.items())
+    return " ".join(
+        ["make face-network", f"FACES={settings.faces.name}", *words, *([f'ARGS="{others}"'] if others else [])]
+    )

@@ -59,8 +59,6 @@ class Net(StrEnum):
 
     SEED = "seed"
     COMPACT = "compact"
-    MEDIUM = "medium"
-    PAIR = "pair"
     VGG19 = "vgg19"
     RESNET18 = "resnet18"
 
@@ -158,7 +156,7 @@ class Settings(_Section):
     )
     fine_tune: str = Field(
         "none",
-        description="start the video network from a trained face network: none, face-pair, face-compact or a folder",
+        description="start the video network from a trained face network: none, face-compact or a folder",
     )
     rule: Rule = Field(Rule.PRODUCT, description="how branches are fused: mean, product, weighted or stacking")
     jobs: int = Field(-1, description="processes; -1 for one a core")

@@ -24,8 +24,6 @@ class Augmentation:
         Largest change of brightness either way, as a factor: 0.2 draws from 0.8-1.2.
     flip : bool
         Whether half of the frames are mirrored left to right.
-    wall : float
-        Share of the frames whose surroundings are painted in one gray, from black to white; see `paint_walls`.
     """
 
     shift: float = 0.08
@@ -33,7 +31,6 @@ class Augmentation:
     zoom: float = 0.1
     brightness: float = 0.2
     flip: bool = True
-    wall: float = 0.0
 
 
 def augment(
@@ -55,31 +52,6 @@ def augment(
     for frame, affine, gain, target in zip(frames, maps, gains, out, strict=True):
         moved = cv2.warpAffine(frame, affine, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         cv2.convertScaleAbs(moved, dst=target, alpha=float(gain))  # saturates at 255
-    if augmentation.wall:
-        chosen = rng.random(len(out)) < augmentation.wall
-        out[chosen] = paint_walls(out[chosen], rng)
-    return out
-
-
-def paint_walls(frames: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Return faces [shape=(n, height, width)] before a wall: what lies outside of an ellipse becomes one gray.
-
-    The ellipse is about the size of a face that fills its frame: half axes of 0.30-0.46 of the width and 0.42-0.60 of
-    the height, its centre up to 0.06 off, its rim soft. A network that standardises what it sees, and is to work
-    before any background, must not read the background.
-    """
-    n = len(frames)
-    height, width = frames.shape[1:]
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    centres = rng.uniform(-0.06, 0.06, (n, 2))
-    half_axes = rng.uniform((0.42, 0.30), (0.60, 0.46), (n, 2))
-    grays, rims = rng.uniform(0, 255, n), rng.uniform(0.04, 0.15, n)
-    out = np.empty_like(frames)
-    for place, target in enumerate(out):
-        y = (rows - ((height - 1) / 2 + centres[place, 0] * height)) / (half_axes[place, 0] * height)
-        x = (columns - ((width - 1) / 2 + centres[place, 1] * width)) / (half_axes[place, 1] * width)
-        wall = np.clip((np.hypot(y, x) - 1) / rims[place] + 0.5, 0, 1)
-        target[:] = frames[place] * (1 - wall) + grays[place] * wall
     return out
 
 

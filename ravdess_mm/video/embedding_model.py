@@ -17,7 +17,7 @@ from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.store import hash_file, read_json
 from ravdess_mm.video.embedding import Embedder, load_embedder, views_of
 from ravdess_mm.video.face_bundle import load_face_network
-from ravdess_mm.video.pretrained import need_pretrained
+from ravdess_mm.video.pretrained import find_pretrained
 
 SOURCE_NAME: Final = "network.json"
 """Says which face network a model rests on, and how its frames were sampled."""
@@ -86,16 +86,16 @@ def load_embedding_model(folder: str | Path) -> EmbeddingModel:
     Raises
     ------
     BundleError
-        If a part is missing or unsound, or the face network is not the one the run used.
-    InputError
-        If the face network is not there any more.
+        If a part is missing or unsound, or the face network that the run used is not there any more, or another one.
     """
     folder = Path(folder)
     card = read_json(folder / SOURCE_NAME)
-    network = need_pretrained(card["network"])
-    found = hash_file(network / CARD_NAME)
-    if found != card["sha256"]:
-        raise BundleError(f"{network}: not the face network of {folder} (SHA-256 {found}, expected {card['sha256']})")
+    network = find_pretrained(card["network"])
+    if network is None or hash_file(network / CARD_NAME) != card["sha256"]:
+        raise BundleError(
+            f"{folder}: rests on the face network {card['network']}, which is "
+            f"{'not here' if network is None else 'another one by now'}; make the run again"
+        )
     embedder = load_embedder(network)
     recipe_path = folder / "recipe.json"
     if not recipe_path.is_file():

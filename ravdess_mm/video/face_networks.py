@@ -8,10 +8,8 @@ loss sees, ``probabilities`` the output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
-
-import numpy as np
 
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
@@ -23,10 +21,6 @@ WHOLE_FACE_PX: Final = 48
 """Larger input is shrunk to this size first, and its centre is taken: what a crop of a still face shows."""
 FACE_SHAPE: Final = (FACE_SIZE_PX, FACE_SIZE_PX, 1)
 LOGITS: Final = "logits"
-
-_MEDIUM: Final = ((32, 1), (64, 2), (128, 3), (256, 2))
-_COLUMNS: Final = ("a", "b")
-"""How the names of the layers of a `pair` tell whose they are."""
 
 InputShape = tuple[int, int, int]
 
@@ -57,63 +51,12 @@ def compact(
     """
     plan = ((32, 1), (48, 2), (96, 2), (192, 2))
     inputs, x = _standardised(input_shape)
-    return _with_head("compact", inputs, _column(x, plan, dtype=dtype), n_classes, dropout=dropout, dtype=dtype)
-
-
-def medium(
-    input_shape: InputShape = FACE_SHAPE, n_classes: int = 7, *, dropout: float = 0.3, dtype: str = "float32"
-) -> Any:
-    """Build a network of about 1.3 M parameters: `compact` with more filters and one more convolution.
-
-    Convolutions of 32, 64, 128 and 256 filters, 1, 2, 3 and 2 of them; an embedding of 256 values, and about twice the
-    time of `compact`. See there for the parameters.
-    """
-    inputs, x = _standardised(input_shape)
-    return _with_head("medium", inputs, _column(x, _MEDIUM, dtype=dtype), n_classes, dropout=dropout, dtype=dtype)
-
-
-def pair(
-    input_shape: InputShape = FACE_SHAPE, n_classes: int = 7, *, dropout: float = 0.3, dtype: str = "float32"
-) -> Any:
-    """Build two `medium` side by side (2.6 M parameters), which see the same face and answer together.
-
-    Their last maps are laid upon each other, so the embedding has 512 values, and one dense layer weighs both. With the
-    weights that :func:`pair_weights` gives, the logits are the mean of theirs. See `compact` for the parameters.
-    """
-    inputs, x = _standardised(input_shape)
-    ends = [_column(x, _MEDIUM, dtype=dtype, prefix=f"{column}_", activated=False) for column in _COLUMNS]
-    x = keras.layers.Concatenate(dtype=dtype, name="columns")(ends)
-    x = keras.layers.ReLU(dtype=dtype, name="relu_columns")(x)
-    return _with_head("pair", inputs, x, n_classes, dropout=dropout, dtype=dtype)
-
-
-def pair_weights(model: Any, members: Sequence[Any]) -> list[Any]:
-    """Return the weights with which a `pair` answers as two `medium` do together.
-
-    Its logits are then the mean of theirs, so its answer is the geometric mean of their answers, normalised.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A `pair`; it is not changed.
-    members : sequence of keras.Model
-        Two `medium` of as many outputs.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        What `model.set_weights` takes.
-    """
-    weights: list[Any] = []
-    for layer in model.layers:
-        kind, _, rest = layer.name.partition("_")
-        if layer.name == LOGITS:
-            kernels, biases = zip(*(member.get_layer(LOGITS).get_weights() for member in members), strict=True)
-            weights += [np.concatenate(kernels) / len(members), np.mean(biases, axis=0)]
-        elif layer.weights:
-            column, _, place = rest.partition("_")
-            weights += members[_COLUMNS.index(column)].get_layer(f"{kind}_{place}").get_weights()
-    return weights
+    for scale, (filters, n_convolutions) in enumerate(plan, start=1):
+        for number in range(1, n_convolutions + 1):
+            # pooling before normalisation leaves a quarter of the values to normalise: a fifth of the time saved
+            pooled = number == n_convolutions and scale < len(plan)
+            x = _convolution(x, filters, name=f"{scale}_{number}", dtype=dtype, pooled=pooled)
+    return _with_head("compact", inputs, x, n_classes, dropout=dropout, dtype=dtype)
 
 
 def vgg19(
@@ -150,8 +93,6 @@ def resnet18(
 
 FACE_NETWORKS: Final[Mapping[str, Callable[..., Any]]] = {
     "compact": compact,
-    "medium": medium,
-    "pair": pair,
     "vgg19": vgg19,
     "resnet18": resnet18,
 }
@@ -188,18 +129,6 @@ def _standardised(input_shape: InputShape) -> tuple[Any, Any]:
         axis=(1, 2, 3), epsilon=1.0, center=False, scale=False, dtype="float32", name="standardise"
     )
     return inputs, standardise(x)
-
-
-def _column(x: Any, plan: Sequence[tuple[int, int]], *, dtype: str, prefix: str = "", activated: bool = True) -> Any:
-    """Lay convolutions upon each other: filters and number of convolutions of each scale; the last may be bare."""
-    for stage, (filters, n_convolutions) in enumerate(plan, start=1):
-        for number in range(1, n_convolutions + 1):
-            last = number == n_convolutions
-            # pooling before normalisation leaves a quarter of the values to normalise: a fifth of the time saved
-            pooled, bare = last and stage < len(plan), last and stage == len(plan) and not activated
-            name = f"{prefix}{stage}_{number}"
-            x = _convolution(x, filters, name=name, dtype=dtype, pooled=pooled, activated=not bare)
-    return x
 
 
 def _convolution(

@@ -15,7 +15,7 @@ from ravdess_mm.video.networks import FRAME_SHAPE, InputShape
 REPLACED_LAYERS: Final = 5
 """How many layers at the end give way to two convolutions and an activation."""
 OPEN_CONVOLUTIONS: Final = 2
-"""How many of the convolutions that stay are trained on, of a pair one a column; those before them are frozen."""
+"""How many of the convolutions that stay are trained on; those before them are frozen."""
 NEW_FILTERS: Final = 128
 
 

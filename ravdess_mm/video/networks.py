@@ -13,7 +13,7 @@ from ravdess_mm.config import Net
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
-from ravdess_mm.video.face_networks import compact, medium, pair, resnet18, vgg19
+from ravdess_mm.video.face_networks import compact, resnet18, vgg19
 from ravdess_mm.video.sampling import FRAME_SIZE_PX
 
 InputShape = tuple[int, int, int]
@@ -73,8 +73,6 @@ def seed_network(input_shape: InputShape = FRAME_SHAPE, n_classes: int = len(EMO
 NETWORKS: Final[Mapping[Net, Network]] = {
     Net.SEED: seed_network,
     Net.COMPACT: compact,
-    Net.MEDIUM: medium,
-    Net.PAIR: pair,
     Net.VGG19: vgg19,
     Net.RESNET18: resnet18,
 }

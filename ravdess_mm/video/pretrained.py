@@ -11,10 +11,8 @@ from ravdess_mm.errors import InputError
 
 PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
 """A run in miniature: the models that ship with the package, with their model cards."""
-COMPACT: Final = "face-compact"
-"""The smaller of the two networks that ship; each has a model card in its folder."""
-SHIPPED: Final = "face-pair"
-"""The one that answers where nothing else is said: two networks as one, which the smaller one taught."""
+SHIPPED: Final = "face-compact"
+"""The face network that ships, with a model card in its folder; the one that answers where nothing else is said."""
 
 
 def find_pretrained(name: str | Path = SHIPPED) -> Path | None:
@@ -43,7 +41,7 @@ def need_pretrained(name: str | Path) -> Path:
     if folder is None:
         raise InputError(
             f"{name}: no trained face network of that name or in that folder; "
-            f"allowed: {SHIPPED} and {COMPACT} where they are installed, or what "
+            f"allowed: {SHIPPED} where it is installed, or what "
             "`python -m pipelines.face_network FACES=...` wrote"
         )
     return folder

@@ -39,12 +39,11 @@ class StillSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(60, ge=0, description="passes over the images; 0, with START, for none")
+    epochs: int = Field(60, ge=1, description="passes over the images")
     batch_size: int = Field(128, ge=2, description="images a step")
     learning_rate: float = Field(3e-3, gt=0, description="the highest of a one-cycle, the first of a plateau")
     weight_decay: float = Field(1e-2, ge=0, description="of AdamW")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="of the cross-entropy")
-    teacher_share: float = Field(0.5, ge=0, le=1, description="what a teacher's answer counts beside the label")
     loss: Loss = Field(Loss.CROSS_ENTROPY, description="cross-entropy or hinge")
     schedule: Schedule = Field(Schedule.ONE_CYCLE, description="of the learning rate: one-cycle or plateau")
     patience: int = Field(10, ge=1, description="epochs without a better validation loss before a plateau stops")
@@ -54,7 +53,6 @@ class StillSettings(BaseModel):
     rotation_deg: float = Field(10.0, ge=0, description="largest rotation either way, degrees")
     zoom: float = Field(0.1, ge=0, lt=1, description="largest change of scale either way")
     shift: float = Field(0.05, ge=0, lt=1, description="largest shift, a share of the image, on top of the random crop")
-    wall: float = Field(0.0, ge=0, le=1, description="share of the images whose surroundings are painted in one gray")
 
 
 def resolve_precision(precision: Precision) -> Precision:

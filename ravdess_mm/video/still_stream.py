@@ -27,25 +27,16 @@ class StillStream(keras.utils.PyDataset):  # type: ignore[misc]
         Batch size, augmentation, weights.
     seed : int
         Seed of order and augmentation.
-    targets : numpy.ndarray [shape=(n, n_classes)], optional
-        What is to be answered to each image; its label where nothing is given.
     """
 
-    def __init__(
-        self,
-        stills: Stills,
-        settings: StillSettings,
-        *,
-        seed: int,
-        targets: npt.NDArray[np.float32] | None = None,
-    ) -> None:
+    def __init__(self, stills: Stills, settings: StillSettings, *, seed: int) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
         if len(stills) < settings.batch_size:
             raise InputError(
                 f"{len(stills)} images and a batch size of {settings.batch_size}; allowed: at least one batch"
             )
         self._stills = stills
-        self._targets = one_hot(stills.labels, len(stills.classes)) if targets is None else targets
+        self._targets = one_hot(stills.labels, len(stills.classes))
         self._weights = class_weights(stills.labels, len(stills.classes)) if settings.balanced else None
         self._batch_size = settings.batch_size
         self._seed = seed
@@ -55,7 +46,6 @@ class StillStream(keras.utils.PyDataset):  # type: ignore[misc]
             zoom=settings.zoom,
             brightness=0.0,
             flip=True,
-            wall=settings.wall,
         )
         self.start_epoch(0)
 

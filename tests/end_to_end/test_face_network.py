@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.face_network import _figures, class_counts, main, with_more
+from pipelines.face_network import _figures, class_counts, main
 from pipelines.face_settings import FaceSettings, command_of, read_settings
-from ravdess_mm.corpus.stills import Stills, read_fer2013
+from ravdess_mm.corpus.stills import Stills
 from ravdess_mm.errors import InputError
 
 
@@ -75,9 +75,7 @@ def test_one_command_trains_scores_and_writes_a_bundle(
     counts = network.card["class_counts"]
     assert {name: counts[name] for name in ("happy", "angry", "sad")} == {"happy": 16, "angry": 16, "sad": 1}
     card = (out / "MODEL_CARD.md").read_text()
-    assert (
-        "python -m pipelines.face_network EPOCHS=3 BATCH_SIZE=16 PRECISION=float32 FACES=fer NET=tiny SEED=20" in card
-    )
+    assert 'make face-network FACES=fer NET=tiny ARGS="EPOCHS=3 BATCH_SIZE=16 PRECISION=float32"' in card
     assert "non-commercial" in card
     assert not list(out.glob("training-*"))
 
@@ -124,10 +122,10 @@ def test_a_class_counts_what_the_training_made_of_it() -> None:
 def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = read_settings([f"FACES={tmp_path}/fer.zip", "EPOCHS=5", "LOSS=hinge"])
     assert (settings.epochs, settings.loss) == (5, "hinge")
-    assert command_of(settings) == "python -m pipelines.face_network EPOCHS=5 LOSS=hinge FACES=fer.zip SEED=20"
+    assert command_of(settings) == 'make face-network FACES=fer.zip ARGS="EPOCHS=5 LOSS=hinge"'
     for words, message in [
         (["EPOCHS=5"], "FACES=... is missing"),
-        (["FACES=x", "EPOCHS=-1"], "EPOCHS=-1: Input should be greater than or equal to 0"),
+        (["FACES=x", "EPOCHS=0"], "EPOCHS=0: Input should be greater than or equal to 1"),
         (["FACES=x", "EPOCH=5"], "unknown variable 'EPOCH'; allowed: EPOCHS"),
         (["FACES=x", "epochs=5"], "unknown variable 'epochs'"),
         (["FACES=x", "LOSS=mse"], "LOSS=mse: Input should be 'cross-entropy' or 'hinge'"),
@@ -137,10 +135,6 @@ def test_arguments_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
             read_settings(words)
     assert main([f"FACES={tmp_path / 'missing.zip'}"]) == 2
     assert capsys.readouterr().err.endswith("missing.zip: no such file or folder\n")
-    assert main([f"FACES={tmp_path}", "EPOCHS=0"]) == 2
-    assert "EPOCHS=0 trains nothing, and there is no START" in capsys.readouterr().err
-    assert main([f"FACES={tmp_path}", "EPOCHS=0", "START=face-pair", "NET=pair", "TEACHER=face-compact"]) == 2
-    assert "nothing is learned from TEACHER" in capsys.readouterr().err
     assert main(["--help"]) == 0
     assert "WEIGHT_DECAY" in capsys.readouterr().out
 
@@ -185,110 +179,27 @@ def test_components_and_a_dense_network_write_pictures_and_both_figures(
         assert (out / name).stat().st_size > 500
 
 
-def test_posed_faces_are_learned_from_beside_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fer, posed = tmp_path / "fer" / "train", tmp_path / "CK+48"
-    for number, name in enumerate(("happy", "angry", "happy")):
-        write_stripes(fer / name / f"Training_{number}.png", number % 2, number)
-    for subject, name in enumerate(("anger", "contempt", "happy", "happy"), start=10):
-        write_stripes(posed / name / f"S{subject:03d}_001_00000001.png", 0, subject)
-    settings = read_settings([f"FACES={fer.parent}", f"MORE={posed}", "MORE_TIMES=3"])
-    training = read_fer2013(settings.faces).part("Training")
-    more = with_more(training, settings)
-    assert more.classes == training.classes
-    assert len(more) == 3 + 3 * 3  # contempt is no class of FER2013
-    counts = {name: int((more.labels == code).sum()) for code, name in enumerate(more.classes)}
-    assert counts["happy"] == 2 + 3 * 2
-    assert counts["angry"] == 1 + 3 * 1
-    assert main(["CORPUS=ckplus48", f"FACES={posed}", "START=face-compact", f"OUT={tmp_path / 'out'}"]) == 2
-    assert "START is for FER2013 only" in capsys.readouterr().err
-
-
-def test_a_teacher_is_for_networks_that_learn_from_random_weights_on_fer2013(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for number, (name, posed) in enumerate((("happy", "happy"), ("angry", "anger"))):
-        for folder, part in (("train", "Training"), ("test", "PublicTest")):
-            write_stripes(tmp_path / "fer" / folder / name / f"{part}_{number}.png", number, number)
-        write_stripes(tmp_path / "CK+48" / posed / f"S{number:03d}_001_00000001.png", 0, number)
-    fer = [f"FACES={tmp_path / 'fer'}", f"OUT={tmp_path / 'out'}", "EPOCHS=1", "BATCH_SIZE=2"]
-    assert main([*fer, "TEACHER=face-huge"]) == 2
-    assert "face-huge: no trained face network" in capsys.readouterr().err
-    assert main([*fer, "TEACHER=face-compact,face-huge"]) == 2
-    assert "face-huge: no trained face network" in capsys.readouterr().err
-    assert main([*fer, "TEACHER=face-compact", "NET=vgg16", "WEIGHTS=none"]) == 2
-    assert "NET=vgg16 takes no TEACHER; it is for compact, medium" in capsys.readouterr().err
-    assert main([*fer, "START=face-compact", "NET=pca-dense"]) == 2
-    assert "NET=pca-dense takes no START" in capsys.readouterr().err
-    assert main([*fer, "TEACHER=face-compact", "CORPUS=ckplus48", f"FACES={tmp_path / 'CK+48'}"]) == 2
-    assert "TEACHER is for FER2013 only" in capsys.readouterr().err
-    settings = read_settings([*fer, f"TEACHER={tmp_path / 'nets' / 'large'}", "NET=medium"])
-    assert "TEACHER=large" in command_of(settings)
-    both = read_settings([*fer, f"TEACHER={tmp_path / 'nets' / 'large'}, face-compact", "NET=medium"])
-    assert "TEACHER=large,face-compact" in command_of(both)
-    assert len(both.teachers) == 2
-
-
-@pytest.mark.slow
-def test_two_networks_become_a_pair_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from ravdess_mm.quiet_keras import keras
-    from ravdess_mm.video.face_bundle import load_face_network, write_face_bundle
-    from ravdess_mm.video.face_networks import build_face_network
-
-    for number in range(8):
-        for folder, part, seed in (("train", "Training", number), ("test", "PublicTest", 100 + number)):
-            place = tmp_path / "fer" / folder / ("happy", "angry")[number % 2]
-            write_stripes(place / f"{part}_{number}.png", number % 2, seed)
-    classes = read_fer2013(tmp_path / "fer").classes
-    for seed in (1, 2):
-        keras.utils.set_random_seed(seed)
-        model = build_face_network("medium", n_classes=len(classes))
-        write_face_bundle(tmp_path / f"net-{seed}", model, classes=classes, facts={"net": "medium"}, text="")
-    words = [f"FACES={tmp_path / 'fer'}", f"OUT={tmp_path / 'out'}", "NET=pair", "EPOCHS=0"]
-    both = f"START={tmp_path / 'net-1'},{tmp_path / 'net-2'}"
-    assert main([*words, both]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    network = load_face_network(tmp_path / "out")
-    assert (network.model.name, network.card["net"], network.card["scores"]["accuracy"]) == (
-        "pair",
-        "pair",
-        printed["accuracy"],
-    )
-    card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
-    assert "from the weights of net-1 and net-2" in card
-    assert "EPOCHS=0 FACES=fer NET=pair START=net-1,net-2 SEED=20" in card
-    assert main([*words, f"START={tmp_path / 'net-1'}"]) == 2
-    assert "two 'medium' for a 'pair'" in capsys.readouterr().err
-
-
-def test_make_trains_the_chain_of_networks_that_ship_and_none_twice(tmp_path: Path) -> None:
+def test_make_trains_the_network_that_ships_by_one_command(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).parents[2] / "Makefile", tmp_path)
     (tmp_path / ".venv").mkdir()
     for name in ("pyproject.toml", "constraints.txt", ".venv/.ready"):
         (tmp_path / name).touch()
-
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
-    def trained(*words: str) -> list[FaceSettings]:
+    def trained(*words: str) -> FaceSettings:
         command = ["make", "--dry-run", "face-network", *words]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-        commands = done.stdout.replace("\\\n", " ").splitlines()
-        lines = [line.partition(" pipelines.face_network ")[2] for line in commands]
-        return [read_settings(shlex.split(line)) for line in lines if line]
+        (line,) = [line for line in done.stdout.splitlines() if " pipelines.face_network " in line]
+        return read_settings(shlex.split(line.partition(" pipelines.face_network ")[2]))
 
-    words = ("FACES=my fer.zip", "MORE=ck.zip")
-    chain = trained(*words)
-    assert [settings.net for settings in chain] == ["compact", "medium", "medium", "pair"]
-    compact, medium, second, _ = (str(settings.out) for settings in chain)
-    assert (chain[1].teachers, chain[2].teachers) == ((compact,), (medium,))
-    assert chain[3].starts == (medium, second)
-    assert {str(settings.faces) for settings in chain} == {"my fer.zip"}
-    assert chain[1].seed != chain[2].seed  # two equal networks would be no pair
-    for folder in (compact, medium):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "scores.json").touch()
-    assert [settings.net for settings in trained(*words)] == ["medium", "pair"]
-    for given, missing in (((), "FACES"), (("FACES=fer.zip",), "MORE")):  # at a later step as at the first
-        command = ["make", "face-network", *given]
-        refused = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert refused.returncode == 2
-        assert refused.stdout.startswith(f"error: {missing}=... says where")
+    shipped = trained("FACES=my fer.zip")
+    assert (str(shipped.faces), shipped.net, shipped.epochs, shipped.seed) == ("my fer.zip", "compact", 60, 20)
+    assert shipped == trained("FACES=my fer.zip", "NET=compact", "SEED=20")
+    assert trained("FACES=my fer.zip", "NET=vgg19", "ARGS=EPOCHS=2").model_dump(include={"net", "epochs"}) == {
+        "net": "vgg19",
+        "epochs": 2,
+    }
+    command = ["make", "face-network"]
+    refused = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stdout.startswith("error: FACES=... says where")

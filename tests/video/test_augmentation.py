@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ravdess_mm.video.augmentation import Augmentation, augment, paint_walls
+from ravdess_mm.video.augmentation import Augmentation, augment
 
 STILL = Augmentation(shift=0, rotation_deg=0, zoom=0, brightness=0, flip=False)
 
@@ -62,16 +62,3 @@ def test_same_generator_same_frames(frames: np.ndarray) -> None:
     default = [augment(frames, np.random.default_rng(seed)) for seed in (5, 5, 6)]
     np.testing.assert_array_equal(default[0], default[1])
     assert (default[0] != default[2]).any()
-
-
-def test_walls_are_painted_around_the_face_and_not_over_it() -> None:
-    faces = np.full((40, 48, 48), 100, np.uint8)
-    painted = paint_walls(faces, np.random.default_rng(5))
-    assert np.all(painted[:, 18:30, 18:30] == 100)  # eyes, nose and mouth of a face that fills its frame
-    corners = painted[:, [0, 0, -1, -1], [0, -1, 0, -1]].astype(int)
-    assert np.all(corners == corners[:, :1])  # one gray all around
-    assert corners.min() < 40
-    assert corners.max() > 215
-    share = changed(faces, wall=0.25)
-    assert 2 <= (share != 100).any(axis=(1, 2)).sum() <= 18
-    assert np.all(changed(faces, wall=0.0) == 100)

@@ -154,8 +154,12 @@ def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: Fram
     write_face_bundle(
         bundle, build_face_network("compact"), classes=FER_CLASSES, facts={"net": "compact"}, text="another"
     )
-    with pytest.raises(BundleError, match="not the face network of"):
+    with pytest.raises(BundleError, match="face network .* is another one by now; make the run again"):
         load_embedding_model(run.models_dir / NAME)
+    bundle.rename(tmp_path / "elsewhere")
+    with pytest.raises(BundleError, match="face network .* is not here; make the run again"):
+        load_embedding_model(run.models_dir / NAME)
+    (tmp_path / "elsewhere").rename(bundle)
 
     # a run that does not ask for adapted models any more forgets them, and keeps the plain ones
     run.settings = run.settings.model_copy(update={"adapt": Adaptation.NONE})

@@ -8,10 +8,10 @@ from ravdess_mm.config import Net
 from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_bundle import EMBEDDING
-from ravdess_mm.video.face_networks import FACE_NETWORKS, LOGITS, build_face_network, pair_weights
+from ravdess_mm.video.face_networks import FACE_NETWORKS, LOGITS, build_face_network
 from tests.video.backends import run_on
 
-PARAMETERS = {"compact": 661_095, "medium": 1_314_983, "pair": 2_629_959, "vgg19": 20_043_335, "resnet18": 11_180_871}
+PARAMETERS = {"compact": 661_095, "vgg19": 20_043_335, "resnet18": 11_180_871}
 FACES = np.random.default_rng(0).integers(0, 256, (2, 44, 44, 1), dtype=np.uint8)
 
 ONE_STEP = """
@@ -39,7 +39,7 @@ def test_shapes(name: str) -> None:
     assert model.input_shape == (None, 44, 44, 1)
     assert probabilities.shape == (2, 8)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    assert model.get_layer(EMBEDDING).output.shape == (None, {"compact": 192, "medium": 256}.get(name, 512))
+    assert model.get_layer(EMBEDDING).output.shape == (None, 192 if name == "compact" else 512)
     assert build_face_network(name).count_params() == PARAMETERS[name]
 
 
@@ -74,30 +74,13 @@ def test_half_precision_is_for_the_middle_only() -> None:
         assert model.get_layer(name).compute_dtype == "float32"
 
 
-def test_a_pair_says_the_mean_of_what_its_members_say() -> None:
-    def logits_of(model: object) -> np.ndarray:
-        return np.asarray(keras.Model(model.input, model.get_layer(LOGITS).output).predict_on_batch(FACES))  # type: ignore[attr-defined]
-
-    members = [build_face_network("medium"), build_face_network("medium")]
-    rng = np.random.default_rng(3)
-    for member in members:  # statistics as after a training, so that a column that takes the other's is found out
-        member.set_weights([rng.uniform(0.5, 1.5) * value + 0.01 for value in member.get_weights()])
-    pair = build_face_network("pair")
-    pair.set_weights(pair_weights(pair, members))
-    first, second = map(logits_of, members)
-    assert np.abs(first - second).max() > 0.1 * np.abs(first).max()
-    np.testing.assert_allclose(logits_of(pair), (first + second) / 2, rtol=1e-4)
-
-
 def test_an_unknown_network_is_refused() -> None:
-    with pytest.raises(
-        InputError, match="NET=alexnet is not available; allowed: compact, medium, pair, vgg19, resnet18"
-    ):
+    with pytest.raises(InputError, match="NET=alexnet is not available; allowed: compact, vgg19, resnet18"):
         build_face_network("alexnet")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["medium", "pair", "vgg19", "resnet18"])
+@pytest.mark.parametrize("name", ["vgg19", "resnet18"])
 def test_every_weight_of_the_larger_networks_is_trained(name: str) -> None:
     model = build_face_network(name)
     before = model.get_weights()

@@ -60,22 +60,10 @@ def test_a_step_changes_the_open_layers_alone(bundle: Path, tmp_path: Path) -> N
     np.testing.assert_allclose(again.predict_on_batch(FRAMES), model.predict_on_batch(FRAMES), atol=1e-6)
 
 
-def test_of_a_pair_both_columns_go_on(tmp_path: Path) -> None:
-    old = build_face_network("pair")
-    write_face_bundle(tmp_path, old, classes=FER_CLASSES, facts={"net": "pair"}, text="")
-    new = fine_tuned_network(tmp_path)
-    assert [layer.name for layer in new.layers][-5:-2] == ["columns", "convolution_new_1", "convolution_new_2"]
-    for name in ("convolution_a_4_2", "convolution_b_4_2"):
-        np.testing.assert_array_equal(new.get_layer(name).get_weights()[0], old.get_layer(name).get_weights()[0])
-        assert new.get_layer(name).trainable
-    assert not new.get_layer("convolution_a_4_1").trainable
-    assert not new.get_layer("convolution_b_4_1").trainable
-
-
 def test_a_bundle_of_another_network_is_refused(tmp_path: Path) -> None:
     model = build_face_network("compact")
     write_face_bundle(tmp_path, model, classes=FER_CLASSES, facts={"net": "brightness"}, text="")
-    with pytest.raises(BundleError, match="of network 'brightness'; allowed: compact, medium, pair, vgg19, resnet18"):
+    with pytest.raises(BundleError, match="of network 'brightness'; allowed: compact, vgg19, resnet18"):
         fine_tuned_network(tmp_path)
 
 

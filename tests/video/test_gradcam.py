@@ -74,19 +74,6 @@ def test_one_weight_a_channel_misses_what_a_flattened_map_says_about_places() ->
     assert placed[UPPER_LEFT].mean() > 0.7
 
 
-def test_of_a_pair_both_columns_speak() -> None:
-    keras.utils.set_random_seed(4)
-    pair, faces = build_face_network("pair"), RNG.integers(0, 256, (2, 44, 44, 1), dtype=np.uint8)
-    assert map_layer(pair) == "relu_columns"
-    whole = heat_maps(pair, faces)
-    for column in ("a", "b"):  # one column silenced: the other's map is what is left, and it is another one
-        half = keras.models.clone_model(pair)
-        half.set_weights(pair.get_weights())
-        layer = half.get_layer(f"normalization_{column}_4_2")
-        layer.set_weights([np.zeros_like(value) for value in layer.get_weights()])
-        assert np.abs(heat_maps(half, faces) - whole).max() > 0.05
-
-
 @pytest.mark.parametrize("method", Method)
 def test_it_equals_class_activation_mapping_where_the_head_is_a_mean_and_a_dense_layer(method: Method) -> None:
     # Zhou B et al. (2016), CVPR: the map is then the channels weighed by the weights of the last layer

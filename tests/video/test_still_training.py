@@ -11,10 +11,9 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video import face_networks
 from ravdess_mm.video.crops import predict_ten_crops
-from ravdess_mm.video.face_bundle import FaceNetwork
 from ravdess_mm.video.still_settings import Loss, Precision, Schedule, StillSettings, resolve_precision
 from ravdess_mm.video.still_stream import StillStream, class_weights, one_hot, split_validation
-from ravdess_mm.video.still_training import cross_validate, taught_targets, train_face_network
+from ravdess_mm.video.still_training import cross_validate, train_face_network
 
 QUICK = StillSettings(epochs=3, batch_size=8, learning_rate=1e-2, precision=Precision.FLOAT32)
 
@@ -205,81 +204,3 @@ def test_wrong_usage_is_one_clear_line(tmp_path: Path) -> None:
         train_face_network("alexnet", stripes(), QUICK, seed=1, working_dir=tmp_path)
     assert resolve_precision(Precision.FLOAT32) is Precision.FLOAT32
     assert resolve_precision(Precision.AUTO) is not Precision.AUTO
-
-
-def test_a_training_goes_on_from_another_networks_weights(tmp_path: Path, tiny: str) -> None:
-    settings = QUICK.model_copy(update={"epochs": 1, "learning_rate": 1e-9, "weight_decay": 0.0})
-    first = train_face_network(tiny, stripes(), QUICK, seed=1, working_dir=tmp_path / "first")
-    start = FaceNetwork(first.model, stripes().classes, {})
-    on = train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path / "on", start=[start])
-    for value, before in zip(on.model.get_weights(), first.model.get_weights(), strict=True):
-        np.testing.assert_allclose(value, before, atol=1e-5)
-    other = FaceNetwork(first.model, ("happy", "other"), {})
-    with pytest.raises(InputError, match="a network of classes happy, other"):
-        train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path, start=[other])
-    with pytest.raises(InputError, match=r"'tiny' to start from, but 'compact' .* allowed: one of the same"):
-        train_face_network("compact", stripes(), settings, seed=2, working_dir=tmp_path, start=[start])
-    with pytest.raises(InputError, match="'tiny' and 'tiny' to start from, but 'tiny'"):
-        train_face_network(tiny, stripes(), settings, seed=2, working_dir=tmp_path, start=[start, start])
-
-
-def test_two_networks_are_put_together_without_a_training(tmp_path: Path) -> None:
-    settings = QUICK.model_copy(update={"epochs": 0})
-    names = stripes().classes
-    members = [teacher_of("medium", names, seed) for seed in (5, 6)]
-    trained = train_face_network("pair", stripes(), settings, seed=1, working_dir=tmp_path, start=members)
-    faces = stripes(4).images[:, 2:46, 2:46, None]
-    answers = [np.asarray(member.model.predict_on_batch(faces), dtype=np.float64) for member in members]
-    together = np.sqrt(answers[0] * answers[1])
-    np.testing.assert_allclose(
-        trained.model.predict_on_batch(faces), together / together.sum(axis=1, keepdims=True), atol=1e-5
-    )
-    assert len(trained.history) == 0
-    with pytest.raises(InputError, match=r"'medium' to start from, but 'pair' is to be trained; .* two 'medium'"):
-        train_face_network("pair", stripes(), settings, seed=1, working_dir=tmp_path, start=members[:1])
-    with pytest.raises(InputError, match="0 epochs and no network to start from"):
-        train_face_network("pair", stripes(), settings, seed=1, working_dir=tmp_path)
-
-
-def teacher_of(tiny: str, names: tuple[str, ...], seed: int = 5) -> FaceNetwork:
-    keras.utils.set_random_seed(seed)
-    return FaceNetwork(face_networks.build_face_network(tiny, n_classes=len(names)), names, {})
-
-
-def test_a_teachers_answers_are_mixed_with_the_labels(tiny: str) -> None:
-    stills = stripes(9)
-    teacher = teacher_of(tiny, stills.classes)
-    answers = predict_ten_crops(teacher.model, stills.images)
-    targets = taught_targets(stills, [teacher], QUICK.model_copy(update={"teacher_share": 0.3}))
-    np.testing.assert_allclose(targets, 0.7 * np.eye(3)[stills.labels] + 0.3 * answers, atol=1e-6)
-    np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
-    stream = StillStream(stills, QUICK, seed=1, targets=targets)
-    shown = np.random.default_rng((1, 0, 0)).permutation(9)[:8]
-    np.testing.assert_array_equal(stream[0][1], targets[shown])
-    with pytest.raises(InputError, match="a network of classes happy, sad, other; the images have"):
-        taught_targets(stills, [teacher, teacher_of(tiny, ("happy", "sad", "other"))], QUICK)
-    with pytest.raises(InputError, match="loss hinge with a teacher; allowed: cross-entropy"):
-        taught_targets(stills, [teacher], QUICK.model_copy(update={"loss": Loss.HINGE}))
-
-
-def test_several_teachers_count_alike(tiny: str) -> None:
-    stills = stripes(9)
-    teachers = [teacher_of(tiny, stills.classes, seed) for seed in (5, 6)]
-    answers = [predict_ten_crops(teacher.model, stills.images) for teacher in teachers]
-    assert np.abs(answers[0] - answers[1]).max() > 0.01
-    targets = taught_targets(stills, teachers, QUICK.model_copy(update={"teacher_share": 1.0}))
-    np.testing.assert_allclose(targets, np.mean(answers, axis=0), atol=1e-6)
-
-
-@pytest.mark.slow
-def test_a_pupil_learns_what_its_teacher_knows_and_the_labels_do_not_say(tmp_path: Path, tiny: str) -> None:
-    settings = QUICK.model_copy(update={"epochs": 12, "learning_rate": 0.03})
-    known = train_face_network(tiny, stripes(96), settings, seed=1, working_dir=tmp_path / "teacher")
-    teacher = FaceNetwork(known.model, stripes().classes, {})
-    guessed = stripes(96, seed=3)
-    guessed.labels[:] = np.random.default_rng(0).integers(0, 3, 96)
-    alone = settings.model_copy(update={"teacher_share": 1.0})
-    taught = train_face_network(tiny, guessed, alone, seed=2, working_dir=tmp_path / "w", teachers=[teacher])
-    untaught = train_face_network(tiny, guessed, alone, seed=2, working_dir=tmp_path / "w")
-    assert accuracy(taught.model) > 0.9
-    assert accuracy(untaught.model) < 0.7
