@@ -95,7 +95,7 @@ def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: t
         run.refresh(
             name,
             work=work,
-            inputs={"folds": fold_words(folds), "network": network},
+            inputs={"folds": fold_words(folds), "network": _source_of(run, network)},
             files=[answers_path],
             outputs=[run.predictions_path(name)],
             source=["predictions.py", "video/face_shares.py"],
@@ -141,7 +141,7 @@ def train(run: RunFolder, features_path: Path, network: Path, folds: tuple[Fold,
                 "folds": fold_words(folds),
                 "search": settings.search.model_dump(exclude={"models"}),
                 "seed": settings.seed,
-                "network": network,
+                "network": _source_of(run, network),
             },
             files=[features_path],
             outputs=[run.predictions_path(name), run.models_dir / name / "recipe.json"],
@@ -155,7 +155,7 @@ def train(run: RunFolder, features_path: Path, network: Path, folds: tuple[Fold,
 def _source_of(run: RunFolder, network: Path) -> dict[str, object]:
     """Return what a prediction needs to know besides the models: the network and how frames were sampled."""
     return {
-        "network": SHIPPED if run.settings.fine_tune == "none" else network,
+        "network": SHIPPED if run.settings.fine_tune == "none" else run.settings.fine_tune,
         "sha256": hash_file(network / CARD_NAME),
         "frame_step": run.settings.frame_step,
         "crop": run.settings.crop,

@@ -25,7 +25,7 @@ from ravdess_mm.video.embedding import (
     views_of,
 )
 from ravdess_mm.video.embedding_model import load_embedding_model
-from ravdess_mm.video.face_bundle import FaceNetwork, open_face_network, write_face_bundle
+from ravdess_mm.video.face_bundle import FaceNetwork, load_face_network, open_face_network, write_face_bundle
 from ravdess_mm.video.face_networks import build_face_network
 from ravdess_mm.video.face_shares import even_by_person
 from ravdess_mm.video.frames import FrameStore
@@ -151,15 +151,17 @@ def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: Fram
     assert list(evened["take"]) == list(own["take"])
     np.testing.assert_allclose(probabilities_of(evened), even_by_person(probabilities_of(own), own["actor"]), atol=1e-9)
     assert load_embedding_model(run.models_dir / f"{ZERO_SHOT}-adapted").recipe is None
-    write_face_bundle(
-        bundle, build_face_network("compact"), classes=FER_CLASSES, facts={"net": "compact"}, text="another"
-    )
+    model = load_face_network(bundle).model
+    write_face_bundle(bundle, model, classes=FER_CLASSES, facts={"net": "compact"}, text="another card")
     with pytest.raises(BundleError, match="face network .* is another one by now; make the run again"):
         load_embedding_model(run.models_dir / NAME)
     bundle.rename(tmp_path / "elsewhere")
     with pytest.raises(BundleError, match="face network .* is not here; make the run again"):
         load_embedding_model(run.models_dir / NAME)
     (tmp_path / "elsewhere").rename(bundle)
+    make_features(run, bundle)
+    answer_untrained(run, answers_path, bundle, folds)  # the same answers, by a network of another card
+    load_embedding_model(run.models_dir / ZERO_SHOT)
 
     # a run that does not ask for adapted models any more forgets them, and keeps the plain ones
     run.settings = run.settings.model_copy(update={"adapt": Adaptation.NONE})
