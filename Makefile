@@ -55,8 +55,7 @@ features: $(READY) ## catalog of clips, voice features, video frames
 audio-models: features ## RandomForest, SVC, XGBoost, logistic regression, a dense network, their ensemble
 	@$(STAGE) pipelines.audio_models $(SETTINGS) $(ARGS)
 
-# alone it decodes what is not decoded yet while it trains
-video-cnn: $(READY) $(if $(filter-out video-cnn,$(or $(MAKECMDGOALS),all)),features) ## the convolutional network on the frames
+video-cnn: features ## the convolutional network on the frames
 	@$(STAGE) pipelines.video_cnn $(SETTINGS) $(ARGS)
 
 video-action-units: features ## classifiers on the action units of .csv files among DATA and in its folders; nothing without any

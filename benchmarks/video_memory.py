@@ -1,6 +1,6 @@
 """Memory of sampling frames and training the network, on a corpus and on one ten times as large.
 
-    python benchmarks/video_memory.py [--takes 131] [--epochs 3] [--folder DIR] [--first]
+    python benchmarks/video_memory.py [--takes 131] [--epochs 3] [--folder DIR]
 
 Makes small Motion JPEG clips under RAVDESS names (noise, 24 actors), then, in a process of its own for each size,
 trains ``seed`` while the clips are decoded, or with ``--first`` after that; prints the peak resident memory of each and
@@ -40,31 +40,21 @@ def write_clip(path: Path, rng: np.random.Generator) -> None:
         container.mux(stream.encode(None))
 
 
-def child(folder: Path, epochs: int, *, first: bool) -> None:
+def child(folder: Path, epochs: int) -> None:
     from ravdess_mm.config import ChannelChoice, CnnSettings
     from ravdess_mm.corpus.catalog import build_catalog
     from ravdess_mm.corpus.splits import make_folds
-    from ravdess_mm.video.arriving import build_while
     from ravdess_mm.video.frames import FrameStore, build_frame_store
-    from ravdess_mm.video.training import run_network, takes_by_first_use
+    from ravdess_mm.video.training import run_network
 
     clips = build_catalog([folder / "clips"], channel=ChannelChoice.SPEECH, jobs=1).clips
     settings = CnnSettings(epochs=epochs)
     folds = make_folds("holdout", clips["actor"])
 
-    def train(store: FrameStore) -> None:
-        run_network(store, folds, settings=settings, seed=1, folder=folder / "models")
-
-    def needed(store: FrameStore) -> list[str]:
-        return takes_by_first_use(store, folds, settings=settings, seed=1)
-
     where = folder / "frames"
-    if first:
-        build_frame_store(clips, where, frame_step=1, jobs=1)
-        train(FrameStore.open(where))
-    else:
-        build_while(clips, where, first_needed=needed, work=train, frame_step=1, jobs=1)
+    build_frame_store(clips, where, frame_step=1, jobs=1)
     store = FrameStore.open(where)
+    run_network(store, folds, settings=settings, seed=1, folder=folder / "models")
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     facts = {"takes": len(store.takes), "frames": store.n_frames, "peak_mib": round(peak_mib, 1)}
     print(json.dumps(facts | {"store_mib": round(store.frames_path.stat().st_size / 2**20, 1)}))
@@ -75,11 +65,10 @@ def main() -> int:
     parser.add_argument("--takes", type=int, default=131, help="takes of the smaller corpus, at most 134")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
-    parser.add_argument("--first", action="store_true", help="decode all clips before training")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(options.child, options.epochs, first=options.first)
+        child(options.child, options.epochs)
         return 0
     peaks = []
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -90,7 +79,6 @@ def main() -> int:
             for take in islice(takes(), factor * options.takes):
                 write_clip(work / "clips" / f"01-{take}.avi", rng)
             command = [sys.executable, __file__, "--child", str(work), "--epochs", str(options.epochs)]
-            command += ["--first"] if options.first else []
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             facts = json.loads(done.stdout.splitlines()[-1])
             peaks.append(facts["peak_mib"])

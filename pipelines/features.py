@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,9 +19,6 @@ from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.sample.files import SYNTHETIC_NOTE, ensure_sample
 from ravdess_mm.store import read_table, write_table
 from ravdess_mm.video.action_units import tables_among
-
-if TYPE_CHECKING:
-    from ravdess_mm.video.frames import FrameStoreBuild
 
 logger = logging.getLogger("ravdess_mm.pipelines.features")
 
@@ -108,15 +104,15 @@ def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
     )
 
 
-def make_frames(run: RunFolder, clips: pd.DataFrame, build: Callable[..., FrameStoreBuild] | None = None) -> None:
-    """Fill the store of video frames; `build` stands in for ``build_frame_store``."""
+def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
+    """Fill the store of video frames."""
     from ravdess_mm.video.frames import build_frame_store, store_files
 
     settings = run.settings
     rejected_path = run.frames_dir.parent / "rejected.parquet"
 
     def work() -> None:
-        built = (build or build_frame_store)(
+        built = build_frame_store(
             clips,
             run.frames_dir,
             frame_step=settings.frame_step,

@@ -19,9 +19,7 @@ from ravdess_mm.errors import InputError
 FRAMES_NAME: Final = "frames.npy"
 TAKES_NAME: Final = "takes.jsonl"
 BUILDING_NAME: Final = "building.npy"
-"""The array while it grows; a reader that opened it can go on when it gets its final name."""
-AHEAD_NAME: Final = "ahead"
-"""Folder, in a store's, of frames in the order of their arrival; see `arriving`."""
+"""The array while it grows."""
 
 _HEADER_BYTES: Final = 128  # numpy pads its header so that the first axis can grow in place
 

@@ -88,36 +88,6 @@ def iter_frames(path: str | Path, *, frame_step: int) -> Iterator[GrayFrame]:
         raise MediaError(f"all {seen} sampled frames are black")
 
 
-def list_frames(path: str | Path, *, frame_step: int) -> list[tuple[int, float]] | None:
-    """Say which frames `iter_frames` should give, without decoding any.
-
-    Parameters
-    ----------
-    path, frame_step
-        As for `iter_frames`.
-
-    Returns
-    -------
-    list of tuple of int and float, or None
-        Number and time (seconds) of each; None where the packets do not say. Black frames are among them, and a clip
-        may turn out to be damaged: only decoding tells.
-
-    Raises
-    ------
-    MediaError
-        If the file cannot be opened, holds no video, or is truncated.
-    """
-    with open_video(Path(path)) as (container, stream):
-        shown = [packet.pts for packet in list_packets(container, stream) if packet.is_shown]
-        times = sorted(pts for pts in shown if pts is not None)
-        if len(times) < len(shown) or not times:
-            return None
-        return [
-            (number, float((times[number] - times[0]) * stream.time_base))
-            for number in range(0, len(times), frame_step)
-        ]
-
-
 def _decode_sampled(path: Path, frame_step: int) -> Iterator[GrayFrame]:
     import av
 

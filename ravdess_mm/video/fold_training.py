@@ -60,12 +60,6 @@ _SOURCE: Final = tuple(
 )
 
 
-def watched_places(validation: Part) -> Integers:
-    """Return the places of the validation actors' frames that are scored after each epoch."""
-    count = min(WATCHED_FRAMES, len(validation.rows))
-    return np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
-
-
 class FoldJob:
     """The training of one fold, and its files.
 
@@ -201,7 +195,8 @@ class FoldJob:
 
     def _watched_frames(self) -> PlainStream:
         validation = self._sides.validation
-        places = watched_places(validation)
+        count = min(WATCHED_FRAMES, len(validation.rows))
+        places = np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
         return PlainStream(self._store, validation.rows[places], validation.labels[places], batch_size=64)
 
     def _predict(self, model: Any) -> float:

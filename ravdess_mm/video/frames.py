@@ -11,7 +11,6 @@ processes worked, in which order the files were listed, or how often the build w
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -27,7 +26,7 @@ from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.store import fingerprint, read_json, write_json
-from ravdess_mm.video.appending import AHEAD_NAME, FRAMES_NAME, TAKES_NAME, Appender, TakeFrames, read_takes
+from ravdess_mm.video.appending import FRAMES_NAME, TAKES_NAME, Appender, TakeFrames, read_takes
 from ravdess_mm.video.planning import TakePlan, plan_takes
 from ravdess_mm.video.sampling import FRAME_SIZE_PX, no_face, sample_frames
 
@@ -173,7 +172,6 @@ def build_frame_store(
     crop: Crop = Crop.NONE,
     jobs: int = -1,
     backend: Backend = Backend.LOKY,
-    ahead: FrameStore | None = None,
 ) -> FrameStoreBuild:
     """Sample the frames of every take that has a clip for the video branch.
 
@@ -192,8 +190,6 @@ def build_frame_store(
         What part of a frame is kept.
     jobs, backend
         See :func:`ravdess_mm.progress.map_parallel`. The bytes of the store do not depend on them.
-    ahead : FrameStore, optional
-        A store of the same takes in another order, to copy from; see `arriving`.
 
     Raises
     ------
@@ -212,9 +208,8 @@ def build_frame_store(
         n_computed = 0
         if earlier is None or not is_current(earlier, plans):
             decode = partial(decode_takes, frame_step=frame_step, crop=crop, jobs=jobs, backend=backend)
-            n_computed = fill_store(plans, folder, ahead or earlier, decode, frame_step=frame_step, crop=crop)
+            n_computed = fill_store(plans, folder, earlier, decode, frame_step=frame_step, crop=crop)
         store = FrameStore.open(folder)
-        shutil.rmtree(folder / AHEAD_NAME, ignore_errors=True)  # copied, or left by a killed build
     rejected = [row for plan, found in zip(plans, store.takes, strict=True) for row in plan.rejections(found)]
     table = pd.DataFrame(rejected, columns=["path", "reason", "stage"]).sort_values("path", ignore_index=True)
     return FrameStoreBuild(table.astype("str"), n_computed, store.n_frames)
@@ -241,7 +236,6 @@ def fill_store(
     *,
     frame_step: int,
     crop: Crop,
-    on_append: Callable[[TakeFrames], None] = lambda found: None,
 ) -> int:
     """Write a store of takes in the order given: kept by a killed build, copied from an earlier store, or decoded.
 
@@ -257,8 +251,6 @@ def fill_store(
         Decodes takes; yields them in the order given.
     frame_step, crop
         How clips are sampled; for the card.
-    on_append : callable
-        Is told of each take whose frames are on disk.
 
     Returns
     -------
@@ -271,8 +263,6 @@ def fill_store(
         old = {found.take: (found, int(row)) for found, row in zip(earlier.takes, first, strict=False)}
     with Appender(folder, FRAME_SIZE_PX) as appender:
         appender.keep_while(lambda place, found: place < len(plans) and plans[place].agrees_with(found))
-        for found in appender.takes:
-            on_append(found)
         rest = plans[appender.n_takes :]
         reusable = [plan.take in old and plan.agrees_with(old[plan.take][0]) for plan in rest]
         decoded = decode([plan for plan, there in zip(rest, reusable, strict=True) if not there])
@@ -285,7 +275,6 @@ def fill_store(
                 found, images = next(decoded)
                 n_computed += len(found.tried)
             appender.append(found, images)
-            on_append(found)
         appender.finish()
     card = {
         "schema": SCHEMA,

@@ -77,13 +77,8 @@ class TrainingStream(keras.utils.PyDataset):  # type: ignore[misc]
         Keras' own ``on_epoch_end`` is no help: it is also called before training, and knows no epoch numbers.
         """
         self._epoch = epoch
-        self._order = epoch_order(
-            self._labels,
-            batch_size=self._batch_size,
-            steps_per_epoch=self._steps_per_epoch,
-            seed=self._seed,
-            epoch=epoch,
-        )
+        rng = np.random.default_rng((self._seed, epoch, 0))
+        self._order = balanced_order(self._labels, self._batch_size * self._steps_per_epoch, rng)
 
     def __len__(self) -> int:
         return self._steps_per_epoch
@@ -130,13 +125,6 @@ class PlainStream(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> Batch:
         part = slice(index * self._batch_size, (index + 1) * self._batch_size)
         return self._store.read(self._rows[part])[..., None], self._labels[part]
-
-
-def epoch_order(
-    labels: npt.NDArray[np.int64], *, batch_size: int, steps_per_epoch: int, seed: int, epoch: int
-) -> npt.NDArray[np.int64]:
-    """Return the positions in `labels` that an epoch shows, in its order; parameters as for `TrainingStream`."""
-    return balanced_order(labels, batch_size * steps_per_epoch, np.random.default_rng((seed, epoch, 0)))
 
 
 def balanced_order(labels: npt.NDArray[np.int64], n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ravdess_mm.config import CnnSettings, Net
@@ -21,11 +20,10 @@ from ravdess_mm.corpus.splits import Fold, format_actors, restrict_folds
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import SCHEMA, sort_predictions
 from ravdess_mm.store import read_table
-from ravdess_mm.video.fold_training import EPOCHS_UNWATCHED, FoldJob, watched_places
+from ravdess_mm.video.fold_training import EPOCHS_UNWATCHED, FoldJob
 from ravdess_mm.video.frames import FrameStore
 from ravdess_mm.video.inference import FRAME_PREDICTIONS_SCHEMA
 from ravdess_mm.video.sides import Sides, split_sides
-from ravdess_mm.video.stream import epoch_order
 
 logger = logging.getLogger(__name__)
 
@@ -106,33 +104,6 @@ def run_network(
     return NetworkRun(
         sort_predictions(pd.concat(takes, ignore_index=True)), pd.concat(frames, ignore_index=True), messages
     )
-
-
-def takes_by_first_use(store: FrameStore, folds: Iterable[Fold], *, settings: CnnSettings, seed: int) -> list[str]:
-    """Name the takes that training the first fold will ask for, in that order; parameters as for `run_network`.
-
-    Returns
-    -------
-    list of str
-        Empty where there is nobody to train on or to test.
-    """
-    if store.n_frames == 0:
-        return []
-    try:
-        fold = restrict_folds(folds, store.index["actor"])[0]
-    except InputError:  # the caller will find out again, and say so
-        return []
-    sides = split_sides(store.index, fold, share=settings.validation_share, seed=seed)
-    order = epoch_order(
-        sides.train.labels,
-        batch_size=settings.batch_size,
-        steps_per_epoch=settings.steps_per_epoch,
-        seed=seed,
-        epoch=0,
-    )
-    watched = sides.validation.rows[watched_places(sides.validation)]
-    asked = (sides.train.rows[order], watched, sides.train.rows, sides.test.rows, sides.validation.rows)
-    return list(dict.fromkeys(store.index["take"].iloc[np.concatenate(asked)]))
 
 
 def _remarks(fold: Fold, sides: Sides, settings: CnnSettings) -> list[str]:

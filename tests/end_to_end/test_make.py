@@ -135,22 +135,6 @@ def test_a_damaged_frame_store_is_built_anew(project: Project, corpus: Path) -> 
     assert "store.json" not in resumed.stderr
 
 
-def test_decoding_while_training_changes_nothing(new_project: Callable[[], Project], corpus: Path) -> None:
-    variables = {"DATA": as_data(corpus), "RUN": "r", "TEST_ACTORS": TEST_ACTORS}
-    straight, meanwhile = new_project(), new_project()
-    assert {"video-frames", "audio-features"} <= done(straight.make("features", **variables))
-    assert done(straight.make("video-cnn", **variables)) == {"video-cnn"}
-    first = meanwhile.make("video-cnn", **variables)
-    assert first.returncode == 0, first.stderr
-    assert done(first) == {"video-frames", "video-cnn"}
-    folders = [project.run_folder("r") for project in (straight, meanwhile)]
-    for name in ("predictions/video-cnn.parquet", "video/frames/frames.npy", "video/frames/takes.jsonl"):
-        assert hash_file(folders[0] / name) == hash_file(folders[1] / name), name
-    assert not any(path.is_dir() for path in (folders[1] / "video" / "frames").iterdir())
-    assert done(meanwhile.make("features", **variables)) == {"audio-features"}
-    assert done(meanwhile.make("video-cnn", **variables)) == set()
-
-
 @pytest.mark.parametrize(
     ("modalities", "left_out", "names"),
     [

@@ -153,10 +153,10 @@ def test_from_frames_to_tables_and_back_to_a_clip(bundle: Path, tiny_store: Fram
     assert load_embedding_model(run.models_dir / f"{ZERO_SHOT}-adapted").recipe is None
     model = load_face_network(bundle).model
     write_face_bundle(bundle, model, classes=FER_CLASSES, facts={"net": "compact"}, text="another card")
-    with pytest.raises(BundleError, match="face network .* is another one by now; make the run again"):
+    with pytest.raises(BundleError, match=r"face network .* is another one by now; make the run again"):
         load_embedding_model(run.models_dir / NAME)
     bundle.rename(tmp_path / "elsewhere")
-    with pytest.raises(BundleError, match="face network .* is not here; make the run again"):
+    with pytest.raises(BundleError, match=r"face network .* is not here; make the run again"):
         load_embedding_model(run.models_dir / NAME)
     (tmp_path / "elsewhere").rename(bundle)
     make_features(run, bundle)

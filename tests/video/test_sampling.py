@@ -82,6 +82,7 @@ def test_the_store_keeps_how_each_face_was_come_by(make_video, tmp_path: Path, m
     assert again.rejected.equals(built.rejected)
     whole = build_frame_store(catalog(paths), tmp_path / "s", frame_step=10, crop=Crop.NONE, jobs=1)
     assert whole.n_computed == 3
+    assert set(FrameStore.open(tmp_path / "s").index["face"]) == {""}
 
 
 def test_black_padding_has_neither_picture_nor_status(video_tools, tmp_path: Path) -> None:
