@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.arrays import Integers
 from ravdess_mm.bundle import CARD_NAME, network_part, read_bundle, write_bundle
 from ravdess_mm.config import CnnSettings, Net
 from ravdess_mm.corpus.splits import Fold
