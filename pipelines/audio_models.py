@@ -6,7 +6,7 @@ import sys
 
 import pandas as pd
 
-from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, write_combined
+from pipelines.tabular import answers_of, fold_words, folds_of, write_combined
 from ravdess_mm.audio.features import FEATURE_SET
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Adaptation, Settings
@@ -47,8 +47,7 @@ def train(run: RunFolder, kind: str, adapt: Adaptation, table: pd.DataFrame, fol
             "seed": settings.seed,
         },
         files=[run.features_path],
-        outputs=[run.predictions_path(name)],
-        source=SOURCE,
+        outputs=[run.predictions_path(name), run.models_dir / name],
         libraries=["keras", "tensorflow"] if kind == "network" else ["scikit-learn", "xgboost"],
     )
 
@@ -70,8 +69,7 @@ def combine(run: RunFolder, adapt: Adaptation) -> None:
         work=work,
         inputs={"rule": settings.search.ensemble, "seed": settings.seed},
         files=members.values(),
-        outputs=[run.predictions_path(name), run.models_dir / name / "recipe.json"],
-        source=["fusion", "evaluation", "predictions.py"],
+        outputs=[run.predictions_path(name), run.models_dir / name],
     )
 
 

@@ -24,19 +24,6 @@ logger = logging.getLogger("ravdess_mm.pipelines.features")
 
 NEEDS_CLIPS = 'a run needs the clips themselves too, of sound or film: DATA="<folder of clips> <action units>"'
 
-FRAME_MODULES = (
-    "appending",
-    "container",
-    "decode",
-    "faces",
-    "frames",
-    "gray",
-    "groups",
-    "h264",
-    "planning",
-    "sampling",
-)
-
 
 def data_folders(settings: Settings) -> list[Path]:
     """Return the folders of clips of a run; without ``DATA`` the sample corpus, made when it is not there yet."""
@@ -99,7 +86,6 @@ def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
         work=work,
         inputs={"clips": data_fingerprint(clips)},
         outputs=[table_path, rejected_path],
-        source=["audio"],
         libraries=["librosa", "soundfile", "av", "numpy"],
     )
 
@@ -130,7 +116,6 @@ def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
         work=work,
         inputs={"clips": data_fingerprint(clips), "frame_step": settings.frame_step, "crop": settings.crop},
         outputs=[run.frames_card_path, rejected_path],
-        source=[f"video/{module}.py" for module in FRAME_MODULES],
         libraries=["av", "opencv-python-headless"],
         always=run.frames_card_path.is_file() and _has_damaged_frames(run),
     )

@@ -52,8 +52,7 @@ def fuse_branches(run: RunFolder, name: str, paths: dict[str, dict[str, Path]]) 
         work=work,
         inputs={"rule": settings.rule, "seed": settings.seed},
         files=[path for models in paths.values() for path in models.values()],
-        outputs=[run.predictions_path(name), recipe_path],
-        source=["fusion", "evaluation", "predictions.py"],
+        outputs=[run.predictions_path(name), run.models_dir / name],
     )
 
 
@@ -74,7 +73,6 @@ def score(run: RunFolder) -> None:
         inputs={"seed": settings.seed, "draws": settings.bootstrap_draws},
         files=paths,
         outputs=[run.metrics_path],
-        source=["evaluation", "predictions.py"],
     )
 
 

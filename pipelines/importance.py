@@ -53,7 +53,6 @@ def measure(run: RunFolder, name: str, features: pd.DataFrame, folds: tuple[Fold
         },
         files=[run.features_path],
         outputs=[path],
-        source=["classifiers", "importance.py", "evaluation/intervals.py"],
         libraries=["scikit-learn", "xgboost", "keras", "tensorflow", "onnxruntime"],
     )
     return path

@@ -68,8 +68,7 @@ def measure(run: RunFolder) -> Path:
             "draws": settings.bootstrap_draws,
         },
         files=[run.catalog_path, run.features_path],
-        outputs=[figures_path],
-        source=["classifiers", "evaluation", "corpus/splits.py"],
+        outputs=[folder],
         libraries=["scikit-learn"],
     )
     return figures_path

@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 
 from pipelines.tabular import folds_of
-from ravdess_mm.audio.changed import SOURCES, Voice, usable_voices
+from ravdess_mm.audio.changed import Voice, usable_voices
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
@@ -25,7 +25,7 @@ logger = logging.getLogger("ravdess_mm.pipelines.noise")
 
 def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
     """Perturb test takes, let every voice model answer, and score the answers."""
-    from ravdess_mm import robustness
+    import ravdess_mm.robustness as robustness
 
     settings = run.settings
     table_path, answers_path = run.root / "noise.parquet", run.root / "noise" / "predictions.parquet"
@@ -71,7 +71,6 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
         },
         files=[run.features_path, run.catalog_path],
         outputs=[table_path, answers_path],
-        source=[*SOURCES, "audio/features.py", "classifiers", "fusion/recipe.py", "evaluation", "robustness.py"],
         libraries=["scikit-learn", "xgboost", "keras", "tensorflow", "onnxruntime"],
     )
 

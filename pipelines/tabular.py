@@ -14,9 +14,6 @@ from ravdess_mm.predictions import ADAPTED, write_predictions
 from ravdess_mm.runs import RunFolder
 from ravdess_mm.store import read_table, write_json
 
-SOURCE = ("classifiers", "bundle.py", "archives.py", "corpus/splits.py")
-"""Parts of the package that the answers of a trained classifier depend on."""
-
 
 def folds_of(run: RunFolder) -> tuple[Fold, ...]:
     """Split the actors of a run's catalog as its protocol says.

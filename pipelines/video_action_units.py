@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.features import gather_rejected
-from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, plain_and_adapted, write_combined
+from pipelines.tabular import answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, data_fingerprint
 from ravdess_mm.corpus.identifier import Take
@@ -67,7 +67,6 @@ def make_features(run: RunFolder, tables: Sequence[Path]) -> Path:
             "clips": data_fingerprint(clips),
         },
         outputs=[path, rejected_path],
-        source=["video/action_units.py", "video/action_unit_files.py"],
     )
     return path
 
@@ -96,8 +95,7 @@ def train(run: RunFolder, features_path: Path, folds: tuple[Fold, ...]) -> None:
                 "seed": settings.seed,
             },
             files=[features_path],
-            outputs=[run.predictions_path(name), run.models_dir / name / "recipe.json"],
-            source=[*SOURCE, "fusion", "evaluation"],
+            outputs=[run.predictions_path(name), run.models_dir / name],
             libraries=["scikit-learn"],
         )
 

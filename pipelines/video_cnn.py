@@ -53,8 +53,7 @@ def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
             "start_from": None if start_from is None else hash_file(start_from / CARD_NAME),
         },
         files=[run.frames_card_path],
-        outputs=[run.predictions_path(NAME), frame_predictions_path],
-        source=["video", "bundle.py", "corpus/splits.py"],
+        outputs=[run.predictions_path(NAME), run.models_dir / NAME],
         libraries=["keras", "tensorflow"],
     )
 

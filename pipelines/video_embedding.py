@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.frames import frames_and_folds
-from pipelines.tabular import SOURCE, answers_of, fold_words, folds_of, plain_and_adapted, write_combined
+from pipelines.tabular import answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.bundle import CARD_NAME
 from ravdess_mm.config import Adaptation, Crop, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
@@ -19,7 +19,7 @@ from ravdess_mm.predictions import ADAPTED, prediction_table, write_predictions
 from ravdess_mm.runs import RunFolder
 from ravdess_mm.store import hash_file, read_table, write_json, write_table
 from ravdess_mm.video.frames import FrameStore
-from ravdess_mm.video.pretrained import SHIPPED, find_pretrained, need_pretrained
+from ravdess_mm.video.pretrained import SHIPPED, SOURCE_NAME, find_pretrained, need_pretrained
 
 logger = logging.getLogger("ravdess_mm.pipelines.video_embedding")
 
@@ -62,7 +62,6 @@ def make_features(run: RunFolder, network: Path) -> tuple[Path, Path]:
         inputs={"network": hash_file(network / CARD_NAME)},
         files=[run.frames_card_path],
         outputs=[features_path, answers_path],
-        source=["video/embedding.py"],
         libraries=["keras", "tensorflow", "onnx", "onnxruntime", "opencv-python-headless"],
     )
     return features_path, answers_path
@@ -76,7 +75,6 @@ def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: t
 
     def answer(name: str, adapt: Adaptation) -> None:
         def work() -> None:
-            from ravdess_mm.video.embedding_model import SOURCE_NAME
             from ravdess_mm.video.face_shares import even_by_person
 
             answers = read_table(answers_path, schema=ANSWERS_SCHEMA).set_index("take")
@@ -97,8 +95,7 @@ def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: t
             work=work,
             inputs={"folds": fold_words(folds), "network": _source_of(run, network)},
             files=[answers_path],
-            outputs=[run.predictions_path(name)],
-            source=["predictions.py", "video/face_shares.py"],
+            outputs=[run.predictions_path(name), run.models_dir / name],
         )
 
     plain_and_adapted(run, ZERO_SHOT, answer)
@@ -107,7 +104,6 @@ def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: t
 def train(run: RunFolder, features_path: Path, network: Path, folds: tuple[Fold, ...]) -> None:
     """Train classifiers on every fold and combine them by what their out-of-fold answers teach."""
     from ravdess_mm.video.embedding import answers_only
-    from ravdess_mm.video.embedding_model import SOURCE_NAME
 
     settings = run.settings
 
@@ -144,8 +140,7 @@ def train(run: RunFolder, features_path: Path, network: Path, folds: tuple[Fold,
                 "network": _source_of(run, network),
             },
             files=[features_path],
-            outputs=[run.predictions_path(name), run.models_dir / name / "recipe.json"],
-            source=[*SOURCE, "fusion", "evaluation"],
+            outputs=[run.predictions_path(name), run.models_dir / name],
             libraries=["scikit-learn"],
         )
 

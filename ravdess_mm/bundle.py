@@ -25,8 +25,8 @@ from ravdess_mm.archives import UNREADABLE, copy_canonical
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError, one_line
 from ravdess_mm.keras_file import check_network
-from ravdess_mm.runs import library_versions
 from ravdess_mm.store import hash_file, read_json, whole_file, write_json
+from ravdess_mm.versions import library_versions
 
 logger = logging.getLogger(__name__)
 

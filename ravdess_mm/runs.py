@@ -1,68 +1,36 @@
 """The folder of one run: where its files are, what is up to date, and what happened.
 
-A stage names its inputs (settings, input files, source code, library versions) and its outputs. It is skipped when
-the fingerprint of its inputs is the one it last finished with and its outputs are as it left them. The record of a
-stage is written after its outputs, so a stage killed half-way runs again.
+A stage names its inputs (settings, input files, library versions) and its outputs; the source code that it runs is
+found. It is skipped when the fingerprint of all that is the one it last finished with and its outputs, files and
+folders of models, are as it left them. The record of a stage is written after its outputs, so a stage killed half-way
+runs again.
 """
 
 from __future__ import annotations
 
 import logging
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from ravdess_mm._version import __version__
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError
 from ravdess_mm.settings_words import MAKE_VARIABLES
-from ravdess_mm.store import (
-    fingerprint,
-    hash_file,
-    plain,
-    read_json,
-    source_fingerprint,
-    write_json,
-    write_table,
-)
+from ravdess_mm.source_code import code_fingerprint
+from ravdess_mm.store import fingerprint, hash_file, plain, read_json, write_json, write_table
+from ravdess_mm.versions import library_versions
 
 logger = logging.getLogger(__name__)
 
 RECORD_NAME: Final = "run.json"
 REJECTED_SCHEMA: Final = "rejected/1"
 REJECTED_COLUMNS: Final[tuple[str, ...]] = ("path", "reason", "stage")
-LIBRARIES: Final[tuple[str, ...]] = (
-    "av",
-    "keras",
-    "librosa",
-    "numpy",
-    "onnxruntime",
-    "opencv-python-headless",
-    "pandas",
-    "scikit-learn",
-    "soundfile",
-    "tensorflow",
-    "xgboost",
-)
-
-
-def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
-    """Return the installed version of each library; ``absent`` where it is not installed."""
-    versions = {"python": ".".join(str(part) for part in sys.version_info[:3]), "ravdess-mm": __version__}
-    for name in names:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "absent"
-    return versions
 
 
 def is_synthetic(run_dir: Path) -> bool:
@@ -119,7 +87,6 @@ class RunFolder:
         inputs: Mapping[str, Any],
         files: Iterable[Path] = (),
         outputs: Iterable[Path] = (),
-        source: Sequence[str] = (),
         libraries: Sequence[str] = (),
         always: bool = False,
     ) -> bool:
@@ -130,15 +97,14 @@ class RunFolder:
         name : str
             Name of the stage; its record is ``stages/<name>.json``.
         work : callable
-            Does the stage and writes its outputs.
+            Does the stage and writes its outputs, which depend on all code that it runs: see `source_code`.
         inputs : mapping
             Everything the outputs depend on that is not a file: settings, fingerprints.
         files : iterable of Path
             Input files, taken by content. A missing one counts as absent.
         outputs : iterable of Path
-            Files that exist when the stage is done, checked by content.
-        source : sequence of str
-            Parts of the package whose code the outputs depend on.
+            Files, and folders of files, that are there when the stage is done: checked by content. What is added to
+            a folder later does not count.
         libraries : sequence of str
             Distributions whose version the outputs depend on.
         always : bool
@@ -158,8 +124,8 @@ class RunFolder:
         key = fingerprint(
             inputs,
             {path.name: _content(path) for path in files},
-            source_fingerprint(*source) if source else None,
-            library_versions(libraries) if libraries else __version__,
+            code_fingerprint(work, apart_from=__name__),  # whoever keeps the books changes no output
+            library_versions(libraries),
         )
         record_path = self.stages_dir / f"{name}.json"
         with self._only_one(name):
@@ -186,10 +152,10 @@ class RunFolder:
 
     def _is_current(self, record_path: Path, key: str, outputs: Sequence[Path]) -> bool:
         record = _read_record(record_path)
-        if record is None:
+        if record is None or record["key"] != key:
             return False
-        left = {self._name(path): _content(path) for path in outputs}
-        return bool(record["key"] == key and record["outputs"] == left and None not in left.values())
+        left = record["outputs"]
+        return all(_is_as_left(path, left.get(self._name(path))) for path in outputs)
 
     @contextmanager
     def _only_one(self, name: str) -> Iterator[None]:
@@ -303,8 +269,20 @@ def _read_record(path: Path) -> dict[str, Any] | None:
     return record if record is not None and record.keys() >= {"key", "outputs", "seconds", "messages"} else None
 
 
-def _content(path: Path) -> str | None:
+def _content(path: Path) -> str | dict[str, str] | None:
+    """Return the hash of a file, those of all files in a folder by their names, or None where there is neither."""
+    if path.is_dir():
+        return {
+            file.relative_to(path).as_posix(): hash_file(file) for file in sorted(path.rglob("*")) if file.is_file()
+        }
     return hash_file(path) if path.is_file() else None
+
+
+def _is_as_left(path: Path, left: Any) -> bool:
+    """Tell whether a file, or every file of a folder that a stage left in it, still has its content."""
+    if isinstance(left, dict):
+        return bool(left) and all(_content(path / name) == content for name, content in left.items())
+    return left is not None and _content(path) == left
 
 
 class _WarningKeeper(logging.Handler):

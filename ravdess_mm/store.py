@@ -9,10 +9,9 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -186,25 +185,3 @@ def fingerprint(*parts: Any) -> str:
     """Return the SHA-256 of the canonical JSON of `parts`, in hexadecimal."""
     text = json.dumps([plain(part) for part in parts], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def source_fingerprint(*modules: str) -> str:
-    """Return a fingerprint of the package's own source code, so that changed code re-runs what depends on it.
-
-    Parameters
-    ----------
-    *modules : str
-        Files or folders relative to the package, such as ``audio`` or ``fusion.py``.
-    """
-    package = Path(__file__).parent
-    hashes: dict[str, str] = {}
-    for module in modules:
-        start = package / module
-        files: Iterable[Path] = [start] if start.is_file() else start.rglob("*")
-        for file in files:
-            if file.is_file() and file.suffix != ".pyc":
-                hashes[file.relative_to(package).as_posix()] = hash_file(file)
-    if not hashes:
-        raise ValueError(f"no source files in {modules}")
-    return fingerprint(hashes)

@@ -21,7 +21,6 @@ from ravdess_mm.store import (
     plain,
     read_json,
     read_table,
-    source_fingerprint,
     whole_file,
     write_json,
     write_table,
@@ -179,10 +178,3 @@ def test_fingerprint_ignores_order_of_keys_and_sees_values() -> None:
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
     assert fingerprint(1, 2) != fingerprint([1, 2])
-
-
-def test_source_fingerprint_covers_what_is_named() -> None:
-    assert source_fingerprint("store.py") != source_fingerprint("config.py")
-    assert source_fingerprint("corpus") == source_fingerprint("corpus")
-    with pytest.raises(ValueError, match="no source files"):
-        source_fingerprint("no_such_module.py")

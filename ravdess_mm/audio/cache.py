@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,7 +18,8 @@ import pandas as pd
 from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.config import Backend
 from ravdess_mm.progress import map_parallel
-from ravdess_mm.store import fingerprint, read_table, source_fingerprint, write_table
+from ravdess_mm.source_code import code_fingerprint
+from ravdess_mm.store import fingerprint, read_table, write_table
 
 CACHE_SCHEMA: Final = "vector-cache/1"
 LIBRARIES: Final[tuple[str, ...]] = ("av", "librosa", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
@@ -124,6 +126,7 @@ class VectorCache:
             self.outcomes[str(key)] = Outcome(None, str(reason)) if reason else Outcome(vector)
 
 
-def code_version(*sources: str) -> list[Any]:
-    """Return what vectors depend on besides their clip: our code in the modules named, and the libraries."""
-    return [source_fingerprint(*sources), {name: metadata.version(name) for name in LIBRARIES}]
+@lru_cache(maxsize=16)
+def code_version(work: Callable[..., Any]) -> tuple[Any, ...]:
+    """Return what vectors depend on besides their clip: the code that makes them, and the libraries."""
+    return code_fingerprint(work, by_name=True), {name: metadata.version(name) for name in LIBRARIES}

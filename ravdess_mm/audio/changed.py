@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -17,16 +16,11 @@ import pandas as pd
 from ravdess_mm.audio.cache import Outcome, VectorCache, code_version
 from ravdess_mm.audio.decode import Samples, decode_audio
 from ravdess_mm.audio.features import ANALYSIS_SR, FEATURE_SET, extract_features, feature_names
-from ravdess_mm.audio.features import SOURCES as FEATURE_SOURCES
 from ravdess_mm.audio.noise import N_VOICES
 from ravdess_mm.audio.perturbation import Perturbation, apply
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.store import fingerprint
-
-SOURCES: Final[tuple[str, ...]] = tuple(
-    f"audio/{module}.py" for module in ("changed", "channel", "codecs", "noise", "perturbation")
-)
 
 
 @dataclass(frozen=True)
@@ -161,7 +155,7 @@ def changed_features(
         Take to reason.
     """
     names = feature_names()
-    cache = VectorCache(Path(cache_dir), FEATURE_SET, depends_on=code_version(*FEATURE_SOURCES, *SOURCES))
+    cache = VectorCache(Path(cache_dir), FEATURE_SET, depends_on=code_version(_work_on_clip))
     keys = {voice: tuple(change.key(voice) for change in changes) for voice, changes in wanted.items()}
     cache.compute(
         _work_on_clip,

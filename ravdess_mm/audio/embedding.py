@@ -42,20 +42,6 @@ N_COPIES: Final = 2
 """Copies of a training clip that went through the world, at another speed."""
 SPEEDS: Final = (0.92, 1.0, 1.08)
 
-_SOURCES: Final = tuple(
-    f"audio/{module}.py"
-    for module in (
-        "channel",
-        "channels",
-        "codecs",
-        "decode",
-        "embedding",
-        "encoder",
-        "encoder_graph",
-        "encoder_weights",
-    )
-) + tuple(f"audio/{module}.py" for module in ("noise", "perturbation", "preparation"))
-
 
 def feature_names(encoder: Encoder) -> tuple[str, ...]:
     """Return the names of the numbers of an embedding, such as ``block2_mean_017``."""
@@ -277,7 +263,7 @@ def unpack(packed: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _cache(cache_dir: str | Path, encoder_dir: Path | None) -> VectorCache:
     digest = encoder_digest(encoder_dir)
-    return VectorCache(Path(cache_dir), FEATURE_SET, depends_on=[*code_version(*_SOURCES), digest])
+    return VectorCache(Path(cache_dir), FEATURE_SET, depends_on=[*code_version(_work_on_clip), digest])
 
 
 def encoder_digest(encoder_dir: Path | None) -> str:

@@ -20,8 +20,6 @@ from ravdess_mm.errors import InputError, MediaError
 
 FEATURE_SET: Final = "mfcc-delta-rms"
 """What a model that was trained on these features says of them in its bundle."""
-SOURCES: Final[tuple[str, ...]] = ("audio/channels.py", "audio/decode.py", "audio/features.py")
-"""Modules, relative to the package, that the values depend on."""
 
 ANALYSIS_SR: Final = 22050
 """Sampling rate that features are computed at, in Hz."""

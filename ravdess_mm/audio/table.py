@@ -18,7 +18,7 @@ import pandas as pd
 from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.audio.cache import Outcome, VectorCache, code_version
 from ravdess_mm.audio.decode import decode_audio
-from ravdess_mm.audio.features import ANALYSIS_SR, FEATURE_SET, SOURCES, extract_features, feature_names
+from ravdess_mm.audio.features import ANALYSIS_SR, FEATURE_SET, extract_features, feature_names
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError, MediaError
 
@@ -90,7 +90,7 @@ def build_feature_table(
     InputError
         If a column of `clips` is missing.
     """
-    cache = VectorCache(Path(cache_dir), FEATURE_SET, depends_on=code_version(*SOURCES))
+    cache = VectorCache(Path(cache_dir), FEATURE_SET, depends_on=code_version(_work_on_clip))
     chosen, rejected = vectors_of_takes(
         clips,
         cache,

@@ -29,16 +29,16 @@ from ravdess_mm.config import Adaptation, DenseSettings, SearchSettings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold, check_disjoint
 from ravdess_mm.errors import BundleError, InputError
+from ravdess_mm.import_graph import source_fingerprint
 from ravdess_mm.predictions import prediction_table, read_predictions, sort_predictions, write_predictions
-from ravdess_mm.runs import library_versions
-from ravdess_mm.store import fingerprint, hash_file, read_table, source_fingerprint, write_table
+from ravdess_mm.store import fingerprint, hash_file, read_table, write_table
+from ravdess_mm.versions import library_versions
 
 logger = logging.getLogger(__name__)
 
 SEARCH_SCHEMA: Final = "search/1"
 SEARCH_NAME: Final = "search.parquet"
 PREDICTIONS_NAME: Final = "predictions.parquet"
-_SOURCE: Final = ("classifiers", "bundle.py", "archives.py", "corpus/splits.py", "predictions.py")
 _LIBRARIES: Final = ("keras", "numpy", "scikit-learn", "scipy", "skops", "tensorflow", "xgboost")
 
 
@@ -87,7 +87,7 @@ class Recipe:
             fold.number,
             train.digest(),
             test.digest(),
-            source_fingerprint(*_SOURCE),
+            source_fingerprint(__name__),
             library_versions(_LIBRARIES),
         )
 

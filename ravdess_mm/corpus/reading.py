@@ -17,8 +17,9 @@ from ravdess_mm.config import Backend
 from ravdess_mm.corpus.discover import Candidate, printable
 from ravdess_mm.corpus.probe import Streams, os_reason, probe_media
 from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.import_graph import source_fingerprint
 from ravdess_mm.progress import map_parallel
-from ravdess_mm.store import fingerprint, hash_file, read_table, source_fingerprint, write_table
+from ravdess_mm.store import fingerprint, hash_file, read_table, write_table
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def _is_as_known(candidate: Candidate, facts: FileFacts | None) -> bool:
 def _cache_schema() -> str:
     """Return the schema of the cache; it changes with whatever may read a header differently."""
     libraries = {name: metadata.version(name) for name in ("av", "soundfile")}
-    return f"files/1-{fingerprint(libraries, source_fingerprint('corpus/probe.py'))[:16]}"
+    return f"files/1-{fingerprint(libraries, source_fingerprint(probe_media.__module__))[:16]}"
 
 
 def _read_cache(path: str | Path | None) -> dict[str, FileFacts]:

@@ -134,6 +134,7 @@ def gather_run(run_dir: str | Path) -> RunFiles:
             reader, "cross-corpus/metrics.json", schema=CROSS_CORPUS_SCHEMA, without="its section is left out"
         ),
         left_out=tuple(reader.left_out),
+        cache_dir=root / "cache",
         networks=_networks(root),
     )
 

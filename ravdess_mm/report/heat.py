@@ -16,11 +16,12 @@ from ravdess_mm.arrays import Singles
 from ravdess_mm.bundle import arrays_part, read_bundle, write_bundle
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
 from ravdess_mm.errors import BundleError, InputError
+from ravdess_mm.import_graph import source_fingerprint
 from ravdess_mm.report.pictures import data_uri, overlay
 from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.words import percent, take_in_words
-from ravdess_mm.runs import library_versions
-from ravdess_mm.store import fingerprint, hash_file, source_fingerprint
+from ravdess_mm.store import fingerprint, hash_file
+from ravdess_mm.versions import library_versions
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ SHOWN_EACH: Final = 4
 """Frames that the network has right, and as many that it has wrong."""
 SHOWN_PX: Final = 176
 KEPT: Final = "heat"
-"""Folder beside a network, and kind of bundle, in which its heat is kept: Keras takes seconds to start."""
+"""Folder of the cache, and kind of bundle, in which the heat of a network is kept: Keras takes seconds to start."""
 HEAT_PART: Final = "heat.npz"
 
 
@@ -112,15 +113,15 @@ def _choose(tested: pd.DataFrame, *, seed: int) -> pd.DataFrame:
 
 
 def _heats(files: RunFiles, fold: int, images: npt.NDArray[np.uint8], answers: pd.Series) -> Singles:
-    """Return the heat of images [shape=(n, height, width)], and keep it beside the network for the next report."""
+    """Return the heat of images [shape=(n, height, width)], and keep it for the next report."""
     from ravdess_mm.video.inference import NETWORK_PART, load_network
 
     network = load_network(files.networks[fold])
     classes = np.array([EMOTIONS.index(answer) for answer in answers], dtype=np.int64)
     shown = hashlib.sha256(images.tobytes()).hexdigest()
-    made_by = (source_fingerprint("video/gradcam.py", "report/heat.py"), library_versions(("keras", "tensorflow")))
+    made_by = (source_fingerprint("ravdess_mm.video.gradcam"), library_versions(("keras", "tensorflow")))
     key = fingerprint(hash_file(network.bundle.part(NETWORK_PART)), classes.tolist(), shown, made_by)
-    kept = files.networks[fold] / KEPT
+    kept = files.cache_dir / KEPT / files.networks[fold].name
     try:
         bundle = read_bundle(kept)
         if bundle.kind == KEPT and bundle.card.get("key") == key:

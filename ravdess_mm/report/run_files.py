@@ -62,6 +62,8 @@ class RunFiles:
         In the order of their numbers.
     left_out : tuple of str
         What is missing in this report, and why.
+    cache_dir : Path
+        For what takes long to make and can be made again.
     networks : dict of int to Path
         Fold to the bundle of its video network.
     noise, importance : pandas.DataFrame or None
@@ -91,6 +93,7 @@ class RunFiles:
     recipe: Mapping[str, Any]
     splits: tuple[Split, ...]
     left_out: tuple[str, ...]
+    cache_dir: Path
     networks: Mapping[int, Path] = field(default_factory=dict)
     noise: pd.DataFrame | None = None
     importance: pd.DataFrame | None = None

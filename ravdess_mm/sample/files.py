@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 
 from ravdess_mm.corpus.identifier import ACTORS, EMOTIONS, Identifier, Modality
 from ravdess_mm.errors import InputError
+from ravdess_mm.import_graph import source_fingerprint
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.sample.face import FRAME_SIZE_PX, draw_faces
 from ravdess_mm.sample.script import Script, sample_scripts
 from ravdess_mm.sample.voice import SAMPLE_RATE, synthesize_voice
-from ravdess_mm.store import hash_file, read_json, source_fingerprint, whole_file, write_json, write_text
+from ravdess_mm.store import hash_file, read_json, whole_file, write_json, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def ensure_sample(folder: str | Path, *, actors: Iterable[int] = SAMPLE_ACTORS, 
     recipe = {
         "schema": MANIFEST_SCHEMA,
         "what": f"{SYNTHETIC_NOTE}: drawn faces and computed voices, no real person",
-        "generator": source_fingerprint("sample"),
+        "generator": source_fingerprint(__name__),
         "actors": list(actors),
     }
     with _locked(folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,7 @@ from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.store import hash_file, read_json
 from ravdess_mm.video.embedding import Embedder, load_embedder, views_of
 from ravdess_mm.video.face_bundle import load_face_network
-from ravdess_mm.video.pretrained import find_pretrained
-
-SOURCE_NAME: Final = "network.json"
-"""Says which face network a model rests on, and how its frames were sampled."""
+from ravdess_mm.video.pretrained import SOURCE_NAME, find_pretrained
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from ravdess_mm.bundle import CARD_NAME, network_part, read_bundle, write_bundle
 from ravdess_mm.config import CnnSettings, Net
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import BundleError
+from ravdess_mm.import_graph import source_fingerprint
 from ravdess_mm.predictions import SCHEMA, prediction_table
 from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
-from ravdess_mm.runs import library_versions
-from ravdess_mm.store import fingerprint, hash_file, source_fingerprint, write_table
+from ravdess_mm.store import fingerprint, hash_file, write_table
+from ravdess_mm.versions import library_versions
 from ravdess_mm.video.calibration import fit_temperature, mean_by_take, soften
 from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState, watching_callbacks
 from ravdess_mm.video.fine_tuning import fine_tuned_network
@@ -39,24 +40,6 @@ WATCHED_FRAMES: Final = 400
 """Most frames of the validation actors, evenly spread, that are scored after each epoch."""
 LOWEST_RATE: Final = 1e-5
 """Where plateaus lower the learning rate no further."""
-
-_SOURCE: Final = tuple(
-    f"video/{name}.py"
-    for name in (
-        "augmentation",
-        "calibration",
-        "callbacks",
-        "crops",
-        "face_networks",
-        "fine_tuning",
-        "fold_training",
-        "inference",
-        "networks",
-        "sides",
-        "stream",
-        "training",
-    )
-)
 
 
 class FoldJob:
@@ -112,7 +95,7 @@ class FoldJob:
             seed,
             None if start_from is None else hash_file(start_from / CARD_NAME),
             library_versions(("keras", "tensorflow", "numpy", "opencv-python-headless")),
-            source_fingerprint(*_SOURCE),
+            source_fingerprint(__name__),
         )
 
     def is_finished(self) -> bool:
@@ -121,8 +104,11 @@ class FoldJob:
             card = read_bundle(self._folder).card
         except BundleError:
             return False
+        return card.get("fingerprint") == self._fingerprint and card.get("tables") == self._hashes_of_tables()
+
+    def _hashes_of_tables(self) -> dict[str, str]:
         tables = (self._history_path, self.predictions_path, self.frames_path)
-        return card.get("fingerprint") == self._fingerprint and all(path.is_file() for path in tables)
+        return {path.name: hash_file(path) for path in tables if path.is_file()}
 
     def run(self) -> None:
         """Train, predict and write; the bundle last, since it says that all is done."""
@@ -151,6 +137,7 @@ class FoldJob:
             "seed": self._seed,
             "settings": self._settings.model_dump(),
             "fingerprint": self._fingerprint,
+            "tables": self._hashes_of_tables(),
         }
         write_bundle(self._folder, kind=KIND, card=card, files={NETWORK_PART: network_part(model)})
         shutil.rmtree(self._working_dir)

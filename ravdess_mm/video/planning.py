@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Final
 
 import pandas as pd
 
 from ravdess_mm.config import Crop
+from ravdess_mm.source_code import code_fingerprint
 from ravdess_mm.store import fingerprint
 from ravdess_mm.video.appending import TakeFrames
-from ravdess_mm.video.sampling import FACE_MARGIN
-
-_DECODING: Final = 1
-"""Raise this number when the same clip would give other frames: stores made before are then rebuilt."""
-_FINDING: Final = 1
-"""Raise this number when other faces would be found in the same frame."""
+from ravdess_mm.video.sampling import sample_frames
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ def plan_takes(clips: pd.DataFrame, *, frame_step: int, crop: Crop) -> list[Take
         The clip marked `face` is each take's first candidate, its other clips with a video track follow.
     """
     versions = [version("av"), version("opencv-python-headless")]
-    how = (frame_step, crop, _DECODING, versions, *((_FINDING, FACE_MARGIN) if crop is Crop.FACE else ()))
+    how = (frame_step, crop, code_fingerprint(sample_frames, by_name=True), versions)
     usable = clips[clips["has_video"].astype(bool)]
     usable = usable[usable["take"].isin(usable.loc[usable["face"].astype(bool), "take"])]
     usable = usable.assign(later=~usable["face"].astype(bool)).sort_values(["take", "later", "modality", "path"])

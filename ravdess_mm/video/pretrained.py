@@ -13,6 +13,8 @@ PRETRAINED_DIR: Final = Path(str(files("ravdess_mm"))) / "pretrained"
 """A run in miniature: the models that ship with the package, with their model cards."""
 SHIPPED: Final = "face-compact"
 """The face network that ships, with a model card in its folder; the one that answers where nothing else is said."""
+SOURCE_NAME: Final = "network.json"
+"""File beside a model that says which face network it rests on, and how its frames were sampled."""
 
 
 def find_pretrained(name: str | Path = SHIPPED) -> Path | None:

@@ -19,9 +19,10 @@ import pandas as pd
 from ravdess_mm.corpus.splits import check_disjoint
 from ravdess_mm.corpus.stills import Stills, subject_folds
 from ravdess_mm.errors import InputError
+from ravdess_mm.import_graph import source_fingerprint
 from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
-from ravdess_mm.runs import library_versions
-from ravdess_mm.store import fingerprint, source_fingerprint
+from ravdess_mm.store import fingerprint
+from ravdess_mm.versions import library_versions
 from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState, watching_callbacks
 from ravdess_mm.video.crops import predict_ten_crops
 from ravdess_mm.video.face_networks import FACE_SIZE_PX, LOGITS, build_face_network
@@ -30,18 +31,6 @@ from ravdess_mm.video.still_stream import StillStream, one_hot, split_validation
 
 WARM_UP_SHARE: Final = 0.25
 """Share of a one-cycle training in which the learning rate rises."""
-_SOURCE: Final = tuple(
-    f"video/{name}.py"
-    for name in (
-        "augmentation",
-        "callbacks",
-        "crops",
-        "face_networks",
-        "still_settings",
-        "still_stream",
-        "still_training",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -232,5 +221,5 @@ def training_key(name: str, stills: Stills, settings: StillSettings, precision: 
     """Return a name for a training, another one wherever anything that its result depends on is another."""
     content = hashlib.sha256(stills.images.tobytes() + stills.labels.tobytes()).hexdigest()
     versions = library_versions(("keras", "tensorflow", "numpy", "opencv-python-headless"))
-    parts = (name, content, settings.model_dump(), precision, seed, versions, source_fingerprint(*_SOURCE))
+    parts = (name, content, settings.model_dump(), precision, seed, versions, source_fingerprint(__name__))
     return fingerprint(*parts)[:16]

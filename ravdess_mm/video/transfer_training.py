@@ -8,8 +8,9 @@ from typing import Final
 import pandas as pd
 
 from ravdess_mm.corpus.stills import Stills
+from ravdess_mm.import_graph import source_fingerprint
 from ravdess_mm.quiet_keras import keras, make_deterministic
-from ravdess_mm.store import hash_file, source_fingerprint
+from ravdess_mm.store import hash_file
 from ravdess_mm.video.callbacks import HISTORY_COLUMNS
 from ravdess_mm.video.still_settings import StillSettings, resolve_precision
 from ravdess_mm.video.still_stream import split_validation
@@ -43,8 +44,7 @@ def train_imagenet_network(
     model = build_imagenet_network(name, weights=weights, n_classes=n_classes, dtype=precision.value)
     train, validation = split_validation(stills, settings.validation_share, seed=seed)
     start = "random" if weights is None else hash_file(weights)
-    sources = source_fingerprint("video/transfer_networks.py", "video/transfer_training.py")
-    key = training_key(f"{name} from {start}, {sources}", stills, settings, precision, seed)
+    key = training_key(f"{name} from {start}, {source_fingerprint(__name__)}", stills, settings, precision, seed)
     history: list[dict[str, float]] = []
     for number, epochs, rate in _phases(settings, from_random=weights is None):
         if weights is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ import soundfile
 
 from ravdess_mm.audio import cache as cache_module
 from ravdess_mm.audio import table as table_module
-from ravdess_mm.audio.cache import Outcome
 from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.audio.table import FeatureTable, build_feature_table
 from ravdess_mm.corpus.identifier import Identifier
@@ -92,19 +92,18 @@ def test_second_run_computes_what_is_new_only(clips: pd.DataFrame, tmp_path: Pat
 
 def test_killed_run_keeps_its_parts(clips: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module, "VECTORS_PER_PART", 2)
-    work = table_module._work_on_clip
-    worked: list[str] = []
+    done: list[None] = []
 
-    def killed_at_the_fifth(clip: table_module.Clip) -> tuple[Outcome]:
-        if len(worked) == 4:
+    def killed_at_the_fifth(*arguments: Any, **options: Any) -> Any:
+        if len(done) == 4:
             raise KeyboardInterrupt
-        worked.append(clip.name)
-        return work(clip)
+        done.append(None)
+        return extract_features(*arguments, **options)
 
-    monkeypatch.setattr(table_module, "_work_on_clip", killed_at_the_fifth)
-    with pytest.raises(KeyboardInterrupt):
-        build(clips, tmp_path / "cache")
-    monkeypatch.setattr(table_module, "_work_on_clip", work)
+    with monkeypatch.context() as patched:
+        patched.setattr(table_module, "extract_features", killed_at_the_fifth)
+        with pytest.raises(KeyboardInterrupt):
+            build(clips, tmp_path / "cache")
     resumed = build(clips, tmp_path / "cache")
     assert resumed.n_computed == 2
     pd.testing.assert_frame_equal(resumed.features, build(clips, tmp_path / "fresh").features, check_exact=True)

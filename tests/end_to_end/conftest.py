@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ravdess_mm.config import CnnSettings, SearchSettings, Settings
 from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.store import hash_file
 from ravdess_mm.video.pretrained import find_pretrained
@@ -36,6 +37,21 @@ batch_size = 4
 
 FACE_MODELS = {"video-embedding", "video-zero-shot"} if find_pretrained() else set[str]()
 """Models of every run with video, where a trained face network is installed."""
+
+
+def tiny_settings(folder: Path, *, data: Path, models: tuple[str, ...]) -> Settings:
+    """Return the settings of a run with tiny budgets, for stages that are called, not made."""
+    return Settings(
+        data=(data,),
+        run="r",
+        test_actors=(3, 4),
+        jobs=1,
+        artifacts_dir=folder / "artifacts",
+        reports_dir=folder / "reports",
+        bootstrap_draws=200,
+        search=SearchSettings(draws=2, refine=False, models=models),
+        cnn=CnnSettings(epochs=1, steps_per_epoch=2, batch_size=4),
+    )
 
 
 @dataclass

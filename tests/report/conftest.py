@@ -25,8 +25,8 @@ from ravdess_mm.measured import fingerprint_of_model
 from ravdess_mm.predictions import PROBABILITIES, prediction_table, write_predictions
 from ravdess_mm.report.build import write_report
 from ravdess_mm.robustness import CONDITIONS, NOISE_SCHEMA
-from ravdess_mm.runs import library_versions
 from ravdess_mm.store import write_json, write_table
+from ravdess_mm.versions import library_versions
 
 TEST_ACTORS = (4, 5, 6)
 VALIDATION_ACTORS = (3,)

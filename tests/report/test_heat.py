@@ -52,7 +52,7 @@ def test_right_and_wrong_test_takes_are_shown_with_heat_for_the_answer(run_dir: 
 
 def test_heat_is_kept_until_something_it_rests_on_changes(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = heat_section(gather_run(run_dir))
-    kept = run_dir / "models" / "video-cnn" / "holdout" / KEPT / HEAT_PART
+    kept = run_dir / "cache" / KEPT / "holdout" / HEAT_PART
     assert kept.is_file()
     monkeypatch.setattr("ravdess_mm.video.gradcam.heat_maps", lambda *_: pytest.fail("the network was asked again"))
     assert heat_section(gather_run(run_dir)) == first

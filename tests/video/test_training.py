@@ -99,6 +99,9 @@ def test_finished_fold_is_read_and_a_changed_setting_trains_again(
     pd.testing.assert_frame_equal(again.frame_predictions, run.frame_predictions)
     with pytest.raises(AssertionError, match="trained"):
         run_network(tiny_store, [HOLDOUT], settings=SETTINGS, seed=8, folder=tmp_path)
+    (tmp_path / "holdout" / "frames.parquet").write_bytes(b"PAR1")
+    with pytest.raises(AssertionError, match="trained"):
+        run_network(tiny_store, [HOLDOUT], settings=SETTINGS, seed=7, folder=tmp_path)
 
 
 def test_killed_training_goes_on_as_if_nothing_had_happened(
