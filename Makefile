@@ -22,7 +22,7 @@ FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
 NET ?=             ## network of the video branch: seed, compact, vgg19 or resnet18 (all but seed want CROP=face)
 FINE_TUNE ?=       ## start the video network from a trained face network: none, face-compact, or its folder
-RULE ?=            ## mean, product, weighted or stacking: how voice and face are fused (none: product)
+RULE ?=            ## mean, product, weighted, stacking or pool: how voice and face are fused (none: pool)
 JOBS ?=            ## processes (none: one a core)
 BACKEND ?=         ## loky or dask: what spreads the work
 SEED ?=            ## seed of everything random (none: 20)

@@ -152,12 +152,13 @@ def evaluate(
 def fuse(
     tables: Annotated[list[Path], typer.Argument(help="Prediction tables to fuse.", metavar="TABLE TABLE...")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the fused table.")],
-    rule: Annotated[Rule, typer.Option(help="How the tables' probabilities become one.")] = Rule.PRODUCT,
+    rule: Annotated[Rule, typer.Option(help="How the tables' probabilities become one.")] = Rule.POOL,
     seed: Annotated[int, typer.Option(help="Seed.")] = 20,
 ) -> None:
     """Fuse prediction tables of the same takes, ours or converted from elsewhere.
 
     What a rule learns, it learns from out-of-fold rows only (role=oof, or the other folds): never from rows it scores.
+    Tables without any are fused in groups of actors, each by what the rows of the other actors teach.
     """
 
     def action() -> None:
@@ -167,7 +168,7 @@ def fuse(
         named = {path.stem: read_predictions(path) for path in tables}
         if len(tables) < 2 or len(named) < len(tables):
             raise InputError(f"fusion needs two or more tables with different file names; got {len(named)}")
-        fused = fuse_tables(named, rule=rule, seed=seed)
+        fused = fuse_tables(named, rule=rule, seed=seed, cross_fit_test=True)
         write_predictions(output, fused.table)
         typer.echo(output)
 

@@ -70,6 +70,7 @@ class Rule(StrEnum):
     PRODUCT = "product"
     WEIGHTED = "weighted"
     STACKING = "stacking"
+    POOL = "pool"
 
 
 class Backend(StrEnum):
@@ -158,7 +159,7 @@ class Settings(_Section):
         "none",
         description="start the video network from a trained face network: none, face-compact or a folder",
     )
-    rule: Rule = Field(Rule.PRODUCT, description="how branches are fused: mean, product, weighted or stacking")
+    rule: Rule = Field(Rule.POOL, description="how branches are fused: mean, product, weighted, stacking or pool")
     jobs: int = Field(-1, description="processes; -1 for one a core")
     backend: Backend = Field(Backend.LOKY, description="what spreads the work: loky or dask")
     seed: int = Field(20, ge=0, lt=2**32, description="seed of everything random")

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from ravdess_mm import __version__
 from ravdess_mm.cli import app
+from ravdess_mm.config import Rule
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.predictions import prediction_table, read_predictions, write_predictions
+from ravdess_mm.predictions import prediction_table, probabilities_of, read_predictions, write_predictions
 from ravdess_mm.sample.files import ensure_sample
 
 runner = CliRunner()
@@ -71,7 +72,7 @@ def test_evaluate_prints_what_the_tables_say(tables: tuple[Path, Path]) -> None:
     assert "recall" in for_people.stdout
 
 
-@pytest.mark.parametrize("rule", ["mean", "product", "weighted", "stacking"])
+@pytest.mark.parametrize("rule", list(Rule))
 def test_fuse_writes_a_table_that_evaluate_reads(tables: tuple[Path, Path], tmp_path: Path, rule: str) -> None:
     output = tmp_path / f"{rule}.parquet"
     done = runner.invoke(app, ["fuse", *map(str, tables), "--rule", rule, "-o", str(output)])
@@ -80,6 +81,26 @@ def test_fuse_writes_a_table_that_evaluate_reads(tables: tuple[Path, Path], tmp_
     fused = read_predictions(output)
     assert set(fused.loc[fused["role"] == "test", "take"]) == set(TAKES)
     assert set(fused["sources"]) == {"audio-svc+video-cnn"}
+
+
+def test_fuse_pools_published_tables_by_what_other_actors_teach(tmp_path: Path) -> None:
+    """Three tables of test rows alone, one of them a copy: nothing else can teach."""
+    actors = range(1, 7)
+    takes = [
+        f"01-{emotion:02d}-01-01-{r:02d}-{actor:02d}" for actor in actors for emotion in range(1, 9) for r in (1, 2)
+    ]
+    paths = [tmp_path / f"{name}.parquet" for name in ("voice", "face", "twin")]
+    for path, seed in zip(paths, (1, 2, 2), strict=True):
+        values = np.random.default_rng(seed).dirichlet(np.ones(8) / 2, len(takes))
+        values[np.arange(len(takes)), [int(take[3:5]) - 1 for take in takes]] += 0.3
+        write_predictions(path, prediction_table(takes, values, fold=-1, role="test"))
+    outputs = [tmp_path / "two.parquet", tmp_path / "three.parquet"]
+    for output, names in zip(outputs, (paths[:2], paths), strict=True):
+        done = runner.invoke(app, ["fuse", *map(str, names), "--rule", "pool", "-o", str(output)])
+        assert done.exit_code == 0, done.stderr
+        assert "no table has out-of-fold rows" in done.stderr
+    two, three = (probabilities_of(read_predictions(output)) for output in outputs)
+    np.testing.assert_allclose(three, two, atol=2e-3)
 
 
 def test_verify_says_no_with_status_1(tmp_path: Path) -> None:

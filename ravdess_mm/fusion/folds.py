@@ -26,7 +26,7 @@ class Lesson:
     ----------
     sources : tuple of str
         The branches that are there.
-    combiner : WeightedMean, Product or Stacking
+    combiner : WeightedMean, Product, Pool or Stacking
         How their probabilities become one.
     n_takes, n_actors : int
         What it was learned from; 0 for a rule that learns nothing or had nothing to learn from.

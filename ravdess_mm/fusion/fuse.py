@@ -15,7 +15,15 @@ from ravdess_mm.config import Rule
 from ravdess_mm.corpus.splits import group_folds
 from ravdess_mm.errors import InputError
 from ravdess_mm.fusion.folds import FoldRecipe, FusedFold, fuse_fold
-from ravdess_mm.fusion.tables import Branch, Candidates, actors_of, check_branches, select_rows
+from ravdess_mm.fusion.tables import (
+    Branch,
+    Candidates,
+    actors_of,
+    check_branches,
+    deal_test_actors,
+    lack_evidence,
+    select_rows,
+)
 from ravdess_mm.predictions import sort_predictions
 
 logger = logging.getLogger(__name__)
@@ -57,7 +65,14 @@ class FusionResult:
         }
 
 
-def fuse(tables: Mapping[str, Branch], *, rule: Rule | str, seed: int, calibrate: bool = True) -> FusionResult:
+def fuse(
+    tables: Mapping[str, Branch],
+    *,
+    rule: Rule | str,
+    seed: int,
+    calibrate: bool = True,
+    cross_fit_test: bool = False,
+) -> FusionResult:
     """Fuse branches: one answer a take, from all of them or from those that have it.
 
     Parameters
@@ -66,11 +81,17 @@ def fuse(tables: Mapping[str, Branch], *, rule: Rule | str, seed: int, calibrate
         Branch name to its prediction table; or to the tables of several models by name, of which each fold takes the
         one with the best UAR on rows it does not score. One branch alone is calibrated and passed on.
     rule : Rule
-        ``mean``; ``product`` (normalised); ``weighted`` (mean, weights by UAR); ``stacking`` (logistic regression).
+        ``mean``; ``product`` (normalised); ``weighted`` (mean, weights by UAR); ``stacking`` (logistic regression);
+        ``pool`` (product of powers, weights by log-loss).
     seed : int
-        Seed of the deal of training actors into groups, in which the out-of-fold rows are fused.
+        Seed of the deal of actors into groups, in which out-of-fold rows (and with `cross_fit_test` test rows) are
+        fused.
     calibrate : bool
         Whether each branch's probabilities are first brought to the temperature with the lowest log-loss.
+    cross_fit_test : bool
+        Whether tables of one split that have no out-of-fold rows at all, as published ones often are, may teach one
+        another: their test actors are fused in groups, each by what the test rows of the other groups teach, and the
+        recipes are those of the groups. A message says so.
 
     Returns
     -------
@@ -94,6 +115,10 @@ def fuse(tables: Mapping[str, Branch], *, rule: Rule | str, seed: int, calibrate
     """
     rule = _known_rule(rule)
     branches = check_branches(tables)
+    grouped = cross_fit_test and lack_evidence(branches)
+    split = next(int(table["fold"].iloc[0]) for models in branches.values() for table in models.values())
+    if grouped:
+        branches = deal_test_actors(branches, CROSS_FIT_FOLDS, seed=seed)
     test = select_rows(branches, role="test")
     folds = sorted({int(fold) for models in test.values() for table in models.values() for fold in table["fold"]})
     parts = [
@@ -104,10 +129,17 @@ def fuse(tables: Mapping[str, Branch], *, rule: Rule | str, seed: int, calibrate
     for fold in folds:
         fused += _fuse_out_of_fold(branches, fold=fold, rule=rule, seed=seed, calibrate=calibrate)
     messages = _messages(parts, branches)
+    if grouped:
+        messages = (
+            f"no table has out-of-fold rows: test actors are fused in {len(parts)} groups, each by what the others' "
+            "rows teach",
+            *messages,
+        )
     for message in messages:
         logger.warning("%s", message)
+    table = sort_predictions(pd.concat(fused))
     return FusionResult(
-        table=sort_predictions(pd.concat(fused)),
+        table=sort_predictions(table.assign(fold=split)) if grouped else table,
         rule=rule,
         recipes=tuple(part.recipe for part in parts),
         messages=messages,

@@ -16,7 +16,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import fold_folder
 from ravdess_mm.errors import BundleError
 from ravdess_mm.fusion.evidence import at_temperatures
-from ravdess_mm.fusion.rules import Combiner, Product, Stacking, WeightedMean
+from ravdess_mm.fusion.rules import Combiner, Pool, Product, Stacking, WeightedMean
 from ravdess_mm.store import read_json
 
 SCHEMA: Final = "fusion/1"
@@ -99,11 +99,16 @@ def read_recipe(path: str | Path, *, fold: int | None = None) -> Recipe:
     if found is None:
         known = ", ".join(str(one["fold"]) for one in content["folds"])
         raise BundleError(f"{path}: no fold {fold}; it has {known}")
+    if content.get("rule") not in tuple(Rule):
+        raise BundleError(f"{path}: rule {content.get('rule')!r}; allowed: {', '.join(Rule)}")
     rule = Rule(content["rule"])
+    temperatures = _numbers([*found["temperatures"].values()], "temperatures", path)
+    if not (temperatures > 0).all():
+        raise BundleError(f"{path}: a temperature is {temperatures.min()}; allowed: above 0")
     return Recipe(
         fold=int(found["fold"]),
         models=dict(found["models"]),
-        temperatures={branch: float(value) for branch, value in found["temperatures"].items()},
+        temperatures=dict(zip(found["temperatures"], temperatures.tolist(), strict=True)),
         combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in found["lessons"]},
         unchecked=tuple(found.get("unchecked", ())),
     )
@@ -112,19 +117,36 @@ def read_recipe(path: str | Path, *, fold: int | None = None) -> Recipe:
 def _combiner(rule: Rule, lesson: Mapping[str, Any], path: str | Path) -> Combiner:
     n_models = len(lesson["sources"])
     if "weights" in lesson:
-        weights = tuple(float(weight) for weight in lesson["weights"])
-        if len(weights) != n_models:
-            raise BundleError(f"{path}: {len(weights)} weights for {n_models} branches")
-        return WeightedMean(weights)
+        weights = _numbers(lesson["weights"], "weights", path)
+        if weights.shape != (n_models,):
+            raise BundleError(f"{path}: {weights.size} weights for {n_models} branches")
+        if weights.min() < 0:
+            raise BundleError(f"{path}: a weight is {weights.min()}; allowed: 0 or more")
+        learned = tuple(float(weight) for weight in weights)
+        return Pool(learned) if rule is Rule.POOL else WeightedMean(learned)
     if "coefficients" in lesson:
-        coefficients = np.asarray(lesson["coefficients"], dtype=np.float64)
+        coefficients = _numbers(lesson["coefficients"], "coefficients", path)
         expected = (n_models * len(EMOTIONS), len(EMOTIONS))
         if coefficients.shape != expected:
             raise BundleError(f"{path}: coefficients of shape {coefficients.shape}; expected {expected}")
+        intercepts = _numbers(lesson["intercepts"], "intercepts", path)
+        if intercepts.shape != (len(EMOTIONS),):
+            raise BundleError(f"{path}: intercepts of shape {intercepts.shape}; expected {(len(EMOTIONS),)}")
         return Stacking(
             tuple(tuple(float(value) for value in row) for row in coefficients),
-            tuple(float(value) for value in lesson["intercepts"]),
+            tuple(float(value) for value in intercepts),
         )
     if rule in (Rule.PRODUCT, Rule.STACKING):
         return Product()
     raise BundleError(f"{path}: rule {rule.value!r} without weights")
+
+
+def _numbers(value: object, what: str, path: str | Path) -> Floats:
+    """Return numbers from JSON as an array, all finite."""
+    try:
+        numbers = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{path}: {what}: not numbers") from error
+    if not np.isfinite(numbers).all():
+        raise BundleError(f"{path}: {what}: not finite")
+    return numbers

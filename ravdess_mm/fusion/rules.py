@@ -6,7 +6,6 @@ have, and returns probabilities [shape=(n, 8)].
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -20,15 +19,17 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.evaluation.scores import log_loss
 from ravdess_mm.fusion.evidence import Evidence
 
-LEARNED_RULES: Final[frozenset[Rule]] = frozenset({Rule.WEIGHTED, Rule.STACKING})
+LEARNED_RULES: Final[frozenset[Rule]] = frozenset({Rule.WEIGHTED, Rule.STACKING, Rule.POOL})
 N_CLASSES: Final = len(EMOTIONS)
 GRID_STEPS: Final[tuple[int, ...]] = (20, 10, 5, 4, 3, 2, 1)
 GRID_POINTS: Final = 2000
 """Weights are looked for on the finest of these grids that has at most that many points."""
 RIDGE: Final = 1000.0
-"""Pull of the stacking towards the power product, set against the log-loss summed over the takes of evidence."""
-POWERS: Final[tuple[float, float]] = (0.05, 3.0)
-"""Range in which the power of that product is looked for."""
+"""Pull of the stacking towards the pool, set against the log-loss summed over the takes of evidence."""
+LARGEST_WEIGHT: Final = 3.0
+"""Of a model in the pool; the smallest is 0."""
+UNKNOWN_TAKES: Final = 1.0
+"""Takes of unknown emotion, like the others in all else, that the pool learns from too."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,27 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """Logarithmic opinion pool: the product of probabilities, each to a power of its own, normalised.
+
+    Parameters
+    ----------
+    weights : tuple of float [m]
+        The powers, 0 or more. Of models that err independently each is about 1; models that say the same share one.
+    """
+
+    weights: tuple[float, ...]
+
+    def __call__(self, log_probabilities: Floats) -> Floats:
+        """Combine log-probabilities [shape=(n, m, 8)]."""
+        return _softmax(np.einsum("nmk,m->nk", log_probabilities, np.array(self.weights)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned."""
+        return {"weights": list(self.weights)}
+
+
+@dataclass(frozen=True)
 class Stacking:
     """Multinomial logistic regression on log-probabilities.
 
@@ -86,21 +108,23 @@ class Stacking:
         return {"coefficients": [list(row) for row in self.coefficients], "intercepts": list(self.intercepts)}
 
 
-Combiner = WeightedMean | Product | Stacking
+Combiner = WeightedMean | Product | Pool | Stacking
 
 
 def learn_rule(rule: Rule, evidence: Evidence) -> Combiner:
     """Return a rule for the models of `evidence`, learned from it where the rule is a learned one.
 
-    Without evidence a learned rule is left at where it would start from: equal weights, or the product.
+    Without evidence every model counts alike, in a mean, a product or, for the pool, a geometric mean.
     """
     n_models = len(evidence.names)
-    if rule is Rule.PRODUCT or (rule is Rule.STACKING and len(evidence) == 0):
+    equal = (1 / n_models,) * n_models
+    if rule is Rule.PRODUCT:
         return Product()
-    if rule is Rule.MEAN or len(evidence) == 0:
-        return WeightedMean((1 / n_models,) * n_models)
-    learn: Callable[[Evidence], Combiner] = learn_weights if rule is Rule.WEIGHTED else learn_stacking
-    return learn(evidence)
+    if rule is Rule.POOL:
+        return learn_pool(evidence) if len(evidence) else Pool(equal)
+    if rule is Rule.STACKING:
+        return learn_stacking(evidence) if len(evidence) else Product()
+    return learn_weights(evidence) if rule is Rule.WEIGHTED and len(evidence) else WeightedMean(equal)
 
 
 def learn_weights(evidence: Evidence) -> WeightedMean:
@@ -127,13 +151,11 @@ def learn_weights(evidence: Evidence) -> WeightedMean:
     return WeightedMean(tuple(float(weight) for weight in chosen))
 
 
-def learn_stacking(evidence: Evidence) -> Stacking:
-    """Fit a multinomial logistic regression on the log-probabilities of the models.
+def learn_pool(evidence: Evidence) -> Pool:
+    """Choose the weights of a logarithmic opinion pool with the lowest log-loss.
 
-    The ridge does not pull the coefficients to zero but to the power product ``prior ** (1 - s * m) * (p_1 ... p_m) **
-    s``, whose one number ``s`` is fitted first: 1 if the m models err independently given the emotion, 1 / m if they
-    all say the same. So little evidence gives that product, emotions without takes are harmless, and much evidence
-    corrects what the models confuse alike.
+    The problem is convex, and a model given twice is worth what it is worth once. `UNKNOWN_TAKES` bound how sure a pool
+    can be that was right about few takes; what they ask is the same for any number of copies of a model.
 
     Parameters
     ----------
@@ -142,12 +164,55 @@ def learn_stacking(evidence: Evidence) -> Stacking:
 
     References
     ----------
-    Wolpert DH (1992), Stacked generalization, Neural Networks 5(2): 241-259; for the product as the independent case
-    Kittler J et al. (1998), On combining classifiers, IEEE TPAMI 20(3): 226-239.
+    Genest C, Zidek JV (1986), Combining probability distributions: a critique and an annotated bibliography,
+    Statistical Science 1(1): 114-148; weights by log-loss: Heskes T (1998), Selecting weighting factors in logarithmic
+    opinion pools, NIPS 10: 266-272; labels that leave room for doubt: Platt JC (1999), Probabilistic outputs for
+    support vector machines, Advances in Large Margin Classifiers: 61-74.
     """
     from scipy.optimize import minimize
 
-    start = _power_product(evidence)
+    n_models = len(evidence.names)
+    targets = np.eye(N_CLASSES)[evidence.labels] + UNKNOWN_TAKES / (len(evidence) * N_CLASSES)
+    found = minimize(
+        _pool_loss,
+        np.full(n_models, 1 / n_models),
+        args=(evidence.log_probabilities, targets / targets.sum(axis=1, keepdims=True)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, LARGEST_WEIGHT)] * n_models,
+        options={"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-8},
+    )
+    # the last digits of an optimum depend on how many threads added up: they are not part of the answer
+    return Pool(tuple(float(weight) for weight in np.round(found.x, 4)))
+
+
+def _pool_loss(weights: Floats, log_probabilities: Floats, targets: Floats) -> tuple[float, Floats]:
+    """Mean cross-entropy of a pool to `targets` [shape=(n, 8)], and its gradient [m]."""
+    answers = _softmax(np.einsum("nmk,m->nk", log_probabilities, weights))
+    loss = -(targets * np.log(np.maximum(answers, np.finfo(np.float64).tiny))).sum(axis=1).mean()
+    return float(loss), np.einsum("nmk,nk->m", log_probabilities, answers - targets) / len(targets)
+
+
+def learn_stacking(evidence: Evidence) -> Stacking:
+    """Fit a multinomial logistic regression on the log-probabilities of the models.
+
+    The ridge does not pull the coefficients to zero but to the pool of :func:`learn_pool`. So little evidence gives
+    that pool, models that say the same count once, emotions without takes are harmless, and much evidence corrects what
+    the models confuse alike.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        At least one take.
+
+    References
+    ----------
+    Wolpert DH (1992), Stacked generalization, Neural Networks 5(2): 241-259.
+    """
+    from scipy.optimize import minimize
+
+    pool = [weight * np.eye(N_CLASSES) for weight in learn_pool(evidence).weights]
+    start = np.vstack([*pool, np.zeros((1, N_CLASSES))])
     inputs = np.hstack([evidence.log_probabilities.reshape(len(evidence), -1), np.ones((len(evidence), 1))])
     found = minimize(
         _penalised_loss,
@@ -157,29 +222,11 @@ def learn_stacking(evidence: Evidence) -> Stacking:
         method="L-BFGS-B",
         options={"maxiter": 1000},
     )
-    # the last digits of an optimum depend on how many threads added up: they are not part of the answer
     fitted = np.round(found.x, 6).reshape(start.shape)
     return Stacking(
         coefficients=tuple(tuple(float(value) for value in row) for row in fitted[:-1]),
         intercepts=tuple(float(value) for value in fitted[-1]),
     )
-
-
-def _power_product(evidence: Evidence) -> Floats:
-    """Return the power product as coefficients [shape=(8 * m + 1, 8)], intercepts last, with its power fitted."""
-    from scipy.optimize import minimize_scalar
-
-    labels, n_models = evidence.labels, len(evidence.names)
-    frequency = np.bincount(labels, minlength=N_CLASSES) + 1.0
-    log_prior = np.log(frequency / frequency.sum())
-    summed = evidence.log_probabilities.sum(axis=1)
-
-    def loss(power: float) -> float:
-        return log_loss(_softmax(power * summed + (1 - power * n_models) * log_prior), labels)
-
-    found = minimize_scalar(loss, bounds=POWERS, method="bounded", options={"xatol": 1e-4})
-    power = float(f"{found.x:.4g}")
-    return np.vstack([power * np.eye(N_CLASSES)] * n_models + [(1 - power * n_models) * log_prior[np.newaxis]])
 
 
 def _penalised_loss(flat: Floats, inputs: Floats, labels: Integers, start: Floats) -> tuple[float, Floats]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import pandas as pd
 
-from ravdess_mm.corpus.splits import HOLDOUT_NUMBER, check_disjoint, format_actors
+from ravdess_mm.corpus.splits import HOLDOUT_NUMBER, check_disjoint, format_actors, group_folds
 from ravdess_mm.errors import InputError, LeakageError
 from ravdess_mm.predictions import check_predictions
 
@@ -77,6 +77,23 @@ def select_rows(
 def actors_of(models: Mapping[str, pd.DataFrame]) -> set[int]:
     """Return the actors that any of the tables has."""
     return {int(actor) for table in models.values() for actor in table["actor"]}
+
+
+def lack_evidence(branches: Candidates) -> bool:
+    """Return whether no table has out-of-fold rows or a second fold, though there are two test actors or more."""
+    tables = [table for models in branches.values() for table in models.values()]
+    rows = pd.concat([table[["role", "fold", "actor"]] for table in tables])
+    return set(rows["role"]) == {"test"} and len(set(rows["fold"])) == 1 and len(set(rows["actor"])) > 1
+
+
+def deal_test_actors(branches: Candidates, n_folds: int, *, seed: int) -> Candidates:
+    """Return tables of which :func:`lack_evidence` is true, with their actors dealt into folds."""
+    actors = sorted(set().union(*(actors_of(models) for models in branches.values())))
+    fold_of = dict(zip(actors, group_folds(actors, n_folds, seed=seed), strict=True))
+    return {
+        branch: {name: table.assign(fold=table["actor"].map(fold_of)) for name, table in models.items()}
+        for branch, models in branches.items()
+    }
 
 
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -22,6 +22,7 @@ RULES: Final[dict[str, str]] = {
     "product": "the normalised product of the branches’ calibrated probabilities",
     "weighted": "a weighted mean of the branches’ probabilities, with weights learned from takes it does not score",
     "stacking": "a logistic regression on the branches’ probabilities, fitted on takes it does not score",
+    "pool": "a product of the branches’ probabilities, each to a power learned from takes it does not score",
 }
 """The rules of fusion in words."""
 

@@ -74,7 +74,7 @@ def test_fused_table_is_a_prediction_table(holdout: dict[str, pd.DataFrame], rul
     pd.testing.assert_frame_equal(read_predictions(tmp_path / "fused.parquet"), found.table)
 
 
-@pytest.mark.parametrize("rule", [Rule.PRODUCT, Rule.STACKING])
+@pytest.mark.parametrize("rule", [Rule.PRODUCT, Rule.STACKING, Rule.POOL])
 def test_branches_that_err_independently_are_better_together(
     simulate: Simulate, folds: dict[str, pd.DataFrame], rule: Rule
 ) -> None:
@@ -89,6 +89,43 @@ def test_two_copies_say_what_one_says(folds: dict[str, pd.DataFrame], rule: Rule
         folds["face"].sort_values(["fold", "take"])
     ).argmax(axis=1)
     assert same.mean() > 0.95
+
+
+@pytest.fixture(scope="module")
+def alike(simulate: Simulate) -> dict[str, pd.DataFrame]:
+    """A voice, and two faces whose errors are mostly those of one face."""
+    actors = range(1, 21)
+    fold = {actor: actor % 5 for actor in actors}
+    voice, shared, *own = (simulate(actors, seed=seed, skill=1.7, sharpness=2, fold=fold) for seed in (10, 11, 12, 13))
+    faces = [shared.copy(), shared.copy()]
+    for face, part in zip(faces, own, strict=True):
+        face[list(PROBABILITIES)] = probabilities_of(shared) ** 0.7 * probabilities_of(part) ** 0.1
+        face[list(PROBABILITIES)] = face[list(PROBABILITIES)].div(face[list(PROBABILITIES)].sum(axis=1), axis=0)
+    return {"voice": voice, "face": faces[0], "other": faces[1]}
+
+
+@pytest.mark.parametrize("rule", [Rule.POOL, Rule.STACKING])
+def test_faces_that_err_alike_count_once(alike: dict[str, pd.DataFrame], rule: Rule) -> None:
+    def fused(rule: Rule, *names: str) -> tuple[float, float]:
+        scored = evaluate(fuse({name: alike[name] for name in names}, rule=rule, seed=0).table, seed=0, draws=10)
+        return scored.accuracy.value, scored.log_loss
+
+    best = max(("face", "other"), key=lambda name: _accuracy(alike[name]))
+    two, three = fused(rule, "voice", best), fused(rule, "voice", "face", "other")
+    assert three[0] >= two[0] - 0.005
+    assert three[1] < two[1] + 0.002
+    # which is what a product gets wrong
+    product_of_two, product_of_three = fused(Rule.PRODUCT, "voice", best), fused(Rule.PRODUCT, "voice", "face", "other")
+    assert product_of_three[0] < product_of_two[0] - 0.01
+    assert product_of_three[1] > product_of_two[1] + 0.02
+
+
+def test_a_table_given_twice_is_pooled_as_if_given_once(alike: dict[str, pd.DataFrame]) -> None:
+    once = fuse({name: alike[name] for name in ("voice", "face")}, rule="pool", seed=0).table
+    twice = fuse(
+        {**{name: alike[name] for name in ("voice", "face")}, "twin": alike["face"]}, rule="pool", seed=0
+    ).table
+    np.testing.assert_allclose(probabilities_of(twice), probabilities_of(once), atol=1e-3)
 
 
 def test_calibration_repairs_a_branch_that_is_too_sure(simulate: Simulate) -> None:
@@ -115,7 +152,7 @@ def test_labels_of_the_scored_fold_teach_it_nothing(folds: dict[str, pd.DataFram
         poisoned[name] = wrong
     before, after = fuse(folds, rule=rule, seed=0), fuse(poisoned, rule=rule, seed=0)
     assert after.recipes[2] == before.recipes[2]
-    if rule in (Rule.WEIGHTED, Rule.STACKING):
+    if rule in (Rule.WEIGHTED, Rule.STACKING, Rule.POOL):
         assert after.recipes[0] != before.recipes[0]
 
 
@@ -236,6 +273,44 @@ def test_where_no_branch_is_checked_all_are_heard(holdout: dict[str, pd.DataFram
     assert set(found.table["role"]) == {"test"}
 
 
+@pytest.mark.parametrize("fold", [-1, 3])
+def test_test_rows_of_other_actors_teach_where_nothing_else_can(alike: dict[str, pd.DataFrame], fold: int) -> None:
+    published = {name: table.assign(fold=fold) for name, table in alike.items()}
+    found = fuse(published, rule="pool", seed=0, cross_fit_test=True)
+    assert found.messages == (
+        "no table has out-of-fold rows: test actors are fused in 5 groups, each by what the others' rows teach",
+    )
+    assert set(found.table["fold"]) == {fold}
+    assert set(found.table["role"]) == {"test"}
+    assert sorted(found.table["take"]) == sorted(alike["voice"]["take"])
+    assert [recipe.lessons[0].n_actors for recipe in found.recipes] == [16] * 5
+    plain = fuse(published, rule="pool", seed=0)
+    assert plain.recipes[0].lessons[0].n_takes == 0
+    assert evaluate(found.table, seed=0, draws=10).log_loss < evaluate(plain.table, seed=0, draws=10).log_loss - 0.05
+
+
+def test_rows_of_a_published_actor_do_not_teach_about_that_actor(alike: dict[str, pd.DataFrame]) -> None:
+    published = {name: table.assign(fold=-1) for name, table in alike.items()}
+    poisoned = {}
+    for name, table in published.items():
+        wrong = table.copy()
+        own = table["actor"] == 7
+        wrong.loc[own, list(PROBABILITIES)] = np.roll(probabilities_of(table[own]), 3, axis=1)
+        poisoned[name] = wrong
+    before, after = (fuse(tables, rule="pool", seed=0, cross_fit_test=True).table for tables in (published, poisoned))
+    own = before["actor"] == 7
+    np.testing.assert_allclose(probabilities_of(after[own]), np.roll(probabilities_of(before[own]), 3, axis=1))
+    assert not np.allclose(probabilities_of(after[~own]), probabilities_of(before[~own]))
+
+
+def test_test_rows_teach_nothing_where_something_else_can(holdout: dict[str, pd.DataFrame]) -> None:
+    found = fuse(holdout, rule="pool", seed=0, cross_fit_test=True)
+    assert found.recipes == fuse(holdout, rule="pool", seed=0).recipes
+    alone = {name: table[table["actor"] == 9] for name, table in holdout.items()}
+    found = fuse(alone, rule="pool", seed=0, cross_fit_test=True)
+    assert "face+voice: no out-of-fold take in common, so all have equal weight" in found.messages
+
+
 def test_unchecked_branch_leaves_the_lesson_of_the_others_as_it_is(simulate: Simulate) -> None:
     tables = {name: _holdout(simulate, seed=seed) for seed, name in enumerate(("a", "b"))}
     found = fuse({**tables, "c": simulate([9], seed=7, repetitions=(1,))}, rule="stacking", seed=0)
@@ -268,7 +343,7 @@ def test_models_of_a_branch_are_chosen_without_the_scored_fold(simulate: Simulat
     assert json.loads(json.dumps(found.to_dict()))["folds"][0]["models"]["voice"] == "even"
 
 
-@pytest.mark.parametrize("rule", [Rule.WEIGHTED, Rule.STACKING])
+@pytest.mark.parametrize("rule", [Rule.WEIGHTED, Rule.STACKING, Rule.POOL])
 def test_recipe_is_plain_data(holdout: dict[str, pd.DataFrame], rule: Rule) -> None:
     found = json.loads(json.dumps(fuse(holdout, rule=rule, seed=0).to_dict()))
     assert (found["schema"], found["rule"], found["messages"]) == ("fusion/1", rule.value, [])
@@ -314,7 +389,7 @@ def test_actor_in_two_folds_is_a_leak(simulate: Simulate) -> None:
 
 
 def test_unknown_rule_is_refused(holdout: dict[str, pd.DataFrame]) -> None:
-    with pytest.raises(InputError, match="unknown rule 'vote'; allowed: mean, product, weighted, stacking"):
+    with pytest.raises(InputError, match="unknown rule 'vote'; allowed: mean, product, weighted, stacking, pool"):
         fuse(holdout, rule="vote", seed=0)
 
 

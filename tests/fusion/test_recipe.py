@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def test_what_is_no_recipe_is_refused(
 def test_coefficients_of_another_shape_are_refused(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     for rule, message in (
         ("weighted", "1 weights for 2 branches"),
+        ("pool", "1 weights for 2 branches"),
         ("stacking", r"shape \(1, 8\); expected \(16, 8\)"),
     ):
         content = fuse(tables, rule=rule, seed=0).to_dict()
@@ -79,3 +81,44 @@ def test_coefficients_of_another_shape_are_refused(tables: dict[str, pd.DataFram
         write_json(tmp_path / "recipe.json", content)
         with pytest.raises(BundleError, match=message):
             read_recipe(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "message"),
+    [
+        ("pool", {"weights": [1.0, float("nan")]}, "weights: not finite"),
+        ("pool", {"weights": [1.0, -0.5]}, "a weight is -0.5; allowed: 0 or more"),
+        ("pool", {"weights": [1.0, "much"]}, "weights: not numbers"),
+        ("weighted", {"weights": [float("inf"), 0.0]}, "weights: not finite"),
+        ("stacking", {"coefficients": [[float("nan")] * 8] * 16}, "coefficients: not finite"),
+        ("stacking", {"intercepts": [float("inf")] * 8}, "intercepts: not finite"),
+        ("stacking", {"intercepts": [0.0]}, r"intercepts of shape \(1,\); expected \(8,\)"),
+    ],
+)
+def test_lessons_that_are_no_finite_numbers_are_refused(
+    tables: dict[str, pd.DataFrame], rule: str, change: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    content = fuse(tables, rule=rule, seed=0).to_dict()
+    content["folds"][0]["lessons"][0].update(change)
+    (tmp_path / "recipe.json").write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=message):
+        read_recipe(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(0.0, "a temperature is 0.0; allowed: above 0"), (float("nan"), "temperatures: not finite")]
+)
+def test_temperatures_of_a_recipe_are_checked(
+    tables: dict[str, pd.DataFrame], value: float, message: str, tmp_path: Path
+) -> None:
+    content = fuse(tables, rule="pool", seed=0).to_dict()
+    content["folds"][0]["temperatures"]["audio"] = value
+    (tmp_path / "recipe.json").write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=message):
+        read_recipe(tmp_path / "recipe.json")
+
+
+def test_an_unknown_rule_is_refused(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    write_json(tmp_path / "recipe.json", {**fuse(tables, rule="pool", seed=0).to_dict(), "rule": "vote"})
+    with pytest.raises(BundleError, match="rule 'vote'; allowed: mean, product, weighted, stacking, pool"):
+        read_recipe(tmp_path / "recipe.json")

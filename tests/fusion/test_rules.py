@@ -13,7 +13,16 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.evaluation.scores import confusion_matrix, log_loss, rates
 from ravdess_mm.fusion import rules
 from ravdess_mm.fusion.evidence import Evidence, gather_evidence
-from ravdess_mm.fusion.rules import Product, Stacking, WeightedMean, learn_rule, learn_stacking, learn_weights
+from ravdess_mm.fusion.rules import (
+    Pool,
+    Product,
+    Stacking,
+    WeightedMean,
+    learn_pool,
+    learn_rule,
+    learn_stacking,
+    learn_weights,
+)
 
 Simulate = Callable[..., pd.DataFrame]
 
@@ -41,6 +50,8 @@ def test_fixed_rules_by_hand() -> None:
     np.testing.assert_allclose(WeightedMean((0.5, 0.5))(logs)[0], (one + two) / 2)
     np.testing.assert_allclose(WeightedMean((0.2, 0.8))(logs)[0], 0.2 * one + 0.8 * two)
     np.testing.assert_allclose(Product()(logs)[0], one * two / (one * two).sum())
+    powers = one**0.5 * two**2
+    np.testing.assert_allclose(Pool((0.5, 2))(logs)[0], powers / powers.sum())
 
 
 def test_weight_goes_to_the_strong_model(simulate: Simulate, evidence: Evidence) -> None:
@@ -98,7 +109,7 @@ def test_gradient_of_the_stacking() -> None:
 def test_stacking_is_sklearns_regression_where_the_ridge_pulls_to_zero(
     evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "_power_product", lambda evidence: np.zeros((8 * len(evidence.names) + 1, 8)))
+    monkeypatch.setattr(rules, "learn_pool", lambda evidence: Pool((0.0,) * len(evidence.names)))
     monkeypatch.setattr(rules, "RIDGE", 20.0)
     inputs = evidence.log_probabilities.reshape(len(evidence), -1)
     # sklearn leaves the intercept free; a column of ones brings ours, which is pulled too, into its terms
@@ -108,23 +119,58 @@ def test_stacking_is_sklearns_regression_where_the_ridge_pulls_to_zero(
     np.testing.assert_allclose(np.vstack([found.coefficients, found.intercepts]), reference.coef_.T, atol=2e-3)
 
 
-def test_stacking_of_little_evidence_is_the_power_product(simulate: Simulate) -> None:
+def test_stacking_of_little_evidence_is_the_pool(simulate: Simulate) -> None:
     tables = {name: simulate([1], seed=seed, role="oof", repetitions=(1,)) for name, seed in (("a", 1), ("b", 2))}
     small = _evidence(tables)
-    start = rules._power_product(small)
     found = learn_stacking(small)
-    assert np.abs(np.vstack([found.coefficients, found.intercepts]) - start).max() < 0.02
+    start = np.vstack([weight * np.eye(8) for weight in learn_pool(small).weights])
+    assert np.abs(np.array(found.coefficients) - start).max() < 0.02
+    assert np.abs(found.intercepts).max() < 0.02
 
 
-def test_power_says_how_much_the_models_repeat_one_another(simulate: Simulate) -> None:
-    def power(*tables: pd.DataFrame) -> float:
-        named = {f"m{place}": table for place, table in enumerate(tables)}
-        return float(rules._power_product(_evidence(named))[0, 0])
+def test_gradient_of_the_pool(evidence: Evidence) -> None:
+    targets = np.random.default_rng(0).dirichlet(np.ones(8), size=len(evidence))
+    error = check_grad(
+        lambda weights: rules._pool_loss(weights, evidence.log_probabilities, targets)[0],
+        lambda weights: rules._pool_loss(weights, evidence.log_probabilities, targets)[1],
+        np.array([0.3, 0.9]),
+    )
+    assert error < 1e-5
+
+
+def test_weights_of_the_pool_have_the_lowest_log_loss(evidence: Evidence) -> None:
+    weights = np.array(learn_pool(evidence).weights)
+    lowest = log_loss(Pool(tuple(weights))(evidence.log_probabilities), evidence.labels)
+    for step in (0.3, -0.3):
+        for model in (0, 1):
+            other = Pool(tuple(weights + step * np.eye(2)[model]))
+            assert log_loss(other(evidence.log_probabilities), evidence.labels) > lowest
+
+
+def test_weights_of_the_pool_say_how_much_the_models_repeat_one_another(simulate: Simulate) -> None:
+    def weights(*tables: pd.DataFrame) -> list[float]:
+        return list(learn_pool(_evidence({f"m{place}": table for place, table in enumerate(tables)})).weights)
 
     # skill 2 and unit noise: the log-likelihood ratio is twice the gap of the logits
     one, two = (simulate(range(1, 21), seed=seed, skill=2, sharpness=2, role="oof") for seed in (1, 2))
-    assert power(one, two) == pytest.approx(1, abs=0.15)
-    assert power(one, one) == pytest.approx(power(one) / 2, rel=0.01)
+    assert weights(one, two) == pytest.approx([1, 1], abs=0.15)
+    assert weights(one, one) == pytest.approx([weights(one)[0] / 2] * 2, abs=2e-3)
+    assert sum(weights(one, one, two)[:2]) == pytest.approx(weights(one, two)[0], abs=2e-3)
+
+
+def test_a_model_that_misleads_gets_no_weight_in_the_pool(simulate: Simulate) -> None:
+    tables = {
+        "good": simulate(range(1, 9), seed=1, role="oof"),
+        "bad": simulate(range(1, 9), seed=2, skill=-2, role="oof"),
+    }
+    assert learn_pool(_evidence(tables)).weights[1] == 0
+
+
+def test_a_pool_that_was_always_right_is_not_sure_without_end(simulate: Simulate) -> None:
+    def weight(n_actors: int) -> float:
+        return learn_pool(_evidence({"a": simulate(range(1, n_actors + 1), seed=1, skill=9, role="oof")})).weights[0]
+
+    assert 0.1 < weight(1) < weight(8) < rules.LARGEST_WEIGHT
 
 
 def test_stacking_mends_what_the_models_confuse_alike(simulate: Simulate) -> None:
@@ -168,6 +214,7 @@ def test_an_emotion_without_takes_is_harmless(simulate: Simulate) -> None:
         (Rule.PRODUCT, Product()),
         (Rule.WEIGHTED, WeightedMean((0.5, 0.5))),
         (Rule.STACKING, Product()),
+        (Rule.POOL, Pool((0.5, 0.5))),
     ],
 )
 def test_without_evidence_every_model_counts_alike(simulate: Simulate, rule: Rule, combiner: object) -> None:
@@ -177,6 +224,7 @@ def test_without_evidence_every_model_counts_alike(simulate: Simulate, rule: Rul
 
 def test_learned_rules_are_learned(evidence: Evidence) -> None:
     assert learn_rule(Rule.WEIGHTED, evidence) == learn_weights(evidence)
+    assert learn_rule(Rule.POOL, evidence) == learn_pool(evidence)
     stacked = learn_rule(Rule.STACKING, evidence)
     assert stacked == learn_stacking(evidence)
     assert isinstance(stacked, Stacking)
