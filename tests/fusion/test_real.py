@@ -51,7 +51,7 @@ def halves(real_data: Path) -> dict[str, pd.DataFrame]:
     return {name: _predict(takes, units[[f"{unit}_r" for unit in names]].to_numpy()) for name, names in columns.items()}
 
 
-@pytest.mark.parametrize("rule", ["product", "stacking"])
+@pytest.mark.parametrize("rule", ["product", "stacking", "pool"])
 def test_halves_of_the_face_are_better_together(halves: dict[str, pd.DataFrame], rule: str) -> None:
     fused = fuse(halves, rule=rule, seed=0)
     assert fused.messages == ()
