@@ -44,7 +44,7 @@ quoted = '$(subst ','\'',$(strip $(1)))'
 SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call quoted,$($(name)))))
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
-.PHONY: all features audio-models video-cnn video-embedding video-action-units fuse report noise importance test lint help setup clean
+.PHONY: all features audio-models video-cnn video-embedding video-action-units fuse report noise importance cross-corpus test lint help setup clean
 .PHONY: evaluate compare leak-demo face-network
 
 all: report ## everything, from clips to the report
@@ -81,6 +81,9 @@ report: fuse ## the HTML report; prints its path last
 
 noise: audio-models ## what noise, telephone, MP3, 16 kHz, offset and click cost the voice models; shown by the next make report
 	@$(STAGE) pipelines.noise $(SETTINGS) $(ARGS)
+
+cross-corpus: $(READY) ## each corpus tested by what the others taught, CORPORA="emodb=folder nemo=folder"; shown by the next make report
+	@$(STAGE) pipelines.cross_corpus $(SETTINGS) $(ARGS)
 
 importance: audio-models ## which families of features the voice models listen to; shown by the next make report
 	@$(STAGE) pipelines.importance $(SETTINGS) $(ARGS)
