@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.audio.phrases import WHOLE_S, Span, windows
+from ravdess_mm.audio.segmentation import WHOLE_S, Span, windows
 from ravdess_mm.clip_prediction import Look
 from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.corpus.probe import probe_media

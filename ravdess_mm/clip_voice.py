@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decode import Samples, check_finite, decode_with_note
+from ravdess_mm.audio.speech_activity import SpeechActivity
+from ravdess_mm.audio.speech_checks import check_speech, speech_weight
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
@@ -93,8 +95,17 @@ class ClipVoice:
         self.models_dir = models_dir
         self.recipe = recipe
 
-    def hear(self, samples: Samples, sr: int, *, enrolment: Enrolment | None = None) -> tuple[Floats, list[str]]:
-        """Return the probabilities for a sentence [shape=(8,)], and what speaks against its being speech.
+    def hear(
+        self,
+        samples: Samples,
+        sr: int,
+        *,
+        enrolment: Enrolment | None = None,
+        activity: SpeechActivity | None = None,
+    ) -> tuple[Floats, list[str]]:
+        """Return the probabilities for a sentence [shape=(8,)], and what speaks against its being one.
+
+        Where hardly anybody speaks they come close to equal: see `ravdess_mm.audio.speech_checks.speech_weight`.
 
         Parameters
         ----------
@@ -104,13 +115,14 @@ class ClipVoice:
             Their sampling rate, in Hz.
         enrolment : Enrolment, optional
             Who speaks, for speaker-adapted models.
+        activity : SpeechActivity, optional
+            When somebody speaks in it, where that is known already.
 
         Raises
         ------
         MediaError
             If the sound cannot be used, being silent or too short.
         """
-        from ravdess_mm.audio.doubts import find_doubts
         from ravdess_mm.audio.features import extract_features
 
         voices, ensemble = self._voices
@@ -119,7 +131,9 @@ class ClipVoice:
             name: np.asarray(voice.predict_proba(vector, enrolment=enrolment)[0]) for name, voice in voices.items()
         }
         answer = ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
-        return answer, find_doubts(samples, sr)
+        activity = activity or SpeechActivity.of(samples, sr)
+        weight = speech_weight(activity)
+        return weight * answer + (1 - weight) / len(answer), check_speech(activity)
 
     def answer(self, vectors: npt.ArrayLike, *, enrolment: Enrolment | None = None) -> Floats:
         """Return the probabilities [shape=(n, 8)] for feature vectors [shape=(n, n_features)]; see `hear`."""

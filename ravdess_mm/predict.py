@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.audio.phrases import WHOLE_S
+from ravdess_mm.audio.segmentation import WHOLE_S
 from ravdess_mm.clip_face import ClipFace, face_of
 from ravdess_mm.clip_prediction import Look, Piece, Prediction, mean_answer, named
 from ravdess_mm.clip_voice import ClipVoice, Heard
@@ -26,6 +26,7 @@ from ravdess_mm.video.pretrained import PRETRAINED_DIR as PRETRAINED_DIR
 
 if TYPE_CHECKING:
     from ravdess_mm.audio.decode import Samples
+    from ravdess_mm.audio.speech_activity import SpeechActivity
 
 
 SPEAKERS: Final = "speakers"
@@ -163,7 +164,7 @@ class Predictor:
         in_pieces : bool, optional
             Whether to answer piece by piece, parted where nobody speaks, or in equal parts where there is no sound; the
             answer for the whole is then the mean of theirs by length. By default where it is longer than
-            `ravdess_mm.audio.phrases.WHOLE_S`, since the models know sentences.
+            `ravdess_mm.audio.segmentation.WHOLE_S`, since the models know sentences.
 
         Raises
         ------
@@ -243,8 +244,8 @@ class Predictor:
         seen: Look | None = None
         if heard.samples is not None:
             try:
-                answers["audio"], doubts = self._hear(heard.samples, heard.sr)
-                notes += [f"voice: {doubt}" for doubt in doubts]
+                answers["audio"], own_notes = self._hear(heard.samples, heard.sr)
+                notes += [f"voice: {note}" for note in own_notes]
             except MediaError as error:
                 notes.append(f"voice: {error}")
         if has_face:
@@ -271,7 +272,7 @@ class Predictor:
                 notes.append(self.people.find(found, heard.samples, heard.sr, name=path.name))
             hear_pieces(found, heard.samples, heard.sr, hear=self._hear, name=path.name)
         elif heard.samples is not None:
-            notes.append("voice: nothing in it is as loud as speech")
+            notes.append("voice: nobody is heard to speak")
         looks: list[Look] = []
         if has_face:
             looks, trouble = see_pieces(
@@ -316,9 +317,9 @@ class Predictor:
             pieces=pieces,
         )
 
-    def _hear(self, samples: Samples, sr: int) -> tuple[Floats, list[str]]:
+    def _hear(self, samples: Samples, sr: int, activity: SpeechActivity | None = None) -> tuple[Floats, list[str]]:
         enrolment = self.speaker.voice if self.speaker is not None else None
-        return self.voice.hear(samples, sr, enrolment=enrolment)
+        return self.voice.hear(samples, sr, enrolment=enrolment, activity=activity)
 
     def look(self, path: str | Path) -> Look:
         """Return the frames of a clip with the network's answer to each, adapted where the speaker's face is known.

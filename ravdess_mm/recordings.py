@@ -13,7 +13,8 @@ import numpy as np
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decode import Samples
-from ravdess_mm.audio.phrases import Span, find_phrases, windows
+from ravdess_mm.audio.segmentation import Span, find_segments, windows
+from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.clip_face import ClipFace
 from ravdess_mm.clip_prediction import Look, Piece, named
 from ravdess_mm.errors import MediaError
@@ -39,12 +40,15 @@ class PieceAnswers:
         What a reader must know.
     speaker : int or None
         Who speaks, where speakers were told apart.
+    activity : SpeechActivity or None
+        When somebody speaks in it, where it has sound.
     """
 
     span: Span
     answers: dict[str, Floats] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     speaker: int | None = None
+    activity: SpeechActivity | None = None
 
     def cut(self, samples: Samples, sr: int) -> Samples:
         """Return the piece of the recording's samples."""
@@ -84,10 +88,13 @@ class People:
 def cut_recording(samples: Samples | None, sr: int, duration_s: float) -> tuple[list[PieceAnswers], bool]:
     """Return the pieces of a recording, and whether anything is heard in them.
 
-    They are where somebody speaks, or equal parts where there is no sound, or none as loud as speech.
+    They are where somebody speaks, or equal parts where there is no sound, or nobody speaks.
     """
-    spans = find_phrases(samples, sr) if samples is not None else []
-    return [PieceAnswers(span) for span in spans or windows(duration_s)], bool(spans)
+    if samples is not None:
+        activity = SpeechActivity.of(samples, sr)
+        if spans := find_segments(activity):
+            return [PieceAnswers(span, activity=activity.part(*span)) for span in spans], True
+    return [PieceAnswers(span) for span in windows(duration_s)], False
 
 
 def name_speakers(
@@ -122,14 +129,14 @@ def hear_pieces(
     samples: Samples,
     sr: int,
     *,
-    hear: Callable[[Samples, int], tuple[Floats, list[str]]],
+    hear: Callable[[Samples, int, SpeechActivity | None], tuple[Floats, list[str]]],
     name: str,
 ) -> None:
     """Add the voice's answer to each piece, or to its notes why there is none."""
     for piece in track(pieces, f"voice of {name}", unit="piece"):
         try:
-            piece.answers["audio"], doubts = hear(piece.cut(samples, sr), sr)
-            piece.notes += [f"voice: {doubt}" for doubt in doubts]
+            piece.answers["audio"], notes = hear(piece.cut(samples, sr), sr, piece.activity)
+            piece.notes += [f"voice: {note}" for note in notes]
         except MediaError as error:
             piece.notes.append(f"voice: {error}")
 

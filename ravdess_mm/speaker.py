@@ -14,7 +14,7 @@ import numpy as np
 from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import extract_features, feature_names
-from ravdess_mm.audio.phrases import sentences
+from ravdess_mm.audio.segmentation import sentences
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.errors import InputError, MediaError

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from ravdess_mm.audio.decode import decode_audio
 from ravdess_mm.audio.features import extract_features
-from ravdess_mm.audio.phrases import find_phrases, windows
+from ravdess_mm.audio.segmentation import find_segments, windows
+from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.audio.table import build_feature_table
 from ravdess_mm.classifiers.run import run_classifier
 from ravdess_mm.cli import app
@@ -40,6 +41,7 @@ from ravdess_mm.recordings import People
 from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.store import read_table, write_json
 from ravdess_mm.video.frames import FrameStore, build_frame_store
+from tests.audio.sounds import SR, sentence, tone
 from tests.films import join_films
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("predict")]
@@ -188,7 +190,7 @@ def test_a_long_recording_is_answered_sentence_by_sentence(run_dir: Path, long_s
     predictor = Predictor.from_run(run_dir)
     answer = predictor.predict(long_sound)
     y, sr = decode_audio(long_sound)
-    spans = find_phrases(y, sr)
+    spans = find_segments(SpeechActivity.of(y, sr))
     assert len(spans) == 8
     assert [(piece.start_s, piece.end_s) for piece in answer.pieces] == spans
     for piece, (start, end) in zip(answer.pieces, spans, strict=True):
@@ -215,7 +217,7 @@ def test_sound_in_memory_is_answered_like_a_file_of_it(run_dir: Path, long_sound
         assert answer.probabilities == pytest.approx(of_file.probabilities)
         assert len(answer.pieces) == n_pieces
         assert str(answer.path) == "array"
-    with pytest.raises(MediaError, match=r"^voice: nothing in it is as loud as speech$"):
+    with pytest.raises(MediaError, match=r"^voice: nobody is heard to speak$"):
         predictor.predict_samples(np.zeros(30 * 16_000), 16_000)
     for wrong in (np.zeros((2, 100)), np.zeros(100, np.int16), np.zeros(0)):
         with pytest.raises(InputError, match="allowed: floats from -1 to 1 of shape"):
@@ -292,14 +294,30 @@ def test_models_that_only_see_have_no_answer_to_long_sound(run_dir: Path, long_s
         blind.predict_samples(np.zeros(16_000), 16_000)
 
 
-def test_doubts_about_pieces_are_counted(run_dir: Path, long_sound: Path, tmp_path: Path) -> None:
+def test_what_is_no_voice_is_no_piece(run_dir: Path, long_sound: Path) -> None:
     y, sr = decode_audio(long_sound)
     hiss = np.random.default_rng(0).normal(0, 0.1, 2 * sr).astype(np.float32)
-    soundfile.write(tmp_path / "hissing.wav", np.concatenate([y, hiss, np.zeros(sr, np.float32)]), sr)
-    answer = Predictor.from_run(run_dir).predict(tmp_path / "hissing.wav")
-    assert [bool(piece.notes) for piece in answer.pieces] == [False] * 8 + [True]
-    assert "0 % of the sound is voiced" in answer.pieces[-1].notes[0]
-    assert answer.notes[1:] == ("see the notes on 1 of the pieces",)
+    answer = Predictor.from_run(run_dir).predict_samples(np.concatenate([hiss, y, hiss]), sr)
+    assert len(answer.pieces) == 8
+
+
+def test_where_nobody_speaks_the_answer_is_nearly_even(run_dir: Path) -> None:
+    predictor = Predictor.from_run(run_dir)
+    answer = predictor.predict_samples(tone(), SR)
+    assert answer.notes == ("voice: nobody is heard to speak (0 % of the sound is like speech)",)
+    even = list(answer.branches["audio"].values())
+    spoken = SpeechActivity.of(sentence(), SR)
+    sure, notes = predictor.voice.hear(tone(), SR, activity=spoken)
+    assert notes == []
+    np.testing.assert_allclose(even, 1 / 8, atol=0.05)
+    assert np.std(even) < 0.2 * np.std(sure)
+
+
+def test_notes_on_pieces_are_counted(run_dir: Path, long_sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ravdess_mm.clip_voice.check_speech", lambda activity: ["as if"] * (activity.share > 0))
+    answer = Predictor.from_run(run_dir).predict(long_sound)
+    assert {piece.notes for piece in answer.pieces} == {("voice: as if",)}
+    assert answer.notes[1:] == ("see the notes on 8 of the pieces",)
 
 
 def test_the_command_lists_the_pieces(run_dir: Path, long_sound: Path, clips: pd.DataFrame) -> None:

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from pipelines import audio_models, features, importance, noise
-from ravdess_mm.audio.analysis import SR
 from ravdess_mm.audio.changed import Change, Voice
+from ravdess_mm.audio.features import ANALYSIS_SR as SR
 from ravdess_mm.audio.features import feature_names
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.identifier import EMOTIONS

@@ -13,7 +13,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from ravdess_mm import speaker
-from ravdess_mm.audio.analysis import SR
+from ravdess_mm.audio.features import ANALYSIS_SR as SR
 from ravdess_mm.audio.features import FEATURE_SET, extract_features, feature_names
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.classifiers.run import run_classifier
@@ -28,6 +28,8 @@ from ravdess_mm.fusion.recipe import read_recipe
 from ravdess_mm.predict import Predictor
 from ravdess_mm.speaker import enrol_speaker, know_speaker
 from ravdess_mm.store import write_json
+from tests.audio.sounds import SR as SPEECH_SR
+from tests.audio.sounds import sentence
 from tests.audio.voices import harmonic_tone, noise, silence
 
 runner = CliRunner()
@@ -143,9 +145,9 @@ def test_one_clip_is_too_little_and_the_plain_model_answers(clips: Path, run_dir
 def test_a_long_recording_counts_as_many_clips_as_it_has_pieces(
     clips: Path, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tones = [harmonic_tone(160 + 20 * code, seconds=1.2) * (0.1 + 0.1 * code) for code in range(7)]
+    spoken = [sentence(code) / np.abs(sentence(code)).max() * (0.1 + 0.1 * code) for code in range(7)]
     talk = tmp_path / "talk.wav"
-    soundfile.write(talk, np.concatenate([part for tone in tones for part in (silence(2), tone)]), SR)
+    soundfile.write(talk, np.concatenate(spoken), SPEECH_SR)
     enrolment, failed = enrol_speaker([talk])
     assert (enrolment.n_clips, failed) == (7, {})
     # a piece that cannot be used costs only itself
@@ -190,7 +192,7 @@ def test_a_bad_clip_costs_only_itself(clips: Path, run_dir: Path, tmp_path: Path
 
 def test_an_answer_to_noise_says_that_it_may_mean_nothing(clips: Path, run_dir: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "wind.wav", noise(2), SR)
-    note = "voice: 0 % of the sound is voiced, of speech about 70 %: whisper, noise or no voice"
+    note = "voice: nobody is heard to speak (0 % of the sound is like speech)"
     for more in ([], ["--speaker", clips / "Actor_03"]):
         (answer,), _ = predict(tmp_path / "wind.wav", "--run", run_dir, *more)
         assert answer["notes"] == [note]

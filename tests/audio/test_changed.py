@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from ravdess_mm.audio.analysis import SR
 from ravdess_mm.audio.changed import Change, Voice, changed_features, choose_others, seed_of, usable_voices
+from ravdess_mm.audio.features import ANALYSIS_SR as SR
 from ravdess_mm.audio.features import extract_features
 from ravdess_mm.audio.perturbation import Perturbation, apply
 from ravdess_mm.errors import InputError

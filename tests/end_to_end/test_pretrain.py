@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from pipelines import features, pretrain
 from ravdess_mm.audio.features import FEATURE_SET
-from ravdess_mm.audio.phrases import windows
+from ravdess_mm.audio.segmentation import windows
 from ravdess_mm.bundle import read_bundle
 from ravdess_mm.classifiers.trained import load_classifier
 from ravdess_mm.cli import app
