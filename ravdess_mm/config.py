@@ -13,10 +13,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ravdess_mm.corpus.corpus_names import split_folder
-from ravdess_mm.corpus.identifier import ACTORS
-from ravdess_mm.errors import InputError
-
 
 class Protocol(StrEnum):
     """A named way to split actors; see ``docs/protocols.md``."""
@@ -119,6 +115,8 @@ class CnnSettings(_Section):
     ten_crop: bool = Field(False, description="answer with the mean over ten crops of a frame instead of the whole")
 
 
+LAST_ACTOR: Final = 24
+"""Actors have the numbers from 1 to this one."""
 LONGEST_NAME: Final = 100
 """Most letters in the name of a run, which names folders."""
 
@@ -179,10 +177,9 @@ class Settings(_Section):
     @classmethod
     def _check_corpora(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
-            try:
-                split_folder(text)
-            except InputError as error:
-                raise ValueError(str(error)) from error
+            name, _, folder = text.partition("=")
+            if not (name and folder):
+                raise ValueError(f"{text!r} is not name=folder, such as emodb=data/wav")
         return value
 
     @field_validator("test_actors", mode="before")
@@ -213,7 +210,8 @@ class Settings(_Section):
     @property
     def corpus_folders(self) -> tuple[tuple[str, Path], ...]:
         """Name and folder of each of the other corpora."""
-        return tuple(split_folder(text) for text in self.corpora)
+        pairs = (text.partition("=") for text in self.corpora)
+        return tuple((name, Path(folder)) for name, _, folder in pairs)
 
     @property
     def is_sample(self) -> bool:
@@ -250,7 +248,7 @@ def parse_actors(text: str) -> tuple[int, ...]:
         if match is None:
             raise ValueError(f"{text!r} is not a list of actors; allowed: numbers 1-24 and ranges, such as 1,17-20")
         first, last = int(match[1]), int(match[2] or match[1])
-        if first > last or first not in ACTORS or last not in ACTORS:
+        if not 1 <= first <= last <= LAST_ACTOR:
             raise ValueError(f"{part.strip()!r} is out of range; allowed: actors 1-24, lower number first")
         actors.update(range(first, last + 1))
     return tuple(sorted(actors))

@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ravdess_mm.config import LONGEST_NAME, Settings
+from ravdess_mm.corpus.corpus_names import corpus_named
 from ravdess_mm.errors import InputError
 
 MAKE_VARIABLES: Final[dict[str, str]] = {
@@ -54,7 +55,7 @@ def load_settings(arguments: Sequence[str] | Mapping[str, str] = ()) -> Settings
     Raises
     ------
     InputError
-        One line that says which variable or key is wrong, what was received and what is allowed.
+        One line that says which variable, key or corpus is wrong, what was received and what is allowed.
     """
     given = read_words(arguments)
     config = given.pop("CONFIG", None)
@@ -71,9 +72,12 @@ def load_settings(arguments: Sequence[str] | Mapping[str, str] = ()) -> Settings
     if "run" not in merged and merged.get("data"):
         merged["run"] = _run_name(merged["data"])
     try:
-        return Settings.model_validate(merged)
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
         raise InputError(_one_line(error, config)) from error
+    for name, _ in settings.corpus_folders:
+        corpus_named(name)
+    return settings
 
 
 def read_words(arguments: Sequence[str] | Mapping[str, str], names: Iterable[str] = VARIABLES) -> dict[str, str]:

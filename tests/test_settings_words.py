@@ -37,7 +37,7 @@ def test_several_folders_and_actors() -> None:
 def test_other_corpora_have_names_and_folders() -> None:
     settings = load_settings({"CORPORA": "EMO-DB='my wav' nemo=samples"})
     assert settings.corpora == ("EMO-DB=my wav", "nemo=samples")
-    assert settings.corpus_folders == (("emodb", Path("my wav")), ("nemo", Path("samples")))
+    assert settings.corpus_folders == (("EMO-DB", Path("my wav")), ("nemo", Path("samples")))
 
 
 def test_another_protocol_on_the_sample_drops_the_preset_actors() -> None:
@@ -79,7 +79,8 @@ def test_a_folder_with_a_very_long_name_names_the_run_too() -> None:
         (["RUN=../up"], "RUN=../up: a run's name has up to 100 letters"),
         ([f"RUN={'a' * 101}"], "a run's name has up to 100 letters"),
         (["CORPORA=emodb"], "CORPORA=emodb: 'emodb' is not name=folder, such as emodb=data/wav"),
-        (["CORPORA=emodbs=wav"], "CORPORA=emodbs=wav: unknown corpus 'emodbs'; allowed: emodb, nemo"),
+        (["CORPORA=emodbs=wav"], "unknown corpus 'emodbs'; allowed: emodb, nemo"),
+        (["CORPORA==wav"], "'=wav' is not name=folder"),
         (["DATA='voices"], "DATA='voices: No closing quotation"),
         (["CONFIG=nowhere.toml"], "CONFIG=nowhere.toml: no such file"),
     ],

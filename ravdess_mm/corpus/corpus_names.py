@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Final
 
 from ravdess_mm.corpus.identifier import Sex
@@ -273,17 +273,3 @@ def corpus_named(name: str) -> SpeechCorpus:
         if corpus.name.replace("-", "") == asked:
             return corpus
     raise InputError(f"unknown corpus {name!r}; allowed: {', '.join(CORPORA)}")
-
-
-def split_folder(text: str) -> tuple[str, Path]:
-    """Read ``name=folder``, such as ``emodb=data/wav``, into the name of a corpus and its folder.
-
-    Raises
-    ------
-    InputError
-        If the text is not of this form or the corpus is unknown.
-    """
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise InputError(f"{text!r} is not name=folder, such as emodb=data/wav")
-    return corpus_named(name).name, Path(folder)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ravdess_mm.corpus.corpus_names import CORPORA, NamedClip, SpeechCorpus, corpus_named, split_folder
+from ravdess_mm.corpus.corpus_names import CORPORA, NamedClip, SpeechCorpus, corpus_named
 from ravdess_mm.corpus.identifier import Sex
 from ravdess_mm.errors import InputError
 
@@ -124,10 +124,3 @@ def test_names_of_corpora_are_forgiving_and_unknown_ones_list_those_there_are() 
     assert corpus_named("EMO-DB") is CORPORA["emodb"]
     with pytest.raises(InputError, match="unknown corpus 'emodbs'; allowed: emodb, nemo, emovo, savee, tess, crema-d"):
         corpus_named("emodbs")
-
-
-def test_name_and_folder_are_split() -> None:
-    assert split_folder("EmoDB=some/dir=x") == ("emodb", Path("some/dir=x"))
-    for text in ("emodb", "=dir", "emodb="):
-        with pytest.raises(InputError, match="is not name=folder"):
-            split_folder(text)
