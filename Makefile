@@ -20,6 +20,7 @@ CORPORA ?=         ## other corpora for make cross-corpus: name=folder of each, 
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
+DETECTOR ?=        ## what finds the faces that CROP=face cuts out: haar, or mtcnn, which is an extra (none: haar)
 NET ?=             ## network of the video branch: seed, compact, vgg19 or resnet18 (all but seed want CROP=face)
 FINE_TUNE ?=       ## start the video network from a trained face network: none, face-compact, or its folder
 RULE ?=            ## mean, product, weighted, stacking or pool: how voice and face are fused (none: pool)
@@ -31,7 +32,7 @@ RUNS ?=            ## runs of `make compare`, separated by spaces; the first is 
 FACES ?=           ## FER2013, for make face-network: a folder, a zip, or its CSV
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
-VARIABLES := DATA RUN PROTOCOL TEST_ACTORS ADAPT NOISE_TAKES CORPORA CHANNEL FRAME_STEP CROP NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
+VARIABLES := DATA RUN PROTOCOL TEST_ACTORS ADAPT NOISE_TAKES CORPORA CHANNEL FRAME_STEP CROP DETECTOR NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
 KNOWN := $(VARIABLES) RUNS FACES ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ravdess_mm.config import Settings
+from ravdess_mm.config import Crop, FaceDetector, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, build_catalog, data_fingerprint
 from ravdess_mm.corpus.discover import printable
 from ravdess_mm.corpus.splits import make_folds
@@ -103,6 +103,7 @@ def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
             run.frames_dir,
             frame_step=settings.frame_step,
             crop=settings.crop,
+            detector=settings.detector,
             jobs=settings.jobs,
             backend=settings.backend,
         )
@@ -114,9 +115,14 @@ def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
     run.refresh(
         "video-frames",
         work=work,
-        inputs={"clips": data_fingerprint(clips), "frame_step": settings.frame_step, "crop": settings.crop},
+        inputs={
+            "clips": data_fingerprint(clips),
+            "frame_step": settings.frame_step,
+            "crop": settings.crop,
+            "detector": settings.detector if settings.crop is Crop.FACE else None,
+        },
         outputs=[run.frames_card_path, rejected_path],
-        libraries=["av", "opencv-python-headless"],
+        libraries=["av", "opencv-python-headless", *(["mtcnn"] if settings.detector is FaceDetector.MTCNN else [])],
         always=run.frames_card_path.is_file() and _has_damaged_frames(run),
     )
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ravdess_mm.audio.features import FEATURE_SET
 from ravdess_mm.audio.table import FEATURES_SCHEMA
 from ravdess_mm.bundle import CARD_NAME
-from ravdess_mm.config import Adaptation, Crop, Rule, SearchSettings, Settings
+from ravdess_mm.config import Adaptation, Crop, FaceDetector, Rule, SearchSettings, Settings
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.fusion.recipe import SCHEMA
@@ -121,7 +121,7 @@ def write_recipe(out: Path, ending: str) -> None:
     if network is not None:
         models["video"] = f"{FACE}{ending}"
         card = {"network": SHIPPED, "sha256": hash_file(network / CARD_NAME)}
-        sampling = {"frame_step": FACE_FRAME_STEP, "crop": Crop.FACE.value}
+        sampling = {"frame_step": FACE_FRAME_STEP, "crop": Crop.FACE.value, "detector": FaceDetector.HAAR.value}
         write_json(out / "models" / models["video"] / "network.json", {**card, **sampling})
     lesson = {"sources": list(models), "n_actors": 0, "n_takes": 0}
     fold = {"fold": -1, "models": models, "temperatures": dict.fromkeys(models, 1.0), "lessons": [lesson]}

@@ -154,6 +154,7 @@ def _source_of(run: RunFolder, network: Path) -> dict[str, object]:
         "sha256": hash_file(network / CARD_NAME),
         "frame_step": run.settings.frame_step,
         "crop": run.settings.crop,
+        "detector": run.settings.detector,
     }
 
 

@@ -139,10 +139,14 @@ class ClipFace:
 
     @property
     def _sampling(self) -> dict[str, Any]:
-        from ravdess_mm.config import Crop
+        from ravdess_mm.config import Crop, FaceDetector
 
         card = self._model.card
-        return {"frame_step": int(card["frame_step"]), "crop": Crop(card["crop"])}
+        return {
+            "frame_step": int(card["frame_step"]),
+            "crop": Crop(card["crop"]),
+            "detector": FaceDetector(card.get("detector", FaceDetector.HAAR)),
+        }
 
     def shares_of(self, paths: Iterable[str | Path]) -> tuple[FaceShares | None, tuple[Path, ...]]:
         """Return what the model says of a person on the whole.

@@ -50,6 +50,13 @@ class Crop(StrEnum):
     FACE = "face"
 
 
+class FaceDetector(StrEnum):
+    """What finds the faces of a frame."""
+
+    HAAR = "haar"
+    MTCNN = "mtcnn"
+
+
 class Net(StrEnum):
     """A named network of the video branch."""
 
@@ -150,9 +157,10 @@ class Settings(_Section):
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
-    net: Net = Field(
-        Net.SEED, description="network of the video branch: seed, compact, medium, pair, vgg19 or resnet18"
+    detector: FaceDetector = Field(
+        FaceDetector.HAAR, description="what finds the faces that CROP=face cuts out: haar, or mtcnn (an extra)"
     )
+    net: Net = Field(Net.SEED, description="network of the video branch: seed, compact, vgg19 or resnet18")
     fine_tune: str = Field(
         "none",
         description="start the video network from a trained face network: none, face-compact or a folder",

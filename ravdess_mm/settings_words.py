@@ -31,6 +31,7 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
     "CHANNEL": "channel",
     "FRAME_STEP": "frame_step",
     "CROP": "crop",
+    "DETECTOR": "detector",
     "NET": "net",
     "FINE_TUNE": "fine_tune",
     "RULE": "rule",

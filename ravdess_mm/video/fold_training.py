@@ -134,6 +134,7 @@ class FoldJob:
             "frame_step": self._store.frame_step,
             "frame_shape": model.input_shape[1:],
             "crop": self._store.crop,
+            "detector": self._store.detector,
             "seed": self._seed,
             "settings": self._settings.model_dump(),
             "fingerprint": self._fingerprint,

@@ -11,7 +11,7 @@ processes worked, in which order the files were listed, or how often the build w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ravdess_mm.config import Backend, Crop
+from ravdess_mm.config import Backend, Crop, FaceDetector
 from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.store import fingerprint, read_json, write_json
 from ravdess_mm.video.appending import FRAMES_NAME, TAKES_NAME, Appender, TakeFrames, read_takes
+from ravdess_mm.video.faces import check_detector
 from ravdess_mm.video.planning import TakePlan, plan_takes
 from ravdess_mm.video.sampling import FRAME_SIZE_PX, no_face, sample_frames
 
@@ -70,6 +71,8 @@ class FrameStore:
         Every which frame was kept.
     crop : Crop
         What part of a frame was kept.
+    detector : FaceDetector
+        What found the faces, where they were cut out.
     """
 
     def __init__(self, folder: Path, card: dict[str, Any], takes: tuple[TakeFrames, ...]) -> None:
@@ -77,6 +80,7 @@ class FrameStore:
         self.takes = takes
         self.frame_step = int(card["frame_step"])
         self.crop = Crop(card["crop"])
+        self.detector = FaceDetector(card.get("detector", FaceDetector.HAAR))
 
     @classmethod
     def open(cls, folder: str | Path) -> FrameStore:
@@ -170,6 +174,7 @@ def build_frame_store(
     *,
     frame_step: int,
     crop: Crop = Crop.NONE,
+    detector: FaceDetector = FaceDetector.HAAR,
     jobs: int = -1,
     backend: Backend = Backend.LOKY,
 ) -> FrameStoreBuild:
@@ -188,27 +193,32 @@ def build_frame_store(
         Keep every `frame_step`-th frame.
     crop : Crop
         What part of a frame is kept.
+    detector : FaceDetector
+        What finds the faces to be cut out.
     jobs, backend
         See :func:`ravdess_mm.progress.map_parallel`. The bytes of the store do not depend on them.
 
     Raises
     ------
     InputError
-        If `frame_step` is below 1.
+        If `frame_step` is below 1, or the detector is not installed.
     """
     from filelock import FileLock
 
     if frame_step < 1:
         raise InputError(f"frame_step is {frame_step}; allowed: 1 or more")
+    if crop is Crop.FACE:
+        check_detector(detector)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    plans = plan_takes(clips, frame_step=frame_step, crop=crop)
+    sampling: dict[str, Any] = {"frame_step": frame_step, "crop": crop, "detector": detector}
+    plans = plan_takes(clips, **sampling)
     with FileLock(folder / ".lock"):
         earlier = open_if_there(folder)
         n_computed = 0
         if earlier is None or not is_current(earlier, plans):
-            decode = partial(decode_takes, frame_step=frame_step, crop=crop, jobs=jobs, backend=backend)
-            n_computed = fill_store(plans, folder, earlier, decode, frame_step=frame_step, crop=crop)
+            decode = partial(decode_takes, **sampling, jobs=jobs, backend=backend)
+            n_computed = fill_store(plans, folder, earlier, decode, sampling=sampling)
         store = FrameStore.open(folder)
     rejected = [row for plan, found in zip(plans, store.takes, strict=True) for row in plan.rejections(found)]
     table = pd.DataFrame(rejected, columns=["path", "reason", "stage"]).sort_values("path", ignore_index=True)
@@ -234,8 +244,7 @@ def fill_store(
     earlier: FrameStore | None,
     decode: Callable[[Sequence[TakePlan]], Iterator[Decoded]],
     *,
-    frame_step: int,
-    crop: Crop,
+    sampling: Mapping[str, Any],
 ) -> int:
     """Write a store of takes in the order given: kept by a killed build, copied from an earlier store, or decoded.
 
@@ -249,8 +258,8 @@ def fill_store(
         What frames of the same clips are copied from, whatever its order.
     decode : callable
         Decodes takes; yields them in the order given.
-    frame_step, crop
-        How clips are sampled; for the card.
+    sampling : mapping
+        How clips are sampled, for the card: frame_step, crop, detector.
 
     Returns
     -------
@@ -279,28 +288,27 @@ def fill_store(
     card = {
         "schema": SCHEMA,
         "fingerprint": takes_fingerprint(appender.takes),
-        "frame_step": frame_step,
-        "crop": crop,
+        **sampling,
     }
     write_json(folder / _CARD, card)
     return n_computed
 
 
 def decode_takes(
-    plans: Sequence[TakePlan], *, frame_step: int, crop: Crop, jobs: int, backend: Backend
+    plans: Sequence[TakePlan], *, frame_step: int, crop: Crop, detector: FaceDetector, jobs: int, backend: Backend
 ) -> Iterator[Decoded]:
     """Decode takes over processes; yield them in the order given, with a bar."""
-    decode = partial(_decode_take, frame_step=frame_step, crop=crop)
+    decode = partial(_decode_take, frame_step=frame_step, crop=crop, detector=detector)
     return map_parallel(decode, plans, description="video frames", jobs=jobs, backend=backend)
 
 
-def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop) -> Decoded:
+def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop, detector: FaceDetector) -> Decoded:
     """Sample the first clip of a take that can be used; runs in a worker process."""
     found = TakeFrames(plan.take)
     for clip in plan.clips:
         found = replace(found, tried=(*found.tried, clip.key))
         try:
-            frames = list(sample_frames(clip.path, frame_step=frame_step, crop=crop))
+            frames = list(sample_frames(clip.path, frame_step=frame_step, crop=crop, detector=detector))
         except MediaError as error:
             found = replace(found, failures=(*found.failures, str(error)))
             continue

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from ravdess_mm.config import Crop
+from ravdess_mm.config import Crop, FaceDetector
 from ravdess_mm.source_code import code_fingerprint
 from ravdess_mm.store import fingerprint
 from ravdess_mm.video.appending import TakeFrames
@@ -43,14 +43,16 @@ class TakePlan:
         ]
 
 
-def plan_takes(clips: pd.DataFrame, *, frame_step: int, crop: Crop) -> list[TakePlan]:
+def plan_takes(
+    clips: pd.DataFrame, *, frame_step: int, crop: Crop, detector: FaceDetector = FaceDetector.HAAR
+) -> list[TakePlan]:
     """Plan every take that has a clip for the video branch, in the order of takes.
 
     Parameters
     ----------
     clips : pandas.DataFrame
         The catalog: columns take, path, sha256, modality, has_video, face.
-    frame_step, crop
+    frame_step, crop, detector
         How clips are sampled.
 
     Returns
@@ -59,7 +61,9 @@ def plan_takes(clips: pd.DataFrame, *, frame_step: int, crop: Crop) -> list[Take
         The clip marked `face` is each take's first candidate, its other clips with a video track follow.
     """
     versions = [version("av"), version("opencv-python-headless")]
-    how = (frame_step, crop, code_fingerprint(sample_frames, by_name=True), versions)
+    how: list[object] = [frame_step, crop, code_fingerprint(sample_frames, by_name=True), versions]
+    if crop is Crop.FACE:
+        how += [detector, *([version("mtcnn")] if detector is FaceDetector.MTCNN else [])]
     usable = clips[clips["has_video"].astype(bool)]
     usable = usable[usable["take"].isin(usable.loc[usable["face"].astype(bool), "take"])]
     usable = usable.assign(later=~usable["face"].astype(bool)).sort_values(["take", "later", "modality", "path"])

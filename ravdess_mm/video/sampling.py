@@ -16,10 +16,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.config import Crop
+from ravdess_mm.config import Crop, FaceDetector
 from ravdess_mm.errors import MediaError
 from ravdess_mm.video.decode import iter_frames
-from ravdess_mm.video.faces import Detector, Face, FaceStatus, crop_face, find_faces
+from ravdess_mm.video.faces import Detector, Face, FaceStatus, crop_face, find_faces, make_detector
 from ravdess_mm.video.gray import resize_area
 
 FRAME_SIZE_PX: Final = 256
@@ -56,7 +56,7 @@ class SampledFrame:
 
 
 def sample_frames(
-    path: str | Path, *, frame_step: int, crop: Crop, detector: Detector | None = None
+    path: str | Path, *, frame_step: int, crop: Crop, detector: FaceDetector | Detector = FaceDetector.HAAR
 ) -> Iterator[SampledFrame]:
     """Yield every `frame_step`-th frame of a clip that is not black, one at a time.
 
@@ -68,8 +68,8 @@ def sample_frames(
         Keep every `frame_step`-th frame, at least 1.
     crop : Crop
         What part of a frame is kept.
-    detector : Detector, optional
-        Finds faces; None for the one that ships.
+    detector : FaceDetector or Detector
+        What finds the faces to be cut out, by name, or itself.
 
     Yields
     ------
@@ -84,13 +84,14 @@ def sample_frames(
         for frame in iter_frames(path, frame_step=frame_step):
             yield SampledFrame(frame.number, frame.time_s, resize_area(frame.image, FRAME_SIZE_PX))
         return
+    detect = make_detector(detector) if isinstance(detector, FaceDetector) else detector
     frames, searched = tee(iter_frames(path, frame_step=frame_step))  # both move on together: one frame in memory
-    for frame, face in zip(frames, find_faces((frame.image for frame in searched), detector=detector), strict=True):
+    for frame, face in zip(frames, find_faces((frame.image for frame in searched), detector=detect), strict=True):
         yield SampledFrame(frame.number, frame.time_s, _cut(frame.image, face), face.status)
 
 
 def frames_with_picture(
-    path: str | Path, *, frame_step: int, crop: Crop
+    path: str | Path, *, frame_step: int, crop: Crop, detector: FaceDetector = FaceDetector.HAAR
 ) -> list[tuple[SampledFrame, npt.NDArray[np.uint8]]]:
     """Return the frames of a clip that can be predicted from, with their pictures.
 
@@ -99,7 +100,7 @@ def frames_with_picture(
     InputError, MediaError
         As `sample_frames`; also if no frame shows a face where one is to be cut out.
     """
-    frames = list(sample_frames(path, frame_step=frame_step, crop=crop))
+    frames = list(sample_frames(path, frame_step=frame_step, crop=crop, detector=detector))
     pictured = [(frame, frame.image) for frame in frames if frame.image is not None]
     if not pictured:
         raise MediaError(no_face(len(frames)))

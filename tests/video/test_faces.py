@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -8,9 +7,22 @@ import cv2
 import numpy as np
 import pytest
 
+from ravdess_mm.config import FaceDetector
+from ravdess_mm.corpus.identifier import Emotion
 from ravdess_mm.errors import InputError
+from ravdess_mm.sample.face import EXPRESSIONS, draw_person, look
+from ravdess_mm.video import faces
 from ravdess_mm.video.decode import iter_frames
-from ravdess_mm.video.faces import Box, Face, FaceStatus, crop_face, find_faces, make_detector
+from ravdess_mm.video.faces import (
+    SMALLEST_FACE,
+    Box,
+    Face,
+    FaceStatus,
+    check_detector,
+    crop_face,
+    find_faces,
+    make_detector,
+)
 
 BLANK = np.zeros((72, 128), dtype=np.uint8)
 
@@ -98,18 +110,50 @@ def test_crop_arguments_are_checked() -> None:
             crop_face(BLANK, outside, margin=0, size_px=4)
 
 
-def test_detectors_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'dlib' is unknown; allowed: haar, mtcnn, yunet"):
+def test_detectors_are_named_and_mtcnn_says_which_extra_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="'dlib' is unknown; allowed: haar, mtcnn"):
         make_detector("dlib")
-    with pytest.raises(InputError, match="yunet, and only yunet"):
-        make_detector("yunet")
-    with pytest.raises(InputError, match="yunet, and only yunet"):
-        make_detector("haar", model_path=tmp_path)
-    with pytest.raises(InputError, match=r"no such file; yunet needs its \.onnx model"):
-        make_detector("yunet", model_path=tmp_path / "yunet.onnx")
-    (tmp_path / "yunet.onnx").write_bytes(b"no network")
-    with pytest.raises(InputError, match="not a YuNet model"):
-        make_detector("yunet", model_path=tmp_path / "yunet.onnx")
+    monkeypatch.setattr(faces, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"mtcnn needs its extra: pip install 'ravdess-mm\[mtcnn\]'"):
+        make_detector("mtcnn")
+    assert check_detector("haar") is FaceDetector.HAAR
+
+
+def drawn_face() -> np.ndarray:
+    return draw_person(look(4), EXPRESSIONS[Emotion.NEUTRAL])
+
+
+def scene(*places: tuple[int, int, float], height: int = 540, width: int = 960) -> np.ndarray:
+    """A wall with faces at x, y, of a width that is a share of the short side by the cascade's box."""
+    face = drawn_face()
+    (found,) = make_detector()(face)
+    wall = np.full((height, width), 190, dtype=np.uint8)
+    for x, y, share in places:
+        size = round(len(face) * share * min(height, width) / found.width)
+        wall[y : y + size, x : x + size] = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA)
+    return wall
+
+
+@pytest.mark.parametrize("share", [SMALLEST_FACE, 0.14, 0.2, 0.5])
+def test_faces_down_to_a_tenth_of_the_short_side_are_found(share: float) -> None:
+    (found,) = make_detector()(scene((300, 60, share)))
+    assert found.width / 540 == pytest.approx(share, rel=0.25)
+    assert 300 <= found.x < found.x + found.width <= 300 + 960
+
+
+def test_small_faces_beside_a_large_one_are_found_where_every_face_is_wanted() -> None:
+    picture = scene((40, 40, 0.4), (700, 100, 0.12), (560, 300, 0.25))
+    assert len(make_detector()(picture)) == 2  # both are large; the largest is what a clip needs
+    every = sorted(make_detector(every_face=True)(picture), key=lambda box: -box.area)
+    assert [round(box.width / 540, 1) for box in every] == [0.4, 0.3, 0.1]
+    assert every[:2] == sorted(make_detector()(picture), key=lambda box: -box.area)
+
+
+def test_what_is_long_and_narrow_is_searched_as_it_is() -> None:
+    narrow = np.full((30, 60_000), 255, dtype=np.uint8)
+    assert make_detector(every_face=True)(narrow) == []
+    assert faces._scaled(narrow, 240)[0].size <= 4_000_000
+    assert faces._scaled(np.full((50, 40), 255, dtype=np.uint8), 240)[0].shape == (300, 240)
 
 
 def clips(real_data: Path, folder: str) -> list[Path]:
@@ -153,14 +197,6 @@ def test_a_720p_frame_costs_at_most_20_ms_of_one_core(real_data: Path) -> None:
 def test_mtcnn_agrees_with_the_cascade(real_data: Path) -> None:
     pytest.importorskip("mtcnn", reason="the extra mtcnn is not installed")
     assert_agrees(real_data, make_detector("mtcnn"))
-
-
-@pytest.mark.real
-def test_yunet_agrees_with_the_cascade(real_data: Path) -> None:
-    model = os.environ.get("RAVDESS_MM_YUNET")
-    if model is None:
-        pytest.skip("no YuNet model (set RAVDESS_MM_YUNET to its .onnx file)")
-    assert_agrees(real_data, make_detector("yunet", model_path=Path(model)))
 
 
 def assert_agrees(real_data: Path, detect) -> None:  # type: ignore[no-untyped-def]

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ravdess_mm.config import Crop
-from ravdess_mm.errors import MediaError
+from ravdess_mm.config import Crop, FaceDetector
+from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.store import hash_file
-from ravdess_mm.video import faces
+from ravdess_mm.video import faces, planning
 from ravdess_mm.video.decode import iter_frames
 from ravdess_mm.video.faces import Box, FaceStatus, crop_face
 from ravdess_mm.video.frames import FrameStore, build_frame_store
@@ -66,7 +67,7 @@ def test_the_store_keeps_how_each_face_was_come_by(make_video, tmp_path: Path, m
     paths.append(make_video(f"02-{takes[1]}.mp4", 30, seed=9))
     # the second take has no face in its first clip, but in the other; the third has none at all
     detector = scripted(False, True, False, *[False] * 3, True, True, True, *[False] * 3)
-    monkeypatch.setattr(faces, "_haar", lambda: detector)
+    monkeypatch.setattr(faces, "_haar", lambda **_: detector)
     built = build_frame_store(catalog(paths), tmp_path / "s", frame_step=10, crop=Crop.FACE, jobs=1)
     store = FrameStore.open(tmp_path / "s")
     assert store.index["take"].tolist() == [takes[0]] * 2 + [takes[1]] * 3
@@ -83,6 +84,29 @@ def test_the_store_keeps_how_each_face_was_come_by(make_video, tmp_path: Path, m
     whole = build_frame_store(catalog(paths), tmp_path / "s", frame_step=10, crop=Crop.NONE, jobs=1)
     assert whole.n_computed == 3
     assert set(FrameStore.open(tmp_path / "s").index["face"]) == {""}
+
+
+def test_the_detector_is_part_of_what_the_frames_are(make_video, tmp_path: Path, monkeypatch) -> None:
+    clips = catalog([make_video("01-01-01-01-01-01-01.mp4", 30)])
+    clips["face"] = True
+    build = partial(build_frame_store, clips, tmp_path / "s", frame_step=10, jobs=1)
+    monkeypatch.setattr(faces, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="mtcnn needs its extra"):
+        build(crop=Crop.FACE, detector=FaceDetector.MTCNN)
+    assert not (tmp_path / "s").exists()
+    monkeypatch.setattr(faces, "find_spec", lambda name: name)
+    monkeypatch.setattr(planning, "version", lambda name: "1")
+    monkeypatch.setattr(faces, "_haar", lambda **_: lambda image: [BOX])
+    monkeypatch.setattr(faces, "_mtcnn", lambda: lambda image: [Box(0, 0, 40, 40)])
+    assert build(crop=Crop.FACE).n_computed == 1
+    by_haar = FrameStore.open(tmp_path / "s")
+    first = np.array(by_haar.frames)
+    assert build(crop=Crop.FACE, detector=FaceDetector.MTCNN).n_computed == 1
+    by_mtcnn = FrameStore.open(tmp_path / "s")
+    assert (by_haar.detector, by_mtcnn.detector) == (FaceDetector.HAAR, FaceDetector.MTCNN)
+    assert (first != by_mtcnn.frames).any()
+    assert build(crop=Crop.NONE).n_computed == 1
+    assert build(crop=Crop.NONE, detector=FaceDetector.MTCNN).n_computed == 0  # nothing is searched there
 
 
 def test_black_padding_has_neither_picture_nor_status(video_tools, tmp_path: Path) -> None:
