@@ -47,7 +47,7 @@ class _NotExactError(Exception):
     """What came out of the decoder is not what the packets promised."""
 
 
-def iter_frames(path: str | Path, *, frame_step: int) -> Iterator[GrayFrame]:
+def iter_frames(path: str | Path, *, frame_step: int, skip_black: bool = True) -> Iterator[GrayFrame]:
     """Yield frames 0, `frame_step`, 2 `frame_step`, ... of a clip, one at a time.
 
     Frames that are black all over (padding at the end of some published face clips) are left out; the numbers of
@@ -59,6 +59,8 @@ def iter_frames(path: str | Path, *, frame_step: int) -> Iterator[GrayFrame]:
         Any container and codec FFmpeg reads.
     frame_step : int
         Keep every `frame_step`-th frame, at least 1.
+    skip_black : bool
+        False yields black frames too.
 
     Yields
     ------
@@ -79,7 +81,7 @@ def iter_frames(path: str | Path, *, frame_step: int) -> Iterator[GrayFrame]:
     seen = kept = 0
     for frame in _decode_sampled(path, frame_step):
         seen += 1
-        if not is_black(frame.image):
+        if not (skip_black and is_black(frame.image)):
             kept += 1
             yield frame
     if seen == 0:

@@ -260,10 +260,12 @@ def _haar(*, every_face: bool) -> Detector:
         padded = cv2.copyMakeBorder(small, border, border, border, border, cv2.BORDER_REPLICATE)
         side = round(smallest * short_side_px)
         found = cascade.detectMultiScale(padded, scaleFactor=1.1, minNeighbors=_MIN_NEIGHBOURS, minSize=(side, side))
-        return [
+        boxes = [
             Box((x - border) / scale, (y - border) / scale, w / scale, h / scale)
             for x, y, w, h in np.asarray(found, dtype=np.float64).reshape(-1, 4).tolist()
         ]
+        whole = Box(0, 0, image.shape[1], image.shape[0])
+        return [box for box in boxes if whole.holds_centre_of(box)]  # not what is in the border alone
 
     def detect(image: GrayImage) -> list[Box]:
         if min(image.shape) < _FEWEST_PX:

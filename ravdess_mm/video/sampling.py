@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ravdess_mm.config import Crop, FaceDetector
 from ravdess_mm.errors import MediaError
 from ravdess_mm.video.decode import iter_frames
-from ravdess_mm.video.faces import Detector, Face, FaceStatus, crop_face, find_faces, make_detector
+from ravdess_mm.video.faces import Box, Detector, FaceStatus, crop_face, find_faces, make_detector
 from ravdess_mm.video.gray import resize_area
 
 FRAME_SIZE_PX: Final = 256
@@ -87,7 +87,8 @@ def sample_frames(
     detect = make_detector(detector) if isinstance(detector, FaceDetector) else detector
     frames, searched = tee(iter_frames(path, frame_step=frame_step))  # both move on together: one frame in memory
     for frame, face in zip(frames, find_faces((frame.image for frame in searched), detector=detect), strict=True):
-        yield SampledFrame(frame.number, frame.time_s, _cut(frame.image, face), face.status)
+        image = None if face.box is None else cut_face(frame.image, face.box)
+        yield SampledFrame(frame.number, frame.time_s, image, face.status)
 
 
 def frames_with_picture(
@@ -112,5 +113,6 @@ def no_face(n_frames: int) -> str:
     return f"no face was found in any of its {n_frames} sampled frames"
 
 
-def _cut(image: npt.NDArray[np.uint8], face: Face) -> npt.NDArray[np.uint8] | None:
-    return None if face.box is None else crop_face(image, face.box, margin=FACE_MARGIN, size_px=FRAME_SIZE_PX)
+def cut_face(image: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
+    """Return a face as the networks see it [shape=(256, 256), dtype=uint8], cut out of a gray image."""
+    return crop_face(image, box, margin=FACE_MARGIN, size_px=FRAME_SIZE_PX)

@@ -152,7 +152,7 @@ def test_small_faces_beside_a_large_one_are_found_where_every_face_is_wanted() -
 def test_what_is_long_and_narrow_is_searched_as_it_is() -> None:
     narrow = np.full((30, 60_000), 255, dtype=np.uint8)
     assert make_detector(every_face=True)(narrow) == []
-    assert faces._scaled(narrow, 240)[0].size <= 4_000_000
+    assert faces._scaled(narrow, 240)[0].size < 4_100_000
     assert faces._scaled(np.full((50, 40), 255, dtype=np.uint8), 240)[0].shape == (300, 240)
 
 
