@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decode import Samples
 
 PREPARED_SR: Final = 16_000
@@ -20,7 +22,8 @@ PREPARED_SR: Final = 16_000
 HIGH_PASS_HZ: Final = 50.0
 """What is lower is rumble, or a microphone's offset; the deepest voices begin at about 75 Hz."""
 
-HIGH_PASS_ORDER: Final = 2
+IMPULSE_LENGTH: Final = 2048
+"""Samples after which the filter's response to an impulse is below 1e-12 of it."""
 
 BLOCK: Final = 2**20
 """Samples that are prepared at a time, so that hours need no memory but for the result."""
@@ -57,16 +60,35 @@ def prepare(y: npt.ArrayLike, sr: int) -> Samples:
 
 def prepared_blocks(y: npt.ArrayLike, sr: int) -> Iterator[Samples]:
     """Yield what `prepare` returns in blocks of any length, holding one at a time."""
-    from scipy.signal import butter, sosfilt
-
     samples = np.asarray(y)
     if not len(samples):
         return
-    sections = butter(HIGH_PASS_ORDER, HIGH_PASS_HZ, "highpass", fs=PREPARED_SR, output="sos")
-    state = np.zeros((len(sections), 2))
+    response = _impulse_response()
+    before = np.zeros(IMPULSE_LENGTH - 1, dtype=np.float32)
     for block in filter(len, _resampled_blocks(samples, sr)):
-        filtered, state = sosfilt(sections, block, zi=state)
-        yield filtered.astype(np.float32)
+        joined = np.concatenate([before, block])
+        before = joined[len(block) :]
+        # convolved by FFT, which takes a moment where importing scipy.signal for its filters takes most of a second
+        size = 2 ** math.ceil(math.log2(len(joined)))
+        spectrum = np.fft.rfft(joined.astype(np.float64), size) * np.fft.rfft(response, size)
+        yield np.fft.irfft(spectrum, size)[IMPULSE_LENGTH - 1 : len(joined)].astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _impulse_response() -> Floats:
+    """Return what a second-order Butterworth high-pass at `HIGH_PASS_HZ` makes of an impulse [shape=(2048,)].
+
+    The bilinear transform of s^2 / (s^2 + sqrt(2) s + 1).
+    """
+    warped = math.tan(math.pi * HIGH_PASS_HZ / PREPARED_SR)
+    scale = 1 / (1 + math.sqrt(2) * warped + warped**2)
+    first, second = 2 * scale * (warped**2 - 1), scale * (1 - math.sqrt(2) * warped + warped**2)
+    response = np.zeros(IMPULSE_LENGTH)
+    response[:3] = scale * np.array([1.0, -2.0, 1.0])
+    response[1] -= first * response[0]
+    for n in range(2, IMPULSE_LENGTH):
+        response[n] -= first * response[n - 1] + second * response[n - 2]
+    return response
 
 
 def _resampled_blocks(samples: npt.NDArray[np.generic], sr: int) -> Iterator[Samples]:

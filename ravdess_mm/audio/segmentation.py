@@ -90,11 +90,10 @@ def windows(duration_s: float, length_s: float = JOINED_S) -> list[Span]:
 
 def _dips(level_db: Singles) -> npt.NDArray[np.bool_]:
     """Tell which frames are `DIP_DB` below what is around them on both sides."""
-    from scipy.ndimage import maximum_filter1d
-
     reach = round(DIP_REACH_S / FRAME_S)
-    before = maximum_filter1d(level_db, reach, origin=(reach - 1) // 2)
-    after = maximum_filter1d(level_db, reach, origin=-(reach // 2))
+    padded = np.pad(level_db, reach - 1, mode="edge")
+    loudest = np.lib.stride_tricks.sliding_window_view(padded, reach).max(axis=1)
+    before, after = loudest[: len(level_db)], loudest[reach - 1 :]
     return np.asarray(level_db < np.minimum(before, after) - DIP_DB)
 
 

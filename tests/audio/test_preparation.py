@@ -38,6 +38,14 @@ def test_an_offset_that_drifts_is_taken_out() -> None:
     assert abs(prepare(drift, PREPARED_SR)[PREPARED_SR:]).max() < 1e-3
 
 
+def test_the_filter_is_a_butterworth_high_pass() -> None:
+    from scipy.signal import butter, sosfilt
+
+    y = np.random.default_rng(0).normal(0, 0.1, 3 * PREPARED_SR).astype(np.float32)
+    expected = sosfilt(butter(2, 50, "highpass", fs=PREPARED_SR, output="sos"), y - y.mean(dtype=np.float64))
+    np.testing.assert_allclose(prepare(y, PREPARED_SR), expected, atol=1e-6)
+
+
 def test_the_level_is_left_as_it_is() -> None:
     y = tone(200, 44_100)
     np.testing.assert_allclose(prepare(y / 1024, 44_100), prepare(y, 44_100) / 1024, atol=1e-8)
