@@ -17,6 +17,7 @@ TEST_ACTORS ?=     ## test actors of a holdout, such as 21-24 or 1,17-20 (none: 
 ADAPT ?=           ## none, or speaker: standardise with each actor's own unlabelled clips
 NOISE_TAKES ?=     ## test takes an actor that make noise measures (none: 20; all: 60)
 CORPORA ?=         ## other corpora for make cross-corpus: name=folder of each, separated by spaces
+ENCODER ?=         ## another speech encoder: the folder of a Whisper encoder's safetensors (none: the one that ships)
 CHANNEL ?=         ## speech, song or both (none: speech)
 FRAME_STEP ?=      ## keep every n-th frame of a clip (none: 20)
 CROP ?=            ## none, or face
@@ -32,7 +33,7 @@ RUNS ?=            ## runs of `make compare`, separated by spaces; the first is 
 FACES ?=           ## FER2013, for make face-network: a folder, a zip, or its CSV
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
-VARIABLES := DATA RUN PROTOCOL TEST_ACTORS ADAPT NOISE_TAKES CORPORA CHANNEL FRAME_STEP CROP DETECTOR NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
+VARIABLES := DATA RUN PROTOCOL TEST_ACTORS ADAPT NOISE_TAKES CORPORA ENCODER CHANNEL FRAME_STEP CROP DETECTOR NET FINE_TUNE RULE JOBS BACKEND SEED CONFIG
 KNOWN := $(VARIABLES) RUNS FACES ARGS PYTHON MAKEFLAGS SHELL
 
 # A misspelt variable would be ignored in silence: refuse it.
@@ -45,13 +46,16 @@ quoted = '$(subst ','\'',$(strip $(1)))'
 SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call quoted,$($(name)))))
 STAGE = PYTHONUNBUFFERED=1 $(BIN)/python -m
 
-.PHONY: all features audio-models video-cnn video-embedding video-action-units fuse report noise importance cross-corpus test lint help setup clean
+.PHONY: all features audio-models audio-embedding video-cnn video-embedding video-action-units fuse report noise importance cross-corpus test lint help setup clean
 .PHONY: evaluate compare leak-demo face-network
 
 all: report ## everything, from clips to the report
 
 features: $(READY) ## catalog of clips, voice features, video frames
 	@$(STAGE) pipelines.features $(SETTINGS) $(ARGS)
+
+audio-embedding: features ## a frozen speech encoder's states, pooled, and a classifier on them
+	@$(STAGE) pipelines.audio_embedding $(SETTINGS) $(ARGS)
 
 audio-models: features ## RandomForest, SVC, XGBoost, logistic regression, a dense network, their ensemble
 	@$(STAGE) pipelines.audio_models $(SETTINGS) $(ARGS)
@@ -65,7 +69,7 @@ video-action-units: features ## classifiers on the action units of .csv files am
 video-embedding: features ## a trained face network's own answers, and classifiers on what it sees; nothing without one
 	@$(STAGE) pipelines.video_embedding $(SETTINGS) $(ARGS)
 
-fuse: audio-models video-cnn video-embedding video-action-units ## voice and face fused, metrics of all models
+fuse: audio-models audio-embedding video-cnn video-embedding video-action-units ## voice and face fused, metrics of all models
 	@$(STAGE) pipelines.fuse $(SETTINGS) $(ARGS)
 
 evaluate: $(READY) ## all models under PROTOCOL (several: luna5,loso; or all), and a table of their figures
@@ -80,7 +84,7 @@ leak-demo: features ## what a split that ignores actors would claim: a demonstra
 report: fuse ## the HTML report; prints its path last
 	@$(STAGE) pipelines.report $(SETTINGS) $(ARGS)
 
-noise: audio-models ## what noise, telephone, MP3, 16 kHz, offset and click cost the voice models; shown by the next make report
+noise: audio-models audio-embedding ## what noise, telephone, MP3, 16 kHz, offset and click cost the voice models; shown by the next make report
 	@$(STAGE) pipelines.noise $(SETTINGS) $(ARGS)
 
 cross-corpus: $(READY) ## each corpus tested by what the others taught, CORPORA="emodb=folder nemo=folder"; shown by the next make report

@@ -80,7 +80,7 @@ def audio_models(settings: Settings) -> None:
     kinds = (*settings.search.models, "ensemble")
     names = [model_name(kind, adapt) for adapt in adaptations(settings) for kind in kinds]
     for path in sorted(run.predictions_dir.glob("audio-*.parquet")):
-        if path.stem not in names:
+        if path.stem not in names and not path.stem.startswith("audio-embedding"):
             run.skip(path.stem, "it is not among the models of this run", path)
     try:
         if not run.features_path.is_file():

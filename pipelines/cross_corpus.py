@@ -112,7 +112,6 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
             "draws": settings.bootstrap_draws,
         },
         outputs=[predictions_path, metrics_path, rejected_path],
-        source=["audio", "classifiers", "experiments/cross_corpus.py", "evaluation", "pretrained/speech-encoder"],
         libraries=["numpy", "onnxruntime", "scikit-learn", "scipy", "soxr"],
     )
     return metrics_path

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from pipelines.audio_embedding import audio_embedding
 from pipelines.audio_models import audio_models
 from pipelines.features import features
 from pipelines.fuse import fuse
@@ -24,6 +25,7 @@ logger = logging.getLogger("ravdess_mm.pipelines.evaluate")
 
 MODELS: Final[tuple[Callable[[Settings], None], ...]] = (
     audio_models,
+    audio_embedding,
     video_cnn,
     video_embedding,
     video_action_units,

@@ -150,7 +150,11 @@ def gather_rejected(run: RunFolder, *, tables: Sequence[Path] | None = None) -> 
         Tables of action units, which are no clips and used all the same; None for all that are among ``DATA``.
     """
     folders = [run.root / "cache", run.features_path.parent, run.frames_dir.parent]
-    paths = [*(folder / "rejected.parquet" for folder in folders), run.units_rejected_path]
+    paths = [
+        *(folder / "rejected.parquet" for folder in folders),
+        run.features_path.with_name("embedding-rejected.parquet"),
+        run.units_rejected_path,
+    ]
     parts = [read_table(path) for path in paths if path.is_file()]
     used = {printable(path) for path in (tables_among(run.settings.data) if tables is None else tables)}
     no_clips = [part[~((part["stage"] == "catalog") & part["path"].isin(used))] for part in parts]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ravdess_mm.config import Adaptation
+from ravdess_mm.config import Adaptation, SearchSettings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, make_folds
 from ravdess_mm.predictions import ADAPTED, write_predictions
@@ -34,7 +34,14 @@ def fold_words(folds: tuple[Fold, ...]) -> list[tuple[int, tuple[int, ...], tupl
 
 
 def answers_of(
-    run: RunFolder, kind: str, table: pd.DataFrame, folds: tuple[Fold, ...], *, name: str, **options: Any
+    run: RunFolder,
+    kind: str,
+    table: pd.DataFrame,
+    folds: tuple[Fold, ...],
+    *,
+    name: str,
+    search: SearchSettings | None = None,
+    **options: Any,
 ) -> pd.DataFrame:
     """Search, calibrate and train one kind of classifier on every fold, with the run's settings.
 
@@ -46,6 +53,8 @@ def answers_of(
         As for :func:`ravdess_mm.classifiers.run.run_classifier`.
     name : str
         Name of the folder of models.
+    search : SearchSettings, optional
+        Budget of the search; the run's by default.
 
     Returns
     -------
@@ -59,7 +68,7 @@ def answers_of(
         kind,
         table,
         folds,
-        search=settings.search,
+        search=search or settings.search,
         dense=settings.dense,
         seed=settings.seed,
         jobs=settings.jobs,

@@ -23,7 +23,14 @@ FIGURES: Final[tuple[str, ...]] = ("accuracy", "uar", "macro_f1")
 """Figures of a model that have an interval."""
 
 _FEATURE_PARTS: Final[tuple[str, ...]] = ("cache", "audio", "video", "catalog.parquet")
-_FEATURE_STAGES: Final[tuple[str, ...]] = ("catalog", "audio-features", "video-frames", "embedding", "action-units")
+_FEATURE_STAGES: Final[tuple[str, ...]] = (
+    "catalog",
+    "audio-features",
+    "audio-embeddings",
+    "video-frames",
+    "embedding",
+    "action-units",
+)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def enrol(
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
         predictor, plain = Predictor.adaptable(run or PRETRAINED_DIR), Predictor.from_run(run or PRETRAINED_DIR)
         know = partial(predictor.voice.enrol, plain=plain.voice)
-        enrolment, unheard = enrol_speaker(paths, know=know)
+        enrolment, unheard = enrol_speaker(paths, features=predictor.voice.features, know=know)
         face, seen = predictor.face.shares_of(paths)
         for path, reason in unheard.items():
             typer.echo(f"{path}: {reason}{'; its picture is used' if path in seen else ''}", err=True)
@@ -117,7 +117,7 @@ def enrol(
             raise InputError(f"{number} too little about a speaker; two or more are needed")
         failed = {path: reason for path, reason in unheard.items() if path not in seen}
         network = predictor.face.network_sha256 if face is not None else None
-        save_speaker(output, enrolment, face=face, network=network)
+        save_speaker(output, enrolment, features=predictor.voice.features, face=face, network=network)
         faces = face.n_clips if face is not None else 0
         if as_json:
             facts = {"path": output, "clips": enrolment.n_clips, "faces": faces}

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,13 @@ from ravdess_mm.audio.speech_checks import check_speech, speech_weight
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
+from ravdess_mm.store import read_json
+
+if TYPE_CHECKING:
+    from ravdess_mm.audio.voice_features import VoiceFeatures
+
+ENCODER_NAME: Final = "encoder.json"
+"""File beside a model that says which speech encoder it was trained with."""
 
 logger = logging.getLogger(__name__)
 
@@ -123,10 +130,8 @@ class ClipVoice:
         MediaError
             If the sound cannot be used, being silent or too short.
         """
-        from ravdess_mm.audio.features import extract_features
-
         voices, ensemble = self._voices
-        vector = extract_features(samples, sr)[np.newaxis]
+        vector = self.features.extract(samples, sr)[np.newaxis]
         answers = {
             name: np.asarray(voice.predict_proba(vector, enrolment=enrolment)[0]) for name, voice in voices.items()
         }
@@ -164,6 +169,28 @@ class ClipVoice:
             )
             return Enrolment.of(vectors)
         return Enrolment.of_moods(vectors, plain.answer(vectors), moods)
+
+    @cached_property
+    def features(self) -> VoiceFeatures:
+        """What the models hear.
+
+        Raises
+        ------
+        InputError
+            If they were trained with a speech encoder that is not there, or is another one now.
+        """
+        from ravdess_mm.audio.voice_features import EmbeddingFeatures, voice_features
+
+        feature_set = next(iter(self._voices[0].values())).feature_set
+        source_path = self.models_dir / self.recipe.models["audio"] / ENCODER_NAME
+        if not source_path.is_file():
+            return voice_features(feature_set)
+        source = read_json(source_path)
+        folder, digest = (source.get("encoder"), source.get("sha256")) if isinstance(source, dict) else (None, None)
+        features = voice_features(feature_set, encoder_dir=None if folder is None else Path(str(folder)))
+        if isinstance(features, EmbeddingFeatures) and not features.is_of(digest):
+            raise InputError(f"{source_path}: the voice was trained with a speech encoder that is not here any more")
+        return features
 
     @cached_property
     def _voices(self) -> tuple[dict[str, Any], Recipe | None]:

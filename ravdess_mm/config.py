@@ -154,6 +154,9 @@ class Settings(_Section):
     corpora: tuple[str, ...] = Field(
         (), description="other corpora for `make cross-corpus`: name=folder of each, separated by spaces"
     )
+    encoder: Path | None = Field(
+        None, description="another speech encoder: folder of a Whisper encoder's safetensors (none: the one that ships)"
+    )
     channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
     frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
     crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")

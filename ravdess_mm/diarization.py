@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats, Integers
-from ravdess_mm.audio.features import FEATURE_SET
+from ravdess_mm.audio.embedding import FEATURE_SET
 from ravdess_mm.bundle import Bundle, arrays_part, read_bundle, write_bundle
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.store import plain

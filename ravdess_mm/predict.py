@@ -143,7 +143,7 @@ class Predictor:
     def _adapted(cls, run_dir: Path, source: Path) -> Predictor:
         found, plain = cls.adaptable(run_dir), cls.from_run(run_dir)
         know = partial(found.voice.enrol, plain=plain.voice)
-        enrolment = know_speaker(source, know=know)
+        enrolment = know_speaker(source, features=found.voice.features, know=know)
         speaker = Speaker(enrolment if enrolment.is_enough else None, lambda: found.face.known_shares(source))
         if speaker.voice is not None:
             return cls(found.recipe, voice=found.voice, face=found.face, speaker=speaker, notes=found.notes)

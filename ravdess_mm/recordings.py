@@ -107,12 +107,13 @@ def name_speakers(
     list of int
         How many pieces each speaker has; a piece whose sound cannot be used is nobody's.
     """
-    from ravdess_mm.audio.features import extract_features
+    from ravdess_mm.audio.voice_features import EmbeddingFeatures
 
+    features = EmbeddingFeatures()
     usable, vectors = [], []
     for piece in track(pieces, f"speakers of {name}", unit="piece"):
         try:
-            vectors.append(extract_features(piece.cut(samples, sr), sr))
+            vectors.append(features.extract(piece.cut(samples, sr), sr))
             usable.append(piece)
         except MediaError as error:
             logger.debug("%s: nobody's piece (%s)", name, error)

@@ -28,6 +28,7 @@ MAKE_VARIABLES: Final[dict[str, str]] = {
     "ADAPT": "adapt",
     "NOISE_TAKES": "noise_takes",
     "CORPORA": "corpora",
+    "ENCODER": "encoder",
     "CHANNEL": "channel",
     "FRAME_STEP": "frame_step",
     "CROP": "crop",

@@ -13,7 +13,6 @@ import numpy as np
 
 from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.audio.decode import decode_audio
-from ravdess_mm.audio.features import extract_features, feature_names
 from ravdess_mm.audio.segmentation import sentences
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.corpus.own_clips import find_clips
@@ -22,6 +21,7 @@ from ravdess_mm.progress import track
 from ravdess_mm.store import read_json
 
 if TYPE_CHECKING:
+    from ravdess_mm.audio.voice_features import VoiceFeatures
     from ravdess_mm.video.face_shares import FaceShares
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Speaker:
 
 
 def enrol_speaker(
-    paths: Iterable[str | Path], *, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
+    paths: Iterable[str | Path], *, features: VoiceFeatures, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
 ) -> tuple[Enrolment, dict[Path, str]]:
     """Enrol one speaker from clips; the more moods are among them, the better.
 
@@ -58,6 +58,8 @@ def enrol_speaker(
     paths : iterable of path
         Clips with sound, all of one person, and folders of such clips. One longer than `WHOLE_S` counts as many clips
         as it has pieces.
+    features : VoiceFeatures
+        What the voice is known by.
     know : callable
         From the features of the clips [shape=(n_clips, n_features)] to the enrolment; see `ClipVoice.enrol`.
 
@@ -77,21 +79,21 @@ def enrol_speaker(
     clips = list(find_clips(paths))
     for path in track(clips, "clips of the speaker", unit="clip"):
         try:
-            vectors += _voices_of(path)
+            vectors += _voices_of(path, features)
         except MediaError as error:
             failed[path] = str(error)
-    known = know(np.stack(vectors)) if vectors else Enrolment.unknown(len(feature_names()))
+    known = know(np.stack(vectors)) if vectors else Enrolment.unknown(len(features.names))
     return known, failed
 
 
-def _voices_of(path: Path) -> list[AnyFloats]:
+def _voices_of(path: Path, features: VoiceFeatures) -> list[AnyFloats]:
     """Return the features of a clip, or of those pieces of a recording that can be used; raise where there are none."""
     samples, sr = decode_audio(path)
     found: list[AnyFloats] = []
     reason = MediaError("nothing is heard")
     for part in sentences(samples, sr):
         try:
-            found.append(extract_features(part, sr))
+            found.append(features.extract(part, sr))
         except MediaError as error:
             reason = error
     if not found:
@@ -99,7 +101,9 @@ def _voices_of(path: Path) -> list[AnyFloats]:
     return found
 
 
-def know_speaker(source: str | Path, *, know: Callable[[AnyFloats], Enrolment] = Enrolment.of) -> Enrolment:
+def know_speaker(
+    source: str | Path, *, features: VoiceFeatures, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
+) -> Enrolment:
     """Return who speaks: from a folder of that person's clips, one clip, or an enrolment saved before (``.json``).
 
     Clips whose sound cannot be used are named in messages; where none can, the enrolment is of 0 clips.
@@ -111,8 +115,8 @@ def know_speaker(source: str | Path, *, know: Callable[[AnyFloats], Enrolment] =
     """
     source = Path(source)
     if is_enrolment(source):
-        return Enrolment.load(source, feature_names=feature_names())
-    enrolment, failed = enrol_speaker([source], know=know)
+        return Enrolment.load(source, features=features.identity, n_features=len(features.names))
+    enrolment, failed = enrol_speaker([source], features=features, know=know)
     for path, reason in failed.items():
         logger.warning("%s: not used to know the speaker's voice (%s)", path, reason)
     return enrolment
@@ -123,7 +127,9 @@ def is_enrolment(source: Path) -> bool:
     return source.suffix.lower() == ".json"
 
 
-def save_speaker(path: Path, enrolment: Enrolment, *, face: FaceShares | None, network: str | None) -> None:
+def save_speaker(
+    path: Path, enrolment: Enrolment, *, features: VoiceFeatures, face: FaceShares | None, network: str | None
+) -> None:
     """Write what is known of a speaker's voice and, where anything is, of the face.
 
     Parameters
@@ -132,13 +138,15 @@ def save_speaker(path: Path, enrolment: Enrolment, *, face: FaceShares | None, n
         A ``.json`` file.
     enrolment : Enrolment
         Of the voice.
+    features : VoiceFeatures
+        What it was made from.
     face : FaceShares or None
         What the face network says of the speaker.
     network : str or None
         The SHA-256 of the card of that network.
     """
     known = {} if face is None else {"face": {**face.to_dict(), "network": network}}
-    enrolment.save(path, feature_names=feature_names(), **known)
+    enrolment.save(path, features=features.identity, **known)
 
 
 def read_face(path: Path, *, network: str) -> FaceShares | None:

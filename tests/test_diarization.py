@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import AgglomerativeClustering
 
-from ravdess_mm.audio.features import FEATURE_SET
+from ravdess_mm.audio.embedding import FEATURE_SET
 from ravdess_mm.bundle import arrays_part, write_bundle
 from ravdess_mm.diarization import KIND, SPACE_PART, SpeakerSpace
 from ravdess_mm.errors import BundleError, InputError
@@ -75,7 +75,7 @@ def test_too_few_actors_or_takes_are_refused(who: list[int]) -> None:
 
 def test_a_space_is_read_as_it_was_written(space: SpeakerSpace, tmp_path: Path) -> None:
     first = space.save(tmp_path / "one", card={"actors": np.arange(12)}, text="# Card\n")
-    assert first.card == {"actors": list(range(12)), "feature_set": "mfcc-delta-rms"}
+    assert first.card == {"actors": list(range(12)), "feature_set": "speech-encoder"}
     again = SpeakerSpace.load(tmp_path / "one")
     rows, _ = takes_of([13, 14])
     np.testing.assert_allclose(again.place(rows), space.place(rows), atol=1e-4)
@@ -98,5 +98,5 @@ def test_what_is_no_space_is_refused(space: SpeakerSpace, tmp_path: Path) -> Non
         with pytest.raises(BundleError, match=message):
             SpeakerSpace.load(tmp_path / "odd")
     write_bundle(tmp_path / "odd", kind=KIND, card={"feature_set": "smell"}, files={SPACE_PART: arrays_part(sound)})
-    with pytest.raises(BundleError, match="was learned from 'smell' features; allowed: 'mfcc-delta-rms'"):
+    with pytest.raises(BundleError, match="was learned from 'smell' features; allowed: 'speech-encoder'"):
         SpeakerSpace.load(tmp_path / "odd")

@@ -17,10 +17,10 @@ import soundfile
 from typer.testing import CliRunner
 
 from ravdess_mm.audio.decode import decode_audio
-from ravdess_mm.audio.features import extract_features
 from ravdess_mm.audio.segmentation import find_segments, windows
 from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.audio.table import build_feature_table
+from ravdess_mm.audio.voice_features import EmbeddingFeatures
 from ravdess_mm.classifiers.run import run_classifier
 from ravdess_mm.cli import app
 from ravdess_mm.clip_face import face_of
@@ -351,7 +351,8 @@ def test_two_people_in_one_recording_are_told_apart(clips: pd.DataFrame, tmp_pat
         parts += [y, np.zeros(sr, np.float32)]
     soundfile.write(tmp_path / "talk.wav", np.concatenate(parts), sr)
     # drawn voices differ in other ways than people's do
-    rows = [extract_features(*decode_audio(path)) for path in voices["path"]]
+    features = EmbeddingFeatures()
+    rows = [features.extract(*decode_audio(path)) for path in voices["path"]]
     space = SpeakerSpace.learn(rows, voices["actor"])
     predictor = Predictor.from_run(PRETRAINED_DIR)
     plain = predictor.predict(tmp_path / "talk.wav")

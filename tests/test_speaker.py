@@ -12,9 +12,11 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from ravdess_mm import speaker
+from ravdess_mm.arrays import AnyFloats
+from ravdess_mm.audio.decode import Samples
 from ravdess_mm.audio.features import ANALYSIS_SR as SR
 from ravdess_mm.audio.features import FEATURE_SET, extract_features, feature_names
+from ravdess_mm.audio.voice_features import ClassicFeatures
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.classifiers.run import run_classifier
 from ravdess_mm.classifiers.trained import load_classifier
@@ -148,17 +150,17 @@ def test_a_long_recording_counts_as_many_clips_as_it_has_pieces(
     spoken = [sentence(code) / np.abs(sentence(code)).max() * (0.1 + 0.1 * code) for code in range(7)]
     talk = tmp_path / "talk.wav"
     soundfile.write(talk, np.concatenate(spoken), SPEECH_SR)
-    enrolment, failed = enrol_speaker([talk])
+    enrolment, failed = enrol_speaker([talk], features=ClassicFeatures())
     assert (enrolment.n_clips, failed) == (7, {})
     # a piece that cannot be used costs only itself
-    extract = speaker.extract_features
-    monkeypatch.setattr(
-        speaker, "extract_features", lambda y, sr, **more: extract(y if y.max() > 0.2 else 0 * y, sr, **more)
-    )
-    loud, failed = enrol_speaker([talk])
+
+    class OfLoudSound(ClassicFeatures):
+        def extract(self, samples: Samples, sr: int) -> AnyFloats:
+            return super().extract(samples if samples.max() > 0.2 else 0 * samples, sr)
+
+    loud, failed = enrol_speaker([talk], features=OfLoudSound())
     assert 2 < loud.n_clips < 7
     assert failed == {}
-    monkeypatch.undo()
     (answer,), _ = predict(sorted((clips / "Actor_03").iterdir())[0], "--run", run_dir, "--speaker", talk)
     assert (answer["speaker_clips"], answer["notes"]) == (7, [])
     (own,), _ = predict(talk, "--run", run_dir, "--speaker", talk)
@@ -180,7 +182,7 @@ def test_a_run_without_adapted_models_refuses_a_speaker(clips: Path, run_dir: Pa
 def test_a_bad_clip_costs_only_itself(clips: Path, run_dir: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(clips / "Actor_02", tmp_path / "mixed"))
     (folder / "broken.wav").write_bytes(b"RIFF")
-    enrolment, failed = enrol_speaker([folder])
+    enrolment, failed = enrol_speaker([folder], features=ClassicFeatures())
     assert enrolment.n_clips == 8
     assert [path.name for path in failed] == ["broken.wav"]
     done = runner.invoke(app, ["enrol", str(folder), "-o", str(tmp_path / "e.json"), "--run", str(run_dir), "--json"])
@@ -202,18 +204,18 @@ def test_an_answer_to_noise_says_that_it_may_mean_nothing(clips: Path, run_dir: 
 
 def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
-        know_speaker(tmp_path / "nobody")
+        know_speaker(tmp_path / "nobody", features=ClassicFeatures())
     with pytest.raises(InputError, match=r"no media file in this folder; looked for \.wav"):
-        know_speaker(tmp_path)
+        know_speaker(tmp_path, features=ClassicFeatures())
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    assert know_speaker(tmp_path).n_clips == 0
+    assert know_speaker(tmp_path, features=ClassicFeatures()).n_clips == 0
     with pytest.raises(InputError, match=f"{tmp_path}: no clip of the speaker can be used"):
         Predictor.from_run(run_dir, speaker=tmp_path)
     refused = runner.invoke(app, ["enrol", str(tmp_path), "-o", str(tmp_path / "x.json"), "--run", str(run_dir)])
     assert refused.exit_code == 2
     assert "clips of which none can be used say too little about a speaker" in " ".join(refused.stderr.split())
-    Enrolment.of(np.zeros((3, 2))).save(tmp_path / "other.json", feature_names=("a", "b"))
+    Enrolment.of(np.zeros((3, 2))).save(tmp_path / "other.json", features="others")
     with pytest.raises(InputError, match="enrol the speaker again with this model"):
-        know_speaker(tmp_path / "other.json")
+        know_speaker(tmp_path / "other.json", features=ClassicFeatures())
     words = ["enrol", str(clips / "Actor_01"), "-o", str(tmp_path / "anna.txt"), "--run", str(run_dir)]
     assert "an enrolment is a .json file" in runner.invoke(app, words).stderr

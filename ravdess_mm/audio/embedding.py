@@ -28,6 +28,8 @@ from ravdess_mm.errors import MediaError
 from ravdess_mm.store import hash_file
 
 FEATURE_SET: Final = "speech-encoder"
+EMBEDDING_SCHEMA: Final = "audio-embedding/1"
+"""Of the table that `pack` makes."""
 
 STATISTICS: Final = ("mean", "deviation", "active_mean", "active_deviation")
 """Over all states of a clip, and over those in which something is heard."""

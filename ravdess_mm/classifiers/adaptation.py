@@ -25,7 +25,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import read_json, write_json
 
-SCHEMA: Final = "enrolment/1"
+SCHEMA: Final = "enrolment/2"
 PRIOR_CLIPS: Final = 4.0
 """How many clips the average training speaker is worth beside a speaker's own."""
 FEWEST_CLIPS: Final = 2
@@ -133,14 +133,14 @@ class Enrolment:
         """Whether a voice can be adapted by it: `FEWEST_CLIPS` or more were heard."""
         return self.n_clips >= FEWEST_CLIPS
 
-    def save(self, path: str | Path, *, feature_names: tuple[str, ...], **more: Any) -> None:
-        """Write the enrolment as JSON, with the names of its features and whatever else is known of the speaker."""
+    def save(self, path: str | Path, *, features: str, **more: Any) -> None:
+        """Write the enrolment as JSON, with what its features are and whatever else is known of the speaker."""
         write_json(
             path,
             {
                 "schema": SCHEMA,
                 "n_clips": self.n_clips,
-                "feature_names": feature_names,
+                "features": features,
                 "mean": self.mean,
                 "deviation": self.deviation,
                 **more,
@@ -148,7 +148,7 @@ class Enrolment:
         )
 
     @classmethod
-    def load(cls, path: str | Path, *, feature_names: tuple[str, ...]) -> Enrolment:
+    def load(cls, path: str | Path, *, features: str, n_features: int) -> Enrolment:
         """Read an enrolment made by :meth:`save`.
 
         Raises
@@ -160,17 +160,17 @@ class Enrolment:
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             raise InputError(f"{path}: not an enrolment of schema {SCHEMA!r}")
         try:
-            names = tuple(content["feature_names"])
+            found = str(content["features"])
             known = cls(int(content["n_clips"]), *(np.asarray(content[of], float) for of in ("mean", "deviation")))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: a damaged enrolment ({error!r}); enrol the speaker again") from error
-        if names != feature_names:
+        if found != features:
             raise InputError(
-                f"{path}: enrolled with {len(names)} features that are not the "
-                f"{len(feature_names)} of the model; enrol the speaker again with this model"
+                f"{path}: enrolled with {found!r} features, not with the model's {features!r}; enrol the speaker again "
+                "with this model"
             )
         if any(
-            values.shape != (len(names),) or not np.isfinite(values).all() for values in (known.mean, known.deviation)
+            values.shape != (n_features,) or not np.isfinite(values).all() for values in (known.mean, known.deviation)
         ):
             raise InputError(f"{path}: a damaged enrolment (not a finite number a feature); enrol the speaker again")
         return known

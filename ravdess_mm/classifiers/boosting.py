@@ -33,7 +33,7 @@ class BoostedTrees(Family):
     """Bins a column that draws are compared on, at a quarter of the price; the model itself has XGBoost's own 256."""
 
     @override
-    def defaults(self, n_features: int) -> Params:
+    def defaults(self, width: float) -> Params:
         return {
             "n_estimators": 150,
             "learning_rate": 0.1,
@@ -45,7 +45,7 @@ class BoostedTrees(Family):
         }
 
     @override
-    def spaces(self, n_features: int) -> tuple[Space, ...]:
+    def spaces(self, width: float) -> tuple[Space, ...]:
         from scipy.stats import loguniform
 
         return (

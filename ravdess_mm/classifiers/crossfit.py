@@ -60,14 +60,12 @@ def split_inner_folds(sample: Sample, folds: Integers) -> list[InnerFold]:
     LeakageError
         If an actor is on both sides of a fold.
     """
-    from sklearn.preprocessing import StandardScaler
-
     split = []
     for fold in np.unique(folds):
         train, test = sample.rows(folds != fold), sample.rows(folds == fold)
         check_disjoint(train.groups, test.groups)
         train = train.learned()
-        scaler = StandardScaler().fit(train.X)
+        scaler = _scaler(train).fit(train.X)
         classes, codes = train.encoded()
         places = np.full(len(EMOTIONS), UNSEEN, dtype=np.int64)
         places[classes] = np.arange(len(classes))
@@ -82,6 +80,13 @@ def split_inner_folds(sample: Sample, folds: Integers) -> list[InnerFold]:
             )
         )
     return split
+
+
+def _scaler(sample: Sample) -> Any:
+    """Return what standardises a sample; of one that is scaled already, what leaves it as it is."""
+    from sklearn.preprocessing import StandardScaler
+
+    return StandardScaler(with_mean=not sample.is_scaled, with_std=not sample.is_scaled)
 
 
 def spread(log_scores: Floats, classes: Integers) -> Floats:
@@ -112,10 +117,9 @@ def fit_pipeline(family: Family, params: Params, sample: Sample, *, seed: int, j
         Steps ``scale`` and ``model``; its classes are 0 .. K-1, the sample's emotions in order.
     """
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
 
     sample = sample.learned()
-    pipeline = Pipeline([("scale", StandardScaler()), ("model", family.build(params, seed=seed, jobs=jobs))])
+    pipeline = Pipeline([("scale", _scaler(sample)), ("model", family.build(params, seed=seed, jobs=jobs))])
     extra = {"model__groups": sample.groups} if family.uses_groups else {}
     return pipeline.fit(sample.X, sample.encoded()[1], **extra)
 

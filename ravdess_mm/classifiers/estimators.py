@@ -1,7 +1,7 @@
 """RandomForest, SVC, ridge and logistic regression and the dense network, and what is searched for each.
 
-Ranges that depend on the number of features are in the units of scikit-learn's ``gamma="scale"``: 1 / n_features,
-because features are standardised.
+Ranges that depend on the number of features are in the units of scikit-learn's ``gamma="scale"``: 1 /
+width, the sum of the variances of the features, which is their number where they are standardised.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class RandomForest(Family):
     SEARCH_TREES: ClassVar[int] = 100
 
     @override
-    def defaults(self, n_features: int) -> Params:
-        return {"max_features": round(n_features**-0.5, 4), "min_samples_leaf": 1, "class_weight": None}
+    def defaults(self, width: float) -> Params:
+        return {"max_features": round(width**-0.5, 4), "min_samples_leaf": 1, "class_weight": None}
 
     @override
-    def spaces(self, n_features: int) -> tuple[Space, ...]:
+    def spaces(self, width: float) -> tuple[Space, ...]:
         from scipy.stats import loguniform
 
         return (
@@ -114,15 +114,15 @@ class SupportVectors(_Machine):
     SLOPE = 2.0
 
     @override
-    def defaults(self, n_features: int) -> Params:
-        return {"kernel": "rbf", "C": 2.0, "gamma": round(0.5 / n_features, 6), "class_weight": None}
+    def defaults(self, width: float) -> Params:
+        return {"kernel": "rbf", "C": 2.0, "gamma": round(0.5 / width, 6), "class_weight": None}
 
     @override
-    def spaces(self, n_features: int) -> tuple[Space, ...]:
+    def spaces(self, width: float) -> tuple[Space, ...]:
         from scipy.stats import loguniform
 
         weights = [None, "balanced"]
-        scale = 1 / n_features
+        scale = 1 / width
         rbf = {"C": loguniform(0.3, 30), "gamma": loguniform(0.05 * scale, 3 * scale)}
         linear = {"C": loguniform(0.1 * scale, 100 * scale)}
         return (
@@ -149,18 +149,18 @@ class Ridge(_Machine):
     SLOPE = 4.0
 
     @override
-    def defaults(self, n_features: int) -> Params:
-        return {"kernel": "rbf", "alpha": 0.2, "gamma": round(0.4 / n_features, 6), "class_weight": "balanced"}
+    def defaults(self, width: float) -> Params:
+        return {"kernel": "rbf", "alpha": 0.2, "gamma": round(0.4 / width, 6), "class_weight": "balanced"}
 
     @override
-    def spaces(self, n_features: int) -> tuple[Space, ...]:
+    def spaces(self, width: float) -> tuple[Space, ...]:
         from scipy.stats import loguniform
 
         return (
             {
                 "kernel": ["rbf"],
                 "alpha": loguniform(0.02, 2),
-                "gamma": loguniform(0.05 / n_features, 2 / n_features),
+                "gamma": loguniform(0.05 / width, 2 / width),
                 "class_weight": [None, "balanced"],
             },
         )
@@ -186,14 +186,14 @@ class LinearRidge(Ridge):
     refined = ("alpha",)
 
     @override
-    def defaults(self, n_features: int) -> Params:
-        return {"kernel": "linear", "alpha": float(n_features), "class_weight": "balanced"}
+    def defaults(self, width: float) -> Params:
+        return {"kernel": "linear", "alpha": float(width), "class_weight": "balanced"}
 
     @override
-    def spaces(self, n_features: int) -> tuple[Space, ...]:
+    def spaces(self, width: float) -> tuple[Space, ...]:
         from scipy.stats import loguniform
 
-        alpha = loguniform(0.1 * n_features, 10 * n_features)
+        alpha = loguniform(0.1 * width, 10 * width)
         return ({"kernel": ["linear"], "alpha": alpha, "class_weight": [None, "balanced"]},)
 
     @override
@@ -208,14 +208,14 @@ class Logistic(Family):
     refined = ("C",)
 
     @override
-    def defaults(self, n_features: int) -> Params:
-        return {"C": round(2 / n_features, 6), "class_weight": None}
+    def defaults(self, width: float) -> Params:
+        return {"C": round(2 / width, 6), "class_weight": None}
 
     @override
-    def spaces(self, n_features: int) -> tuple[Space, ...]:
+    def spaces(self, width: float) -> tuple[Space, ...]:
         from scipy.stats import loguniform
 
-        return ({"C": loguniform(0.1 / n_features, 60 / n_features), "class_weight": [None, "balanced"]},)
+        return ({"C": loguniform(0.1 / width, 60 / width), "class_weight": [None, "balanced"]},)
 
     @override
     def build(self, params: Params, *, seed: int, jobs: int = 1) -> Any:
@@ -251,7 +251,7 @@ class Dense(Family):
     spreads = False  # Keras builds networks in global state, and its backend has threads of its own
 
     @override
-    def defaults(self, n_features: int) -> Params:
+    def defaults(self, width: float) -> Params:
         return {}
 
     @override

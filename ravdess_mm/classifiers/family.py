@@ -111,10 +111,16 @@ class Family(ABC):
     """Whether fits run side by side in threads."""
 
     @abstractmethod
-    def defaults(self, n_features: int) -> Params:
-        """Return parameters that are sound without a search."""
+    def defaults(self, width: float) -> Params:
+        """Return parameters that are sound without a search.
 
-    def spaces(self, n_features: int) -> tuple[Space, ...]:
+        Parameters
+        ----------
+        width : float
+            Sum of the variances of the features; of standardised ones, their number.
+        """
+
+    def spaces(self, width: float) -> tuple[Space, ...]:
         """Return what ``sklearn.model_selection.ParameterSampler`` draws from; empty: nothing is searched."""
         return ()
 

@@ -57,12 +57,15 @@ class Sample:
         The actor of each row.
     copies : Copies or None
         What a model may learn from besides.
+    is_scaled : bool
+        Whether the features stand in their right proportions already: they are then not standardised again.
     """
 
     X: Floats
     y: Integers
     groups: Integers
     copies: Copies | None = None
+    is_scaled: bool = False
 
     def __len__(self) -> int:
         return len(self.y)
@@ -71,7 +74,7 @@ class Sample:
         """Return the rows that an index or mask chooses, with their copies."""
         kept = np.arange(len(self))[chosen]
         copies = None if self.copies is None else self.copies.of_rows(kept, len(self))
-        return Sample(self.X[chosen], self.y[chosen], self.groups[chosen], copies)
+        return replace(self, X=self.X[chosen], y=self.y[chosen], groups=self.groups[chosen], copies=copies)
 
     def learned(self) -> Sample:
         """Return what a model is fitted on: the rows, then their copies as rows of the same emotion and actor."""
@@ -82,7 +85,13 @@ class Sample:
             np.concatenate([self.X, self.copies.X]),
             np.concatenate([self.y, self.y[owners]]),
             np.concatenate([self.groups, self.groups[owners]]),
+            is_scaled=self.is_scaled,
         )
+
+    @property
+    def total_variance(self) -> float:
+        """Sum of the variances of the features as a model sees them; of standardised ones, their number."""
+        return float(self.X.var(axis=0).sum()) if self.is_scaled else float(self.X.shape[1])
 
     def encoded(self) -> tuple[Integers, Integers]:
         """Return the places in `EMOTIONS` that occur, sorted, and each row's place among those."""

@@ -22,6 +22,7 @@ from ravdess_mm.classifiers.calibration import calibrate_out_of_fold, fit_temper
 from ravdess_mm.classifiers.crossfit import deal_inner_folds, fit_pipeline, out_of_fold_scores
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Family, Kind, Params
+from ravdess_mm.classifiers.projection import Projection
 from ravdess_mm.classifiers.rows import FeatureRows, Sample, check_features
 from ravdess_mm.classifiers.search import empty_table, score_fixed, search_parameters
 from ravdess_mm.classifiers.trained import TrainedClassifier, save_classifier
@@ -69,11 +70,12 @@ class Recipe:
     seed: int
     feature_set: str | None
     adapt: Adaptation
+    components: int | None = None
 
-    def defaults(self, n_features: int) -> Params:
+    def defaults(self, width: float) -> Params:
         """Return the parameters that are used where nothing is searched."""
         dense = self.dense.model_dump() if self.family.kind is Kind.NETWORK else {}
-        return {**self.family.defaults(n_features), **dense}
+        return {**self.family.defaults(width), **dense}
 
     def key(self, fold: Fold, train: FeatureRows, test: FeatureRows) -> str:
         """Return the fingerprint that tells whether a fold on disk is this one."""
@@ -84,6 +86,7 @@ class Recipe:
             self.seed,
             self.feature_set,
             self.adapt,
+            self.components,
             fold.number,
             train.digest(),
             test.digest(),
@@ -104,6 +107,7 @@ def run_classifier(
     folder: str | Path,
     feature_set: str | None = None,
     adapt: Adaptation = Adaptation.NONE,
+    components: int | None = None,
     copies: Mapping[int, Sequence[pd.DataFrame]] | None = None,
 ) -> ClassifierRun:
     """Train one kind of classifier on every fold and predict its test actors.
@@ -131,6 +135,8 @@ def run_classifier(
         Name of the set the columns belong to; kept in the bundle.
     adapt : Adaptation
         ``speaker``: standardise each actor, trained on or tested, by that actor's own unlabelled rows first.
+    components : int, optional
+        Principal components that features are brought to first, fold by fold; None to take features as they are.
     copies : mapping of int to sequence of pandas.DataFrame, optional
         Number of a fold to feature tables of changed copies of its training takes, one a kind of change: learned
         from, never scored, never of a test actor.
@@ -144,7 +150,7 @@ def run_classifier(
     """
     from threadpoolctl import threadpool_limits
 
-    recipe = Recipe(family_of(kind), search, dense, seed, feature_set, adapt)
+    recipe = Recipe(family_of(kind), search, dense, seed, feature_set, adapt, components)
     rows = check_features(features)
     if not folds:
         raise InputError(f"{recipe.family.kind.value}: no fold to train on")
@@ -275,6 +281,10 @@ def _fit(recipe: Recipe, train: FeatureRows, fold: Fold, *, jobs: int) -> Classi
     if recipe.adapt is Adaptation.SPEAKER:
         speaker = SpeakerScaler().fit(sample.X, sample.groups, sample.y)
         sample = adapt_sample(sample, speaker)
+    projection = None
+    if recipe.components is not None:
+        projection = Projection.fit(sample.X, recipe.components)
+        sample = projection.of_sample(sample)
     inner = deal_inner_folds(sample, recipe.search.inner_folds, seed=recipe.seed)
     params, table = _choose(recipe, sample, inner, jobs=jobs)
     out_of_fold = None
@@ -293,6 +303,7 @@ def _fit(recipe: Recipe, train: FeatureRows, fold: Fold, *, jobs: int) -> Classi
         emotions=tuple(EMOTIONS[place] for place in sample.encoded()[0]),
         temperature=temperature,
         speaker=speaker,
+        projection=projection,
         card={
             "parameters": params,
             "n_inner_folds": 0 if inner is None else int(inner.max()) + 1,
@@ -331,9 +342,9 @@ def _keep_fold(result: ClassifierResult, predictions: pd.DataFrame, folder: Path
 
 def _choose(recipe: Recipe, sample: Sample, inner: Integers | None, *, jobs: int) -> tuple[Params, pd.DataFrame]:
     """Search parameters by inner folds, or return those that need no search and an empty table."""
-    n_features = sample.X.shape[1]
-    if inner is None or not recipe.family.spaces(n_features):
-        return recipe.defaults(n_features), empty_table()
+    width = sample.total_variance
+    if inner is None or not recipe.family.spaces(width):
+        return recipe.defaults(width), empty_table()
     budget = recipe.search
     return search_parameters(
         recipe.family,

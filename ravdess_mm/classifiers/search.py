@@ -103,7 +103,7 @@ def search_parameters(
     LeakageError
         If an actor has rows in two folds.
     """
-    spaces = family.spaces(sample.X.shape[1])
+    spaces = family.spaces(sample.total_variance)
     split = split_inner_folds(sample, folds)
     score = partial(_score_block, family, split, seed)
 

@@ -78,8 +78,11 @@ class StoredMachine:
         The machine's classes have to be 0 .. K-1, and its kernel one of `KERNELS`.
         """
         scaler, machine = (step for _, step in pipeline.steps)
+        n = machine.n_features_in_
+        mean = np.zeros(n) if scaler.mean_ is None else scaler.mean_
+        scale = np.ones(n) if scaler.scale_ is None else scaler.scale_
         parts = (machine.vectors_, machine.coefficients_, machine.intercept_)
-        return cls(scaler.mean_, scaler.scale_, *parts, machine.kernel, float(machine.gamma))
+        return cls(mean, scale, *parts, machine.kernel, float(machine.gamma))
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], *, n_features: int, n_classes: int) -> StoredMachine:

@@ -29,6 +29,7 @@ from ravdess_mm.classifiers.crossfit import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.guards import check_loaded, check_scaler
+from ravdess_mm.classifiers.projection import Projection
 from ravdess_mm.classifiers.stored_machine import StoredMachine
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
@@ -40,6 +41,7 @@ BOOSTER_PART: Final = "model.ubj"
 NETWORK_PART: Final = "model.keras"
 MACHINE_PART: Final = "machine.npz"
 SPEAKER_PART: Final = "speaker.json"
+PROJECTION_PART: Final = "projection.npz"
 _MACHINES: Final = (Kind.SVC, Kind.KERNEL_RIDGE, Kind.RIDGE)
 
 
@@ -63,6 +65,8 @@ class TrainedClassifier:
         Divides the log-scores.
     speaker : SpeakerScaler or None
         The average training speaker of a speaker-adapted model; None for a plain one.
+    projection : Projection or None
+        Brings features to the components that the pipeline takes; None where it takes features.
     card : dict
         Everything else the bundle says.
     """
@@ -74,6 +78,7 @@ class TrainedClassifier:
     emotions: tuple[str, ...]
     temperature: float
     speaker: SpeakerScaler | None = None
+    projection: Projection | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -118,6 +123,8 @@ class TrainedClassifier:
                 values = self.speaker.transform_enrolled(values, enrolment)
             else:
                 values = self.speaker.transform(values, np.arange(len(values)) if speakers is None else speakers)
+        if self.projection is not None:
+            values = self.projection.transform(values)
         places = np.array([EMOTIONS.index(emotion) for emotion in self.emotions])
         scores = pipeline_scores(family_of(self.kind), self.pipeline, values)
         return probabilities(spread(scores, places), temperature=self.temperature)
@@ -161,6 +168,8 @@ def save_classifier(folder: str | Path, trained: TrainedClassifier) -> Bundle:
         files = {PIPELINE_PART: sklearn_part(trained.pipeline)}
     if trained.speaker is not None:
         files[SPEAKER_PART] = json.dumps(plain(trained.speaker.to_dict())).encode()
+    if trained.projection is not None:
+        files[PROJECTION_PART] = arrays_part(trained.projection.to_arrays())
     card = {
         **trained.card,
         "feature_names": trained.feature_names,
@@ -200,17 +209,29 @@ def load_classifier(folder: str | Path) -> TrainedClassifier:
     temperature = bundle.card.get("temperature")
     if not isinstance(temperature, (int, float)) or not temperature > 0:
         raise BundleError(f"{bundle.folder}: its temperature is {temperature!r}; allowed: a number above 0")
+    projection = _load_projection(bundle, n_features=len(names))
+    n_inputs = len(names) if projection is None else projection.n_components
     known = {"feature_names", "feature_set", "classes", "temperature"}
     return TrainedClassifier(
         kind=Kind(bundle.kind),
-        pipeline=_load_pipeline(bundle, n_features=len(names), n_classes=len(emotions)),
+        pipeline=_load_pipeline(bundle, n_features=n_inputs, n_classes=len(emotions)),
         feature_names=names,
         feature_set=bundle.card.get("feature_set"),
         emotions=emotions,
         temperature=float(temperature),
         speaker=_load_speaker(bundle, n_features=len(names)),
+        projection=projection,
         card={name: value for name, value in bundle.card.items() if name not in known},
     )
+
+
+def _load_projection(bundle: Bundle, *, n_features: int) -> Projection | None:
+    if PROJECTION_PART not in bundle.parts:
+        return None
+    try:
+        return Projection.of_arrays(bundle.load_arrays(PROJECTION_PART), n_features=n_features)
+    except ValueError as error:
+        raise BundleError(f"{bundle.folder / PROJECTION_PART}: {error}") from error
 
 
 def _load_speaker(bundle: Bundle, *, n_features: int) -> SpeakerScaler | None:

@@ -72,6 +72,9 @@ class CorpusRows:
         Such as embeddings; finite.
     emotion, corpus, speaker, clip : ndarray of str [shape=(n,)]
         One of the eight; where from; who, unique within the corpus; the clip's name, unique within speaker and corpus.
+    copy : ndarray of int [shape=(n,)], optional
+        0 for a clip, or which of its copies that went through the world a row is: a copy is learned from like a clip,
+        always on the side of its speaker, and standardised with the speaker's other copies of its number.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class CorpusRows:
     corpus: npt.NDArray[np.str_]
     speaker: npt.NDArray[np.str_]
     clip: npt.NDArray[np.str_]
+    copy: Integers | None = None
 
     def __post_init__(self) -> None:
         columns = (self.emotion, self.corpus, self.speaker, self.clip)
@@ -119,15 +123,28 @@ class CorpusRows:
         return np.char.add(np.char.add(self.corpus, "/"), self.speaker)
 
     @property
+    def places(self) -> npt.NDArray[np.str_]:
+        """Who speaks where [shape=(n,)]: a speaker's clips, and the copies of one number, stand by themselves."""
+        if self.copy is None:
+            return self.groups
+        return np.char.add(np.char.add(self.groups, "#"), self.copy.astype(np.str_))
+
+    @property
     def y(self) -> Integers:
         """Places in `EMOTIONS` [shape=(n,)], ``calm`` as ``neutral``."""
         return np.array([EMOTIONS.index(label) for label in merge_calm(self.emotion)], dtype=np.int64)
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> CorpusRows:
         """Return some of the rows."""
+        copy = None if self.copy is None else self.copy[chosen]
         return CorpusRows(
-            self.X[chosen], self.emotion[chosen], self.corpus[chosen], self.speaker[chosen], self.clip[chosen]
+            self.X[chosen], self.emotion[chosen], self.corpus[chosen], self.speaker[chosen], self.clip[chosen], copy
         )
+
+    @property
+    def originals(self) -> CorpusRows:
+        """The rows that are no copies."""
+        return self if self.copy is None else self.rows(np.asarray(self.copy == 0))
 
 
 def balanced_weights(corpus: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
@@ -259,8 +276,8 @@ def fitted_scores(train: CorpusRows, test: CorpusRows, variant: Variant, strengt
 def standardised(train: CorpusRows, test: CorpusRows, variant: Variant, weights: Floats) -> tuple[Floats, Floats]:
     """Return features of both sides [shape=(n, n_features)], standardised by what the training side says."""
     if variant is Variant.ADAPTED:
-        scaler = SpeakerScaler().fit(train.X, train.groups)
-        return scaler.transform(train.X, train.groups), scaler.transform(test.X, test.groups)
+        scaler = SpeakerScaler().fit(train.X, train.places)
+        return scaler.transform(train.X, train.places), scaler.transform(test.X, test.places)
     mean = np.average(train.X, axis=0, weights=weights)
     deviation = np.sqrt(np.average((train.X - mean) ** 2, axis=0, weights=weights))
     deviation[deviation < SMALLEST_DEVIATION] = 1.0

@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pipelines import features, pretrain
-from ravdess_mm.audio.features import FEATURE_SET
+from ravdess_mm.audio.embedding import FEATURE_SET, encoder_digest
 from ravdess_mm.audio.segmentation import windows
 from ravdess_mm.bundle import read_bundle
 from ravdess_mm.classifiers.trained import load_classifier
@@ -26,6 +26,7 @@ from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict import PRETRAINED_DIR, SPEAKERS, Predictor
 from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.settings_words import load_settings
+from ravdess_mm.store import read_json
 from ravdess_mm.tables import predictions_table
 from ravdess_mm.video.face_shares import FaceShares
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
@@ -33,7 +34,9 @@ from tests.films import join_films
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pretrain")]
 
-VOICES = ("audio-ridge", "audio-ridge-adapted")
+VOICES = ("audio-embedding", "audio-embedding-adapted")
+
+SHIPPED_SPEAKERS = {"emodb": 10, "nemo": 9, "ravdess": 20}
 
 
 @pytest.fixture(scope="module")
@@ -52,24 +55,25 @@ def out(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-def test_both_voices_learned_from_everybody(out: Path) -> None:
+def test_both_voices_learned_from_everybody_and_from_copies(out: Path) -> None:
     for name in VOICES:
         folder = out / "models" / name / "holdout"
         trained = load_classifier(folder)
-        assert trained.card["fold"] == {"number": -1, "train_actors": [1, 2, 3], "test_actors": []}
+        assert trained.card["corpora"] == {"ravdess": {"clips": 47, "speakers": 3}}
+        assert trained.card["n_copies"] == 2
+        assert trained.card["strength"] > 0
         assert (trained.speaker is not None) == name.endswith("-adapted")
         card = (folder / "MODEL_CARD.md").read_text("utf-8")
         assert f"`{name}`" in card
-        assert "3 actors (1-3)" in card
-        assert "No actor was held back" in card
+        assert "47 clips of 3 speakers of ravdess" in card
+        assert read_json(folder.parent / "encoder.json")["sha256"] == encoder_digest(None)
 
 
 def test_what_tells_voices_apart_is_learned_from_everybody(out: Path) -> None:
     space = SpeakerSpace.load(out / SPEAKERS)
-    assert space.directions.shape == (160, 2)
-    assert read_bundle(out / SPEAKERS).card["actors"] == [1, 2, 3]
-    assert "3 actors (1-3)" in (out / SPEAKERS / "MODEL_CARD.md").read_text("utf-8")
-    assert SpeakerSpace.load(PRETRAINED_DIR / SPEAKERS).directions.shape == (160, 19)
+    assert space.directions.shape == (6144, 2)
+    assert "47 clips of 3 speakers of ravdess" in (out / SPEAKERS / "MODEL_CARD.md").read_text("utf-8")
+    assert SpeakerSpace.load(PRETRAINED_DIR / SPEAKERS).directions.shape == (6144, 38)
 
 
 def test_they_answer_like_a_run(out: Path, clips: Path) -> None:
@@ -117,8 +121,8 @@ def test_what_ships_is_whole_and_small() -> None:
         trained = load_classifier(PRETRAINED_DIR / "models" / name / "holdout")
         assert trained.emotions == EMOTIONS
         assert trained.feature_set == FEATURE_SET
-        assert len(trained.card["fold"]["train_actors"]) == 20
-    assert sum(file.stat().st_size for file in PRETRAINED_DIR.rglob("*") if file.is_file()) < 12e6
+        assert {name: of["speakers"] for name, of in trained.card["corpora"].items()} == SHIPPED_SPEAKERS
+    assert sum(file.stat().st_size for file in PRETRAINED_DIR.rglob("*") if file.is_file()) < 24e6
 
 
 def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
