@@ -21,6 +21,7 @@ from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import LEVEL
 from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
+from ravdess_mm.schemas import CROSS_CORPUS_SCHEMA
 from ravdess_mm.store import hash_file, read_json, write_json, write_table
 
 logger = logging.getLogger("ravdess_mm.pipelines.cross_corpus")
@@ -93,7 +94,7 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
         write_json(
             metrics_path,
             {
-                "schema": experiment.METRICS_SCHEMA,
+                "schema": CROSS_CORPUS_SCHEMA,
                 "emotions": EMOTIONS,
                 "level": LEVEL,
                 "draws": settings.bootstrap_draws,

@@ -16,6 +16,7 @@ from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.measured import RECIPE_NAME, fingerprint_of_model
 from ravdess_mm.runs import RunFolder
+from ravdess_mm.schemas import IMPORTANCE_SCHEMA
 from ravdess_mm.store import read_table, write_table
 
 logger = logging.getLogger("ravdess_mm.pipelines.importance")
@@ -23,7 +24,7 @@ logger = logging.getLogger("ravdess_mm.pipelines.importance")
 
 def measure(run: RunFolder, name: str, features: pd.DataFrame, folds: tuple[Fold, ...]) -> Path:
     """Measure one model; returns where its table is."""
-    from ravdess_mm.importance import IMPORTANCE_SCHEMA, importance_table
+    from ravdess_mm.importance import importance_table
 
     settings = run.settings
     path = run.root / "importance" / f"{name}.parquet"
@@ -77,8 +78,6 @@ def importance(settings: Settings) -> None:
         return
     run.forget("importance")
     paths = [measure(run, name, features, own_folds) for name in names]
-    from ravdess_mm.importance import IMPORTANCE_SCHEMA
-
     tables = [read_table(path, schema=IMPORTANCE_SCHEMA) for path in paths]
     write_table(whole_path, pd.concat(tables, ignore_index=True), schema=IMPORTANCE_SCHEMA)
     run.update_record()

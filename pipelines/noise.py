@@ -18,6 +18,7 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.measured import fingerprint_of_model
 from ravdess_mm.progress import track
 from ravdess_mm.runs import RunFolder
+from ravdess_mm.schemas import NOISE_SCHEMA
 from ravdess_mm.store import read_table, write_table
 
 logger = logging.getLogger("ravdess_mm.pipelines.noise")
@@ -57,7 +58,7 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
         )
         scores = robustness.score_perturbed(answers, trained, seed=settings.seed, draws=settings.bootstrap_draws)
         write_table(answers_path, answers, schema=robustness.ANSWERS_SCHEMA)
-        write_table(table_path, scores, schema=robustness.NOISE_SCHEMA)
+        write_table(table_path, scores, schema=NOISE_SCHEMA)
 
     run.refresh(
         "noise",

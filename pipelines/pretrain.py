@@ -19,10 +19,10 @@ from ravdess_mm.corpus.other_corpora import find_corpora
 from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.experiments.cross_corpus import CorpusRows, Variant, balanced_weights, choose
-from ravdess_mm.fusion.recipe import SCHEMA
 from ravdess_mm.predict import PRETRAINED_DIR, SPEAKERS
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.runs import RunFolder
+from ravdess_mm.schemas import FUSION_SCHEMA
 from ravdess_mm.settings_words import VARIABLES, load_settings, read_words
 from ravdess_mm.store import hash_file, write_json, write_text
 from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
@@ -179,7 +179,7 @@ def write_recipe(out: Path, ending: str) -> None:
     fold = {"fold": -1, "models": models, "temperatures": dict.fromkeys(models, 1.0), "lessons": [lesson]}
     write_json(
         out / "models" / f"fused{ending}" / "recipe.json",
-        {"schema": SCHEMA, "rule": Rule.PRODUCT.value, "folds": [fold]},
+        {"schema": FUSION_SCHEMA, "rule": Rule.PRODUCT.value, "folds": [fold]},
     )
 
 

@@ -27,7 +27,6 @@ from ravdess_mm.evaluation.intervals import LEVEL, mean_estimate
 from ravdess_mm.progress import map_parallel
 from ravdess_mm.store import fingerprint
 
-IMPORTANCE_SCHEMA: Final = "importance/1"
 REPEATS: Final = 10
 """Exchanges of each family."""
 

@@ -24,7 +24,6 @@ from ravdess_mm.predictions import prediction_table
 
 logger = logging.getLogger(__name__)
 
-NOISE_SCHEMA: Final = "noise/2"
 ANSWERS_SCHEMA: Final = "noise-predictions/2"
 CLEAN: Final = "clean"
 

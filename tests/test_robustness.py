@@ -19,19 +19,18 @@ from ravdess_mm.config import Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, LeakageError
-from ravdess_mm.importance import IMPORTANCE_SCHEMA
 from ravdess_mm.measured import fingerprint_of_model, read_measured
 from ravdess_mm.predictions import PROBABILITIES, labels_of, prediction_table, probabilities_of, read_predictions
 from ravdess_mm.report.build import write_report
 from ravdess_mm.robustness import (
     CONDITIONS,
-    NOISE_SCHEMA,
     FoldVoice,
     babble_pool,
     choose_takes,
     perturbed_features,
     score_perturbed,
 )
+from ravdess_mm.schemas import IMPORTANCE_SCHEMA, NOISE_SCHEMA
 from ravdess_mm.settings_words import load_settings
 from ravdess_mm.store import hash_file, read_table
 from tests.audio.voices import harmonic_tone, silence

@@ -26,10 +26,10 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation import Comparison, compare_all, evaluate_many
 from ravdess_mm.predictions import prediction_table
 from ravdess_mm.progress import track
+from ravdess_mm.schemas import LEAK_DEMO_SCHEMA
 
 logger = logging.getLogger(__name__)
 
-SCHEMA: Final = "leak-demo/1"
 DEMO_KIND: Final = Kind.RANDOM_FOREST
 """The model of the demonstration, with the parameters it has without a search."""
 HOLDOUT_FOLDS: Final = 5
@@ -73,7 +73,7 @@ class LeakDemo:
         """Return figures and paired tests as what JSON knows: the content of ``leak-demo.json``."""
         named = {split.value: table for split, table in self.tables.items()}
         return {
-            "schema": SCHEMA,
+            "schema": LEAK_DEMO_SCHEMA,
             **facts,
             "model": DEMO_KIND.value,
             "n_folds": self.n_folds,

@@ -30,8 +30,7 @@ from ravdess_mm.evaluation.scores import (
     rates,
 )
 from ravdess_mm.predictions import check_predictions, labels_of, probabilities_of
-
-METRICS_SCHEMA: Final = "metrics/1"
+from ravdess_mm.schemas import METRICS_SCHEMA
 
 HUMAN_ACCURACY: Final[dict[str, float]] = {"audio": 0.62, "video": 0.75, "audio-video": 0.80}
 """How often people name the expressed emotion of RAVDESS speech, by what they hear and see: see `HUMAN_SOURCE`."""

@@ -36,7 +36,6 @@ from ravdess_mm.progress import track
 logger = logging.getLogger(__name__)
 
 PREDICTIONS_SCHEMA: Final = "cross-corpus-predictions/1"
-METRICS_SCHEMA: Final = "cross-corpus/1"
 STRENGTHS: Final[tuple[float, ...]] = tuple(float(f"{value:.3g}") for value in 10 ** np.arange(-2, 2.1, 0.5))
 """Strengths of the ridge that are tried, for a kernel whose mean diagonal is 1."""
 SMALLEST_DEVIATION: Final = 1e-12

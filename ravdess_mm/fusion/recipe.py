@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,8 @@ from ravdess_mm.corpus.splits import fold_folder
 from ravdess_mm.errors import BundleError
 from ravdess_mm.fusion.evidence import at_temperatures
 from ravdess_mm.fusion.rules import Combiner, Pool, Product, Stacking, WeightedMean
+from ravdess_mm.schemas import FUSION_SCHEMA
 from ravdess_mm.store import read_json
-
-SCHEMA: Final = "fusion/1"
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,8 @@ def read_recipe(path: str | Path, *, fold: int | None = None) -> Recipe:
         If there is no such file.
     """
     content = read_json(path)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not content.get("folds"):
-        raise BundleError(f"{path}: not a fusion recipe of schema {SCHEMA!r}")
+    if not isinstance(content, dict) or content.get("schema") != FUSION_SCHEMA or not content.get("folds"):
+        raise BundleError(f"{path}: not a fusion recipe of schema {FUSION_SCHEMA!r}")
     found = next((one for one in content["folds"] if fold is None or one["fold"] == fold), None)
     if found is None:
         known = ", ".join(str(one["fold"]) for one in content["folds"])

@@ -18,6 +18,14 @@ from ravdess_mm.measured import read_measured
 from ravdess_mm.predictions import PROBABILITIES, read_predictions, rows_for_test
 from ravdess_mm.report.run_files import RunFiles, Split
 from ravdess_mm.report.words import branch_of
+from ravdess_mm.schemas import (
+    CROSS_CORPUS_SCHEMA,
+    FUSION_SCHEMA,
+    IMPORTANCE_SCHEMA,
+    LEAK_DEMO_SCHEMA,
+    METRICS_SCHEMA,
+    NOISE_SCHEMA,
+)
 from ravdess_mm.store import hash_file, read_json, read_table
 
 if TYPE_CHECKING:
@@ -25,12 +33,6 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part")
 
-METRICS_SCHEMA: Final = "metrics/1"
-LEAK_SCHEMA: Final = "leak-demo/1"
-CROSS_CORPUS_SCHEMA: Final = "cross-corpus/1"
-RECIPE_SCHEMA: Final = "fusion/1"
-NOISE_SCHEMA: Final = "noise/2"
-IMPORTANCE_SCHEMA: Final = "importance/1"
 _CATALOG_COLUMNS: Final = ("take", "modality", "channel", "emotion", "actor", "sex", "voice", "face")
 _REJECTED_COLUMNS: Final = ("path", "reason", "stage")
 _FRAME_COLUMNS: Final = ("take", "frame_number", "role", "top1", "top2", *PROBABILITIES)
@@ -128,7 +130,10 @@ def gather_run(run_dir: str | Path) -> RunFiles:
         temperatures=_read_temperatures(reader),
         digests={name: hash_file(root / "predictions" / f"{name}.parquet") for name in tables},
         leak_demo=_read_figures(
-            reader, "leak-demo/leak-demo.json", schema=LEAK_SCHEMA, without="what careless splits claim is left out"
+            reader,
+            "leak-demo/leak-demo.json",
+            schema=LEAK_DEMO_SCHEMA,
+            without="what careless splits claim is left out",
         ),
         cross_corpus=_read_figures(
             reader, "cross-corpus/metrics.json", schema=CROSS_CORPUS_SCHEMA, without="its section is left out"
@@ -205,7 +210,7 @@ def _read_recipe(reader: _Reader) -> Mapping[str, Any]:
     if not (reader.root / path).is_file():
         return {}
     recipe = reader.read(path, "what fusion learned is left out", _read_object) or {}
-    return recipe if recipe.get("schema") == RECIPE_SCHEMA else {}
+    return recipe if recipe.get("schema") == FUSION_SCHEMA else {}
 
 
 def _read_figures(reader: _Reader, path: str, *, schema: str, without: str) -> Mapping[str, Any]:

@@ -11,8 +11,9 @@ import pytest
 import pipelines.cross_corpus
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.entry import stage_main
-from ravdess_mm.experiments.cross_corpus import METRICS_SCHEMA, PREDICTIONS_SCHEMA
+from ravdess_mm.experiments.cross_corpus import PREDICTIONS_SCHEMA
 from ravdess_mm.predictions import PROBABILITIES
+from ravdess_mm.schemas import CROSS_CORPUS_SCHEMA
 from ravdess_mm.store import hash_file, read_json, read_table
 from tests.end_to_end.conftest import Project, as_data
 
@@ -67,7 +68,7 @@ def test_each_corpus_is_answered_by_the_others_once_and_not_again(
     assert set(table["speaker"]) == {"01", "02", "03", "04", "AB3", "AB4"}
     np.testing.assert_allclose(table[list(PROBABILITIES)].sum(axis=1), 1)
     found = read_json(folder / "metrics.json")
-    assert found["schema"] == METRICS_SCHEMA
+    assert found["schema"] == CROSS_CORPUS_SCHEMA
     assert [(one["corpus"], one["variant"]) for one in found["results"]] == [
         (corpus, variant) for corpus in ("emodb", "nemo", "ravdess") for variant in ("adapted", "plain")
     ]

@@ -20,11 +20,11 @@ from ravdess_mm.config import Rule, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
 from ravdess_mm.evaluation import evaluate_many
 from ravdess_mm.fusion import fuse
-from ravdess_mm.importance import IMPORTANCE_SCHEMA
 from ravdess_mm.measured import fingerprint_of_model
 from ravdess_mm.predictions import PROBABILITIES, prediction_table, write_predictions
 from ravdess_mm.report.build import write_report
-from ravdess_mm.robustness import CONDITIONS, NOISE_SCHEMA
+from ravdess_mm.robustness import CONDITIONS
+from ravdess_mm.schemas import IMPORTANCE_SCHEMA, NOISE_SCHEMA
 from ravdess_mm.store import write_json, write_table
 from ravdess_mm.versions import library_versions
 

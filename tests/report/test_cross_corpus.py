@@ -3,14 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ravdess_mm.experiments.cross_corpus import METRICS_SCHEMA
 from ravdess_mm.report.build import render_report
 from ravdess_mm.report.cross_corpus import cross_corpus_section
 from ravdess_mm.report.gather import gather_run
+from ravdess_mm.schemas import CROSS_CORPUS_SCHEMA
 from ravdess_mm.store import write_json
 
 
-def write_figures(run_dir: Path, *, schema: str = METRICS_SCHEMA) -> None:
+def write_figures(run_dir: Path, *, schema: str = CROSS_CORPUS_SCHEMA) -> None:
     results = [
         {
             "corpus": corpus,
