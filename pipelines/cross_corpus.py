@@ -61,7 +61,7 @@ def other_clips(found: Mapping[str, CorpusClips]) -> pd.DataFrame:
 def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips]) -> Path:
     """Embed all clips, let the others answer for each corpus, and score the answers."""
     import ravdess_mm.experiments.cross_corpus as experiment
-    from ravdess_mm.audio.embedding import embed_files
+    from ravdess_mm.audio.embedding import embed_files, encoder_digest
 
     settings = run.settings
     folder = run.root / "cross-corpus"
@@ -108,6 +108,7 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
         "cross-corpus",
         work=work,
         inputs={
+            "encoder": encoder_digest(None),
             "clips": clips.drop(columns="path").to_dict("list"),
             "seed": settings.seed,
             "draws": settings.bootstrap_draws,
