@@ -10,6 +10,7 @@ import pandas as pd
 from pipelines.features import gather_rejected
 from pipelines.tabular import answers_of, fold_words, folds_of, plain_and_adapted
 from ravdess_mm.audio.embedding import EMBEDDING_SCHEMA, FEATURE_SET, encoder_digest, pack, unpack
+from ravdess_mm.audio.voice_features import EmbeddingFeatures
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, data_fingerprint
 from ravdess_mm.corpus.splits import Fold, restrict_folds
@@ -27,10 +28,15 @@ MOST_DRAWS = 8
 """Strength and width of the kernel are all there is to find."""
 
 
+def embedding_path(run: RunFolder) -> Path:
+    """Return the table of embeddings of a run."""
+    return run.root / "audio" / "embedding.parquet"
+
+
 def make_embeddings(run: RunFolder, clips: pd.DataFrame) -> Path:
     """Let the encoder listen to every take, and to copies that went through the world; returns the table."""
     settings = run.settings
-    path = run.root / "audio" / "embedding.parquet"
+    path = embedding_path(run)
     rejected_path = path.with_name("embedding-rejected.parquet")
 
     def work() -> None:
@@ -63,7 +69,9 @@ def train(run: RunFolder, table_path: Path, folds: tuple[Fold, ...]) -> None:
 
     def train_one(name: str, adapt: Adaptation) -> None:
         def work() -> None:
-            features, *copies = unpack(read_table(table_path, schema=EMBEDDING_SCHEMA))
+            features, *copies = unpack(
+                read_table(table_path, schema=EMBEDDING_SCHEMA), EmbeddingFeatures(settings.encoder).names
+            )
             answers = answers_of(
                 run,
                 KIND,

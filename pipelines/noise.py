@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
 
 import pandas as pd
 
+from pipelines.audio_embedding import NAME as EMBEDDING
+from pipelines.audio_embedding import embedding_path
 from pipelines.tabular import folds_of
 from ravdess_mm.audio.changed import Voice, usable_voices
+from ravdess_mm.audio.embedding import EMBEDDING_SCHEMA, unpack
 from ravdess_mm.audio.table import FEATURES_SCHEMA
+from ravdess_mm.audio.voice_features import ClassicFeatures, EmbeddingFeatures, VoiceFeatures
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, restrict_folds
@@ -24,6 +29,23 @@ from ravdess_mm.store import read_table, write_table
 logger = logging.getLogger("ravdess_mm.pipelines.noise")
 
 
+def set_of(name: str) -> str:
+    """Return the feature set that a voice model hears."""
+    return EmbeddingFeatures.feature_set if name.startswith(EMBEDDING) else ClassicFeatures.feature_set
+
+
+def clean_tables(
+    run: RunFolder, features: pd.DataFrame, names: list[str]
+) -> Iterator[tuple[VoiceFeatures, pd.DataFrame]]:
+    """Yield each feature set that the models hear, with its table of the clips as they are."""
+    needed = {set_of(name) for name in names}
+    if ClassicFeatures.feature_set in needed:
+        yield ClassicFeatures(), features
+    if EmbeddingFeatures.feature_set in needed:
+        embedding = EmbeddingFeatures(run.settings.encoder)
+        yield embedding, unpack(read_table(embedding_path(run), schema=EMBEDDING_SCHEMA), embedding.names)[0]
+
+
 def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
     """Perturb test takes, let every voice model answer, and score the answers."""
     import ravdess_mm.robustness as robustness
@@ -35,23 +57,26 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
     def work() -> None:
         catalog = read_table(run.catalog_path, schema=CATALOG_SCHEMA)
         voices: tuple[Voice, ...] = usable_voices(catalog, features["take"])
-        tables = robustness.perturbed_features(
-            voices,
-            folds,
-            most_per_actor=settings.noise_takes,
-            cache_dir=run.root / "cache" / "noise",
-            seed=settings.seed,
-            jobs=settings.jobs,
-            backend=settings.backend,
-        )
-        heard = next(iter(tables.values()))["take"]
-        if heard.empty:
-            raise InputError("no test take could be perturbed; the reasons are above")
-        clean = features[features["take"].isin(heard)].sort_values("take").reset_index(drop=True)
-        conditions = {robustness.CONDITIONS[0]: clean, **tables}
+        conditions = {}
+        for feature_set, table in clean_tables(run, features, names):
+            tables = robustness.perturbed_features(
+                voices,
+                folds,
+                features=feature_set,
+                most_per_actor=settings.noise_takes,
+                cache_dir=run.root / "cache" / "noise",
+                seed=settings.seed,
+                jobs=settings.jobs,
+                backend=settings.backend,
+            )
+            heard = next(iter(tables.values()))["take"]
+            if heard.empty:
+                raise InputError("no test take could be perturbed; the reasons are above")
+            clean = table[table["take"].isin(heard)].sort_values("take").reset_index(drop=True)
+            conditions[feature_set.feature_set] = {robustness.CONDITIONS[0]: clean, **tables}
         answers = pd.concat(
             [
-                robustness.answer_perturbed(run.models_dir, name, folds, conditions)
+                robustness.answer_perturbed(run.models_dir, name, folds, conditions[set_of(name)])
                 for name in track(names, "models, perturbed takes", unit="model")
             ],
             ignore_index=True,

@@ -14,6 +14,7 @@ import pandas as pd
 from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.changed import Change, Voice, changed_features, choose_others, seed_of
 from ravdess_mm.audio.perturbation import Perturbation
+from ravdess_mm.audio.voice_features import VoiceFeatures
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
 from ravdess_mm.config import Backend
 from ravdess_mm.corpus.splits import Fold, check_disjoint
@@ -119,6 +120,7 @@ def perturbed_features(
     voices: Sequence[Voice],
     folds: Sequence[Fold],
     *,
+    features: VoiceFeatures,
     most_per_actor: int,
     cache_dir: str | Path,
     seed: int,
@@ -133,6 +135,8 @@ def perturbed_features(
         All usable clips of the run.
     folds : sequence of Fold
         Each actor is tested once at most.
+    features : VoiceFeatures
+        What is computed of them.
     most_per_actor : int
         Test takes an actor: see :func:`choose_takes`.
 
@@ -159,6 +163,7 @@ def perturbed_features(
             ]
     tables, failed = changed_features(
         wanted,
+        features=features,
         cache_dir=cache_dir,
         description="perturbed voices",
         jobs=jobs,

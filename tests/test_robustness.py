@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pipelines import audio_models, features, importance, noise
+from pipelines import audio_embedding, audio_models, features, importance, noise
 from ravdess_mm.audio.changed import Change, Voice
 from ravdess_mm.audio.features import ANALYSIS_SR as SR
 from ravdess_mm.audio.features import feature_names
+from ravdess_mm.audio.voice_features import ClassicFeatures
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold
@@ -94,7 +95,7 @@ def test_every_condition_is_its_perturbation_and_noise_differs_only_in_loudness(
     monkeypatch.setattr("ravdess_mm.robustness.changed_features", record)
     voices = voices_of((1, 2, 3, 4))
     folds = [Fold(0, (1, 2), (3, 4)), Fold(1, (3, 4), (1, 2))]
-    tables = perturbed_features(voices, folds, most_per_actor=4, cache_dir=tmp_path, seed=1)
+    tables = perturbed_features(voices, folds, features=ClassicFeatures(), most_per_actor=4, cache_dir=tmp_path, seed=1)
     assert list(tables) == list(CONDITIONS[1:])
     assert [int(table["number"].iloc[0]) for table in tables.values()] == list(range(len(CONDITIONS) - 1))
     assert len(asked) == 16
@@ -149,6 +150,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = load_settings([f"DATA={clips}", "RUN=tiny", f"CONFIG={folder / 'tiny.toml'}"])
     features.features(settings)
     audio_models.audio_models(settings)
+    audio_embedding.audio_embedding(settings)
     noise.noise(settings)
     importance.importance(settings)
     return settings
@@ -156,7 +158,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 def test_the_stage_measures_every_voice_model(settings: Settings) -> None:
     table = read_table(settings.run_dir / "noise.parquet", schema=NOISE_SCHEMA)
-    kinds = ("audio-ensemble", "audio-logistic", "audio-svc")
+    kinds = ("audio-embedding", "audio-ensemble", "audio-logistic", "audio-svc")
     endings = ("", "-adapted")
     assert set(table["model"]) == {f"{kind}{ending}" for kind in kinds for ending in endings}
     assert len(table) == len(set(table["model"])) * len(CONDITIONS)
@@ -172,7 +174,7 @@ def test_the_stage_measures_every_voice_model(settings: Settings) -> None:
 
 def test_without_noise_plain_models_answer_as_they_did_in_the_run(settings: Settings) -> None:
     answers = read_table(settings.run_dir / "noise" / "predictions.parquet")
-    for name in ("audio-ensemble", "audio-logistic", "audio-svc"):
+    for name in ("audio-embedding", "audio-ensemble", "audio-logistic", "audio-svc"):
         clean = answers[(answers["model"] == name) & (answers["condition"] == "clean")].set_index("take")
         known = read_predictions(settings.run_dir / "predictions" / f"{name}.parquet").query("role == 'test'")
         expected = known.set_index("take").loc[clean.index]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ import pandas as pd
 
 from ravdess_mm.audio.cache import Outcome, VectorCache, code_version
 from ravdess_mm.audio.decode import Samples, decode_audio
-from ravdess_mm.audio.features import ANALYSIS_SR, FEATURE_SET, extract_features, feature_names
+from ravdess_mm.audio.features import ANALYSIS_SR
 from ravdess_mm.audio.noise import N_VOICES
 from ravdess_mm.audio.perturbation import Perturbation, apply
+from ravdess_mm.audio.voice_features import VoiceFeatures
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.store import fingerprint
@@ -128,6 +130,7 @@ def choose_others(voice: Voice, pool: Sequence[Voice], *, seed: int, n_voices: i
 def changed_features(
     wanted: Mapping[Voice, Sequence[Change]],
     *,
+    features: VoiceFeatures,
     cache_dir: str | Path,
     description: str,
     jobs: int = -1,
@@ -139,6 +142,8 @@ def changed_features(
     ----------
     wanted : mapping of Voice to sequence of Change
         As many changes of each clip.
+    features : VoiceFeatures
+        What is computed of them.
     cache_dir : str or Path
         Folder of the cache; made if it is missing.
     description : str
@@ -154,11 +159,13 @@ def changed_features(
     failed : dict of str to str
         Take to reason.
     """
-    names = feature_names()
-    cache = VectorCache(Path(cache_dir), FEATURE_SET, depends_on=code_version(_work_on_clip))
+    names = features.names
+    work = partial(_work_on_clip, features=features)
+    depends_on = [*code_version(_work_on_clip), features.identity]
+    cache = VectorCache(Path(cache_dir), features.feature_set, depends_on=depends_on)
     keys = {voice: tuple(change.key(voice) for change in changes) for voice, changes in wanted.items()}
     cache.compute(
-        _work_on_clip,
+        work,
         {keys[voice]: (voice, tuple(changes)) for voice, changes in wanted.items()},
         description=description,
         jobs=jobs,
@@ -176,7 +183,7 @@ def changed_features(
     return tables, failed
 
 
-def _work_on_clip(item: tuple[Voice, tuple[Change, ...]]) -> list[Outcome]:
+def _work_on_clip(item: tuple[Voice, tuple[Change, ...]], *, features: VoiceFeatures) -> list[Outcome]:
     voice, changes = item
     decoded: dict[str, Samples] = {}
 
@@ -192,7 +199,7 @@ def _work_on_clip(item: tuple[Voice, tuple[Change, ...]]) -> list[Outcome]:
             changed = apply(
                 samples_of(voice.path), ANALYSIS_SR, change.kind, change.seed, amount=change.amount, others=others
             )
-            outcomes.append(Outcome(extract_features(changed, ANALYSIS_SR)))
+            outcomes.append(Outcome(features.extract(changed, ANALYSIS_SR)))
         except MediaError as error:
             # not kept: it may lie in another file than the one the key names first, and that file may come back
             outcomes.append(Outcome(None, str(error), lasting=False))

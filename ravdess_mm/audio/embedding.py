@@ -252,14 +252,13 @@ def pack(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(packed, ignore_index=True)[["copy", *facts, "embedding"]]
 
 
-def unpack(packed: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the feature tables that `pack` put together; columns are named by their place."""
+def unpack(packed: pd.DataFrame, names: Sequence[str]) -> list[pd.DataFrame]:
+    """Return the feature tables that `pack` put together, with the names of their columns."""
     tables = []
     for _, part in packed.groupby("copy", sort=True):
         values = np.stack(part["embedding"].tolist())
-        columns = [f"e{place:05d}" for place in range(values.shape[1])]
         facts = part[["take", "actor", "emotion"]].reset_index(drop=True)
-        tables.append(pd.concat([facts, pd.DataFrame(values, columns=columns)], axis=1))
+        tables.append(pd.concat([facts, pd.DataFrame(values, columns=list(names))], axis=1))
     return tables
 
 

@@ -13,9 +13,12 @@ from ravdess_mm.audio.changed import Change, Voice, changed_features, choose_oth
 from ravdess_mm.audio.features import ANALYSIS_SR as SR
 from ravdess_mm.audio.features import extract_features
 from ravdess_mm.audio.perturbation import Perturbation, apply
+from ravdess_mm.audio.voice_features import ClassicFeatures
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import hash_file
 from tests.audio.voices import harmonic_tone, silence
+
+CLASSIC = ClassicFeatures()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,9 @@ def test_a_babble_of_nobody_else_is_refused(voices: tuple[Voice, ...]) -> None:
 
 def test_features_are_those_of_the_changed_samples(voices: tuple[Voice, ...], tmp_path: Path) -> None:
     change = Change(Perturbation.BABBLE, 5.0, seed=3, others=voices[2:5])
-    (table,), failed = changed_features({voices[0]: [change]}, cache_dir=tmp_path, description="", jobs=1)
+    (table,), failed = changed_features(
+        {voices[0]: [change]}, features=CLASSIC, cache_dir=tmp_path, description="", jobs=1
+    )
     assert failed == {}
     y, *others = (soundfile.read(one.path, dtype="float32")[0] for one in (voices[0], *voices[2:5]))
     expected = extract_features(apply(y, SR, Perturbation.BABBLE, 3, amount=5.0, others=others), SR)
@@ -75,11 +80,11 @@ def wanted_of(voices: tuple[Voice, ...]) -> dict[Voice, list[Change]]:
 def test_results_depend_neither_on_jobs_nor_on_order_nor_on_the_cache(
     voices: tuple[Voice, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, _ = changed_features(wanted_of(voices), cache_dir=tmp_path, description="", jobs=1)
+    first, _ = changed_features(wanted_of(voices), features=CLASSIC, cache_dir=tmp_path, description="", jobs=1)
     backwards = dict(reversed(wanted_of(voices).items()))
-    other, _ = changed_features(backwards, cache_dir=tmp_path / "other", description="", jobs=2)
+    other, _ = changed_features(backwards, features=CLASSIC, cache_dir=tmp_path / "other", description="", jobs=2)
     monkeypatch.setattr("ravdess_mm.audio.changed.decode_audio", None)  # nothing is decoded again
-    again, _ = changed_features(wanted_of(voices), cache_dir=tmp_path, description="", jobs=1)
+    again, _ = changed_features(wanted_of(voices), features=CLASSIC, cache_dir=tmp_path, description="", jobs=1)
     for one, two, three in zip(first, other, again, strict=True):
         pd.testing.assert_frame_equal(one, two, check_exact=True)
         pd.testing.assert_frame_equal(one, three, check_exact=True)
@@ -89,11 +94,11 @@ def test_results_depend_neither_on_jobs_nor_on_order_nor_on_the_cache(
 def test_a_clip_that_is_gone_is_named_and_tried_again(voices: tuple[Voice, ...], tmp_path: Path) -> None:
     gone = Voice("01-01-01-01-01-01", str(tmp_path / "gone.wav"), "0" * 64, 1, "neutral")
     wanted = {voices[0]: [Change(Perturbation.WHITE, 10.0)], gone: [Change(Perturbation.WHITE, 10.0)]}
-    (table,), failed = changed_features(wanted, cache_dir=tmp_path, description="", jobs=1)
+    (table,), failed = changed_features(wanted, features=CLASSIC, cache_dir=tmp_path, description="", jobs=1)
     assert table["take"].tolist() == [voices[0].take]
     assert failed == {gone.take: "no such file"}
     Path(gone.path).write_bytes(Path(voices[1].path).read_bytes())
-    (table,), failed = changed_features(wanted, cache_dir=tmp_path, description="", jobs=1)
+    (table,), failed = changed_features(wanted, features=CLASSIC, cache_dir=tmp_path, description="", jobs=1)
     assert len(table) == 2
     assert failed == {}
 
