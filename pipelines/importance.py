@@ -64,7 +64,8 @@ def importance(settings: Settings) -> None:
     run = RunFolder(settings)
     folds = folds_of(run)
     whole_path = run.root / "importance.parquet"
-    names = [path.stem for path in sorted(run.predictions_dir.glob("audio-*.parquet"))]
+    paths = sorted(run.predictions_dir.glob("audio-*.parquet"))
+    names = [path.stem for path in paths if not path.stem.startswith("audio-embedding")]  # its numbers have no families
     # an ensemble listens to what its members listen to
     names = [name for name in names if not (run.models_dir / name / RECIPE_NAME).is_file()]
     if not names or not run.features_path.is_file():
