@@ -132,6 +132,7 @@ class RunFolder:
             if not always and self._is_current(record_path, key, outputs):
                 logger.info("%s: up to date", name)
                 return False
+            self._drop_altered(record_path, outputs)
             record_path.unlink(missing_ok=True)
             started = time.perf_counter()
             with _kept_warnings() as warnings:
@@ -156,6 +157,16 @@ class RunFolder:
             return False
         left = record["outputs"]
         return all(_is_as_left(path, left.get(self._name(path))) for path in outputs)
+
+    def _drop_altered(self, record_path: Path, outputs: Sequence[Path]) -> None:
+        """Remove files of folders that were altered since, so that no work goes on from them."""
+        record = _read_record(record_path)
+        for folder in outputs:
+            left = None if record is None else record["outputs"].get(self._name(folder))
+            for name, content in left.items() if isinstance(left, dict) else ():
+                if _content(folder / name) not in (content, None):
+                    logger.warning("%s: was altered; it is made again", folder / name)
+                    (folder / name).unlink()
 
     @contextmanager
     def _only_one(self, name: str) -> Iterator[None]:
