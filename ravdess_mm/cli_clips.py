@@ -55,8 +55,8 @@ def predict(
     """
 
     def action() -> int:
+        from ravdess_mm.clip_prediction import Prediction
         from ravdess_mm.corpus.own_clips import find_clips
-        from ravdess_mm.errors import MediaError
         from ravdess_mm.predict import PRETRAINED_DIR, Predictor
         from ravdess_mm.progress import track
         from ravdess_mm.tables import predictions_table
@@ -66,12 +66,12 @@ def predict(
             raise InputError("--speaker and --speakers exclude each other: one known person, or several told apart")
         predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker, speakers=speakers)
         answers, failed = [], 0
-        for path in track(clips, "clips", unit="clip"):
-            try:
-                answers.append(predictor.predict(path, in_pieces=in_pieces))
-            except MediaError as error:
+        for path, answer in predictor.predict_many(track(clips, "clips", unit="clip"), in_pieces=in_pieces):
+            if isinstance(answer, Prediction):
+                answers.append(answer)
+            else:
                 failed += 1
-                typer.echo(f"{path}: {error}", err=True)
+                typer.echo(f"{path}: {answer}", err=True)
         if as_json:
             print_json([answer.to_dict() for answer in answers])
         elif answers:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.corpus.identifier import EMOTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def named(probabilities: Floats) -> dict[str, float]:
@@ -56,6 +60,16 @@ class Answer:
     def sources(self) -> str:
         """The branches the answer rests on, such as ``audio+video``."""
         return "+".join(self.branches)
+
+    @property
+    def audio(self) -> dict[str, float] | None:
+        """What the voice alone answers, by emotion; None where it does not."""
+        return self.branches.get("audio")
+
+    @property
+    def video(self) -> dict[str, float] | None:
+        """What the face alone answers, by emotion; None where it does not."""
+        return self.branches.get("video")
 
 
 @dataclass(frozen=True)
@@ -157,6 +171,8 @@ class Prediction(Answer):
         The same of the face's answer.
     pieces : tuple of Piece
         A long recording piece by piece, in the order of time; empty where there is one answer for all of it.
+    duration_s : float
+        Length of the clip; NaN where its file does not say.
     """
 
     path: Path
@@ -167,6 +183,7 @@ class Prediction(Answer):
     speaker_clips: int = 0
     face_clips: int = 0
     pieces: tuple[Piece, ...] = ()
+    duration_s: float = math.nan
 
     @property
     def adapted_by(self) -> str:
@@ -184,6 +201,7 @@ class Prediction(Answer):
         """Return what ``predict --json`` prints for this clip."""
         return {
             "path": self.path,
+            "duration_s": None if math.isnan(self.duration_s) else round(self.duration_s, 3),
             "label": self.label,
             "probabilities": self.probabilities,
             "sources": self.sources,
@@ -204,6 +222,36 @@ class Prediction(Answer):
             "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
             "notes": list(self.notes),
         }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the answer as a table: one row a piece of a long recording, else one row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``path``, ``start_s`` and ``end_s`` (seconds from the start of the clip), ``speaker`` (missing where
+            speakers were not told apart), ``label``, the probabilities ``p_neutral`` ... ``p_surprised``, ``sources``
+            (what the answer rests on, such as ``audio+video``) and ``notes``.
+        """
+        import pandas as pd
+
+        parts = self.pieces or (
+            Piece(0.0, self.duration_s, probabilities=self.probabilities, branches=self.branches, notes=self.notes),
+        )
+        rows = [
+            {
+                "path": str(self.path),
+                "start_s": part.start_s,
+                "end_s": part.end_s,
+                "speaker": part.speaker,
+                "label": part.label,
+                **{f"p_{emotion}": part.probabilities[emotion] for emotion in EMOTIONS},
+                "sources": part.sources,
+                "notes": "; ".join(part.notes),
+            }
+            for part in parts
+        ]
+        return pd.DataFrame(rows).astype({"speaker": "Int64"})
 
 
 def _top_two(probabilities: Floats) -> tuple[tuple[str, float], tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from ravdess_mm.audio.segmentation import WHOLE_S
 from ravdess_mm.clip_face import ClipFace, face_of
 from ravdess_mm.clip_prediction import Look, Piece, Prediction, mean_answer, named
 from ravdess_mm.clip_voice import ClipVoice, Heard
+from ravdess_mm.corpus.own_clips import find_clips
 from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
@@ -173,6 +174,38 @@ class Predictor:
         """
         return self.answer(path, in_pieces=in_pieces)[0]
 
+    def predict_many(
+        self, paths: Iterable[str | Path], *, in_pieces: bool | None = None
+    ) -> Iterator[tuple[Path, Prediction | InputError | MediaError]]:
+        """Answer for many clips, one after the other; one that cannot be used costs only itself.
+
+        Parameters
+        ----------
+        paths : iterable of path
+            Clips, and folders of them.
+        in_pieces : bool, optional
+            As for `predict`.
+
+        Yields
+        ------
+        Path
+            The clip.
+        Prediction, InputError or MediaError
+            What is said about it; or why nothing can be, such as that there is no such file.
+        """
+        for given in paths:
+            try:
+                clips = list(find_clips([given]))
+            except InputError as error:
+                yield Path(given), error
+                continue
+            for path in clips:
+                try:
+                    answer: Prediction | MediaError = self.predict(path, in_pieces=in_pieces)
+                except MediaError as error:
+                    answer = error
+                yield path, answer
+
     def answer(
         self, path: str | Path, *, in_pieces: bool | None = None, keep_images: bool = False
     ) -> tuple[Prediction, Look | None]:
@@ -201,7 +234,7 @@ class Predictor:
         if _is_cut(duration_s, in_pieces) and (heard.samples is not None or has_face):
             return self._answer_pieces(path, heard, duration_s, has_face=has_face, keep_images=keep_images)
         held = " and ".join(name for name, there in vars(streams).items() if there is True) or "nothing usable"
-        return self._answer_whole(path, heard, has_face=has_face, held=held.replace("_", " "))
+        return self._answer_whole(path, heard, duration_s, has_face=has_face, held=held.replace("_", " "))
 
     def predict_samples(self, samples: npt.ArrayLike, sr: int, *, in_pieces: bool | None = None) -> Prediction:
         """Answer for sound in memory.
@@ -233,10 +266,12 @@ class Predictor:
         if _is_cut(heard.duration_s, in_pieces):
             found = self._answer_pieces(IN_MEMORY, heard, heard.duration_s, has_face=False, keep_images=False)
         else:
-            found = self._answer_whole(IN_MEMORY, heard, has_face=False, held="has audio")
+            found = self._answer_whole(IN_MEMORY, heard, heard.duration_s, has_face=False, held="has audio")
         return found[0]
 
-    def _answer_whole(self, path: Path, heard: Heard, *, has_face: bool, held: str) -> tuple[Prediction, Look | None]:
+    def _answer_whole(
+        self, path: Path, heard: Heard, duration_s: float, *, has_face: bool, held: str
+    ) -> tuple[Prediction, Look | None]:
         notes = [*self.notes, *heard.notes]
         if self.people is not None and heard.samples is not None:
             notes.append("speakers: not told apart, since this is one piece")
@@ -258,7 +293,7 @@ class Predictor:
             known = " and ".join(self.recipe.models)
             raise MediaError("; ".join(notes[len(self.notes) :]) or f"the clip {held}; the models are for {known}")
         branches = {branch: named(values) for branch, values in answers.items()}
-        return self._prediction(path, named(self.recipe.apply(answers)), branches, seen, notes), seen
+        return self._prediction(path, named(self.recipe.apply(answers)), branches, seen, notes, duration_s), seen
 
     def _answer_pieces(
         self, path: Path, heard: Heard, duration_s: float, *, has_face: bool, keep_images: bool
@@ -291,7 +326,7 @@ class Predictor:
         by_branch = {branch: [piece for piece in pieces if branch in piece.branches] for branch in self.recipe.models}
         branches = {branch: mean_answer(own, branch) for branch, own in by_branch.items() if own}
         seen = join_looks(looks)
-        return self._prediction(path, mean_answer(pieces), branches, seen, notes, pieces), seen
+        return self._prediction(path, mean_answer(pieces), branches, seen, notes, duration_s, pieces), seen
 
     def _prediction(
         self,
@@ -300,6 +335,7 @@ class Predictor:
         branches: dict[str, dict[str, float]],
         seen: Look | None,
         notes: Sequence[str],
+        duration_s: float,
         pieces: tuple[Piece, ...] = (),
     ) -> Prediction:
         speaker = self.speaker or Speaker(None, lambda: None)
@@ -315,6 +351,7 @@ class Predictor:
             speaker_clips=speaker.voice.n_clips if speaker.voice is not None and "audio" in branches else 0,
             face_clips=speaker.face.n_clips if "video" in branches and speaker.face is not None else 0,
             pieces=pieces,
+            duration_s=duration_s,
         )
 
     def _hear(self, samples: Samples, sr: int, activity: SpeechActivity | None = None) -> tuple[Floats, list[str]]:
