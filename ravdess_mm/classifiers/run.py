@@ -208,46 +208,6 @@ def _is_done(folder: Path, key: str) -> bool:
     )
 
 
-def train_on_all(
-    kind: Kind | str,
-    features: pd.DataFrame,
-    *,
-    search: SearchSettings,
-    dense: DenseSettings,
-    seed: int,
-    jobs: int,
-    feature_set: str | None = None,
-    adapt: Adaptation = Adaptation.NONE,
-    copies: Sequence[pd.DataFrame] = (),
-) -> ClassifierResult:
-    """Train one kind of classifier on every actor there is, for clips of other people; nobody is left to test it on.
-
-    Parameters
-    ----------
-    kind, features, search, dense, seed, jobs, feature_set, adapt
-        See `run_classifier`.
-    copies : sequence of pandas.DataFrame
-        Feature tables of changed copies of the takes, one a kind of change.
-
-    Returns
-    -------
-    ClassifierResult
-
-    Raises
-    ------
-    InputError
-        If the table is unsound, or shows fewer than two emotions.
-    """
-    from threadpoolctl import threadpool_limits
-
-    recipe = Recipe(family_of(kind), search, dense, seed, feature_set, adapt)
-    rows = check_features(features).with_copies(copies)
-    _check_sides(f"{recipe.family.kind.value}, all actors", rows.sample, rows.sample)
-    actors = tuple(int(actor) for actor in np.unique(rows.sample.groups))
-    with threadpool_limits(1, user_api="blas"):
-        return _fit(recipe, rows, Fold(-1, actors, ()), jobs=jobs)
-
-
 @dataclass(frozen=True)
 class ClassifierResult:
     """A trained classifier, what was said of unseen actors on the way, and how its parameters were chosen.
