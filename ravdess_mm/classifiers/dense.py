@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from ravdess_mm.arrays import Floats, Integers, Singles
-from ravdess_mm.classifiers.calibration import log_loss
+from ravdess_mm.calibration import log_loss_at
 from ravdess_mm.corpus.splits import check_disjoint, validation_actors
 
 logger = logging.getLogger(__name__)
@@ -192,4 +192,4 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @staticmethod
     def _loss(network: Any, X: Singles, codes: Integers) -> float:
         shares = np.asarray(network.predict_on_batch(X), dtype=np.float64)
-        return log_loss(np.log(np.maximum(shares, 1e-12)), codes)
+        return log_loss_at(np.log(np.maximum(shares, 1e-12)), codes)

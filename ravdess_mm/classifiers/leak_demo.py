@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.arrays import Floats, Integers
-from ravdess_mm.classifiers.calibration import probabilities
+from ravdess_mm.calibration import probabilities
 from ravdess_mm.classifiers.crossfit import fit_pipeline, pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind

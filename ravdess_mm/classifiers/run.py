@@ -17,8 +17,8 @@ import pandas as pd
 
 from ravdess_mm.arrays import Integers
 from ravdess_mm.bundle import CARD_NAME, read_bundle
+from ravdess_mm.calibration import calibrate_out_of_fold, fit_temperature
 from ravdess_mm.classifiers.adaptation import SpeakerScaler
-from ravdess_mm.classifiers.calibration import calibrate_out_of_fold, fit_temperature
 from ravdess_mm.classifiers.crossfit import deal_inner_folds, fit_pipeline, out_of_fold_scores
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Family, Kind, Params

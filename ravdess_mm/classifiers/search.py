@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.arrays import Floats, Integers
-from ravdess_mm.classifiers.calibration import log_loss
+from ravdess_mm.calibration import log_loss_at
 from ravdess_mm.classifiers.crossfit import split_inner_folds, spread
 from ravdess_mm.classifiers.family import Family, InnerFold, Params, Space
 from ravdess_mm.classifiers.rows import Sample
@@ -194,7 +194,7 @@ def score_rows(log_scores: Floats, y: Integers) -> Floats:
     """
     right = log_scores.argmax(axis=1) == y
     recalls = [right[y == emotion].mean() for emotion in np.unique(y)]
-    return np.array([np.mean(recalls), right.mean(), log_loss(log_scores, y)])
+    return np.array([np.mean(recalls), right.mean(), log_loss_at(log_scores, y)])
 
 
 def _score_block(

@@ -23,8 +23,8 @@ from ravdess_mm.bundle import (
     sklearn_part,
     write_bundle,
 )
+from ravdess_mm.calibration import probabilities
 from ravdess_mm.classifiers.adaptation import Enrolment, SpeakerScaler
-from ravdess_mm.classifiers.calibration import probabilities
 from ravdess_mm.classifiers.crossfit import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind

@@ -21,8 +21,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.arrays import Floats, Integers
+from ravdess_mm.calibration import fit_temperature, log_loss_at, probabilities
 from ravdess_mm.classifiers.adaptation import SpeakerScaler
-from ravdess_mm.classifiers.calibration import fit_temperature, log_loss, probabilities
 from ravdess_mm.classifiers.kernel_machine import KernelRidge
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import check_disjoint
@@ -225,7 +225,7 @@ def choose(train: CorpusRows, variant: Variant, *, seed: int) -> tuple[float, fl
     weights = balanced_weights(train.corpus, train.y)
     temperatures = [fit_temperature(one, train.y, sample_weight=weights) for one in scores]
     losses = [
-        log_loss(one, train.y, temperature=temperature, sample_weight=weights)
+        log_loss_at(one, train.y, temperature=temperature, sample_weight=weights)
         for one, temperature in zip(scores, temperatures, strict=True)
     ]
     best = int(np.argmin(losses))

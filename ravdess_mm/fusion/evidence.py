@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.arrays import Floats, Integers
-from ravdess_mm.classifiers.calibration import FLOOR, probabilities
+from ravdess_mm.calibration import FLOOR, probabilities
 from ravdess_mm.corpus.splits import HOLDOUT_NUMBER, check_disjoint
 from ravdess_mm.errors import LeakageError
 from ravdess_mm.predictions import labels_of, probabilities_of

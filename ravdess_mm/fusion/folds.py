@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.classifiers.calibration import fit_temperature
+from ravdess_mm.calibration import fit_temperature
 from ravdess_mm.config import Rule
 from ravdess_mm.fusion.evidence import Evidence, at_temperatures, gather_evidence, join_by_take
 from ravdess_mm.fusion.rules import LEARNED_RULES, Combiner, learn_rule

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.classifiers.calibration import FLOOR
+from ravdess_mm.calibration import FLOOR
 from ravdess_mm.config import Rule
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import fold_folder

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.classifiers.calibration import FLOOR, probabilities
+from ravdess_mm.calibration import FLOOR, probabilities
 from ravdess_mm.predictions import PROBABILITIES, probabilities_of
 from ravdess_mm.report.run_files import RunFiles
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.bundle import CARD_NAME, network_part, read_bundle, write_bundle
+from ravdess_mm.calibration import SMALLEST, fit_temperature, mean_by_take, soften
 from ravdess_mm.config import CnnSettings, Net
 from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import BundleError
@@ -18,7 +19,6 @@ from ravdess_mm.predictions import SCHEMA, prediction_table
 from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
 from ravdess_mm.store import fingerprint, hash_file, write_table
 from ravdess_mm.versions import library_versions
-from ravdess_mm.video.calibration import fit_temperature, mean_by_take, soften
 from ravdess_mm.video.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState, watching_callbacks
 from ravdess_mm.video.fine_tuning import fine_tuned_network
 from ravdess_mm.video.frames import FrameStore
@@ -197,7 +197,8 @@ class FoldJob:
         temperature = 1.0
         if len(validation.rows):
             takes = index["take"].iloc[validation.rows].to_numpy(dtype=np.str_)
-            temperature = fit_temperature(raw["oof"], takes, validation.labels)
+            logits = np.log(np.maximum(raw["oof"], SMALLEST))
+            temperature = fit_temperature(logits, validation.labels, takes=takes)
         frames, takes_of = [], []
         for role, part in _roles(validation, test):
             probabilities = soften(raw[role], temperature)

@@ -13,10 +13,10 @@ import pandas as pd
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.bundle import Bundle, read_bundle
+from ravdess_mm.calibration import soften
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import PROBABILITIES
-from ravdess_mm.video.calibration import soften
 from ravdess_mm.video.crops import ten_crops
 from ravdess_mm.video.frames import FrameStore
 
@@ -49,7 +49,7 @@ class TrainedNetwork:
 
     @property
     def temperature(self) -> float:
-        """Chosen on validation actors; see :func:`ravdess_mm.video.calibration.fit_temperature`."""
+        """Chosen on validation actors; see :func:`ravdess_mm.calibration.fit_temperature`."""
         return float(self.card["temperature"])
 
     @cached_property

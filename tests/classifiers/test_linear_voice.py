@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ravdess_mm.classifiers.calibration import probabilities
+from ravdess_mm.calibration import probabilities
 from ravdess_mm.classifiers.kernel_machine import KernelRidge
 from ravdess_mm.classifiers.linear_voice import train_linear_voice
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier, save_classifier

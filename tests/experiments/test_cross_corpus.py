@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ravdess_mm.classifiers.calibration import fit_temperature
+from ravdess_mm.calibration import fit_temperature
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError, LeakageError
 from ravdess_mm.experiments import cross_corpus

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ravdess_mm.classifiers.calibration import FLOOR
+from ravdess_mm.calibration import FLOOR
 from ravdess_mm.errors import LeakageError
 from ravdess_mm.fusion.evidence import Evidence, at_temperatures, gather_evidence, join_by_take
 from ravdess_mm.predictions import probabilities_of

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ravdess_mm.classifiers.calibration import probabilities
+from ravdess_mm.calibration import mean_by_take, probabilities, soften
 from ravdess_mm.predictions import PROBABILITIES, probabilities_of, read_predictions, write_predictions
 from ravdess_mm.report.build import render_report
 from ravdess_mm.report.calibration import before_calibration
 from ravdess_mm.report.gather import gather_run
 from ravdess_mm.store import read_table, write_json, write_table
-from ravdess_mm.video.calibration import mean_by_take, soften
 
 Copy = Callable[[Path], Path]
 

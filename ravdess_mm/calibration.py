@@ -1,7 +1,8 @@
 """From log-scores to probabilities one can believe: one temperature, fitted on actors the model has not seen.
 
 Guo C, Pleiss G, Sun Y, Weinberger KQ (2017), On calibration of modern neural networks, ICML: p = softmax(s / T).
-One number cannot change which class is most probable, and is hard to overfit on few actors.
+One number cannot change which class is most probable, and is hard to overfit on few actors. A model of frames is
+calibrated for the takes they are of: it is the mean over a take's frames that is to be believed.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.errors import InputError
 
 FLOOR: Final = 1e-6
 """Added to every probability before the last normalisation: no class is ever impossible, log-loss is finite."""
+
+SMALLEST: Final = 1e-12
+"""Probabilities are raised to this before their logarithm is taken."""
 
 TEMPERATURES: Final[tuple[float, float]] = (0.05, 20.0)
 """Range in which a temperature is looked for."""
@@ -41,15 +46,64 @@ def probabilities(log_scores: Floats, *, temperature: float = 1.0) -> Floats:
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
-def log_loss(
-    log_scores: Floats, y: Integers, *, temperature: float = 1.0, sample_weight: Floats | None = None
+def soften(values: npt.ArrayLike, temperature: float) -> Floats:
+    """Divide the logits behind probabilities [shape=(n, n_classes)] by a temperature.
+
+    Above 1 answers become less sure, below 1 surer; 1 changes nothing but what is below `FLOOR`.
+    """
+    logits = np.log(np.maximum(np.asarray(values, dtype=np.float64), SMALLEST))
+    return probabilities(logits, temperature=temperature)
+
+
+def mean_by_take(values: npt.ArrayLike, takes: npt.ArrayLike) -> tuple[npt.NDArray[np.str_], Floats]:
+    """Average the frames of each take.
+
+    Parameters
+    ----------
+    values : array-like [shape=(n, n_classes)]
+        Probabilities, one row a frame.
+    takes : array-like of str [shape=(n,)]
+        The take of each frame.
+
+    Returns
+    -------
+    tuple of ndarray of str [shape=(m,)] and ndarray [shape=(m, n_classes)]
+        The takes, sorted, and their mean probabilities.
+    """
+    names, place = np.unique(np.asarray(takes, dtype=np.str_), return_inverse=True)
+    frames = np.asarray(values, dtype=np.float64)
+    sums = np.zeros((len(names), frames.shape[1]))
+    np.add.at(sums, place, frames)
+    return names, sums / np.bincount(place)[:, None]
+
+
+def log_loss_at(
+    log_scores: Floats,
+    y: Integers,
+    *,
+    temperature: float = 1.0,
+    sample_weight: Floats | None = None,
+    takes: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the (weighted) mean negative log-likelihood of the true classes `y` [shape=(n,)], in nats."""
-    chosen = probabilities(log_scores, temperature=temperature)[np.arange(len(y)), y]
+    """Return the mean negative log-likelihood of the true classes at a temperature, in nats.
+
+    Parameters are those of `fit_temperature`.
+    """
+    answers = probabilities(log_scores, temperature=temperature)
+    if takes is not None:
+        answers = mean_by_take(answers, takes)[1]
+        y = y[np.unique(np.asarray(takes, dtype=np.str_), return_index=True)[1]]
+    chosen = answers[np.arange(len(y)), y]
     return float(-np.average(np.log(chosen), weights=sample_weight))
 
 
-def fit_temperature(log_scores: Floats, y: Integers, *, sample_weight: Floats | None = None) -> float:
+def fit_temperature(
+    log_scores: Floats,
+    y: Integers,
+    *,
+    sample_weight: Floats | None = None,
+    takes: npt.ArrayLike | None = None,
+) -> float:
     """Return the temperature with the lowest log-loss on rows that the scoring model has not seen.
 
     Parameters
@@ -60,6 +114,8 @@ def fit_temperature(log_scores: Floats, y: Integers, *, sample_weight: Floats | 
         True classes, as columns of `log_scores`.
     sample_weight : numpy.ndarray of float [shape=(n,)], optional
         How much a row counts; 1 without.
+    takes : array-like of str [shape=(n,)], optional
+        The take of each row where rows are frames: the mean of a take's probabilities is scored, each take once.
 
     Raises
     ------
@@ -71,7 +127,9 @@ def fit_temperature(log_scores: Floats, y: Integers, *, sample_weight: Floats | 
     if len(y) == 0:
         raise InputError("a temperature needs at least one out-of-fold row; got none")
     found = minimize_scalar(
-        lambda exponent: log_loss(log_scores, y, temperature=float(np.exp(exponent)), sample_weight=sample_weight),
+        lambda exponent: log_loss_at(
+            log_scores, y, temperature=float(np.exp(exponent)), sample_weight=sample_weight, takes=takes
+        ),
         bounds=tuple(np.log(TEMPERATURES)),
         method="bounded",
         options={"xatol": 1e-4},
