@@ -2,7 +2,7 @@
 
     python benchmarks/moods.py RUN [--draws 20]
 
-RUN is a finished run with ``ADAPT=speaker``. Of each test actor, clips in some of the eight emotions are drawn, and the
+RUN is a finished run with ``ADAPT=speaker`` whose voice is ``audio-embedding``; its first fold is asked. Of each test actor, clips in some of the eight emotions are drawn, and the
 speaker is known by them alone, without labels. The voice then answers for these clips and for that actor's others:
 plain; adapted by mean and deviation of the clips (*simply*); and by `Enrolment.of_moods`, as ``predict --speaker``
 does. Nothing here heard the test actors before.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ravdess_mm.audio.embedding import unpack
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.classifiers.rows import check_features
 from ravdess_mm.predict import Predictor
@@ -33,8 +34,9 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20)
     given = parser.parse_args()
     test = read_json(given.run / "run.json")["folds"][0]["test"]
-    rows = check_features(read_table(given.run / "audio" / "features.parquet")).of_actors(test).sample
     plain, adapted = Predictor.from_run(given.run).voice, Predictor.adaptable(given.run).voice
+    table = unpack(read_table(given.run / "audio" / "embedding.parquet"), plain.features.names)[0]
+    rows = check_features(table).of_actors(test).sample
     random = np.random.default_rng(SEED)
     unadapted = plain.answer(rows.X).argmax(axis=1) == rows.y
     for n_clips in CLIPS:

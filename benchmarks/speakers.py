@@ -20,6 +20,8 @@ import pandas as pd
 from recordings import record
 from scipy.optimize import linear_sum_assignment
 
+from ravdess_mm.audio.embedding import unpack
+from ravdess_mm.audio.voice_features import EmbeddingFeatures
 from ravdess_mm.config import ChannelChoice
 from ravdess_mm.corpus.catalog import build_catalog
 from ravdess_mm.diarization import SpeakerSpace
@@ -34,7 +36,7 @@ MOODS = 2
 
 def space_of(run: Path, actors: list[int]) -> SpeakerSpace:
     """Learn what tells voices apart from a run's training actors."""
-    table = read_table(run / "audio" / "features.parquet")
+    table = unpack(read_table(run / "audio" / "embedding.parquet"), EmbeddingFeatures().names)[0]
     own = table[table["actor"].isin(actors)]
     values = own.drop(columns=["take", "actor", "emotion"]).to_numpy()
     return SpeakerSpace.learn(values, own["actor"].to_numpy())
