@@ -90,7 +90,7 @@ class _Section(BaseModel):
 class SearchSettings(_Section):
     """The budget of the search over one classifier's parameters."""
 
-    draws: int = Field(50, ge=1, description="random draws from the search space")
+    draws: int = Field(20, ge=1, description="random draws from the search space, after what needs no search")
     inner_folds: int = Field(3, ge=2, description="actor-grouped folds that score a draw")
     refine: bool = Field(True, description="search a smaller grid around the best draw")
     models: tuple[str, ...] = Field(

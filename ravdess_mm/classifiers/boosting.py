@@ -24,7 +24,7 @@ class BoostedTrees(Family):
     """
 
     kind = Kind.XGBOOST
-    refined = ("max_depth", "colsample_bynode")
+    refined = ("max_depth",)
     MAX_ROUNDS: ClassVar[int] = 500
     PATIENCE: ClassVar[int] = 50
     """Stopping earlier, on the first flat stretch of one fold's curve, chose worse by half a point."""
@@ -70,7 +70,8 @@ class BoostedTrees(Family):
         self, folds: Sequence[InnerFold], draws: Sequence[Params], *, seed: int
     ) -> Iterator[tuple[Params, list[Floats]]]:
         matrices = [_Matrices(fold, max_bin=self.SEARCH_BINS) for fold in folds]
-        for params in draws:
+        for draw in draws:
+            params = {name: value for name, value in draw.items() if name != "n_estimators"}
             boosters, curves = zip(*(self._boost(pair, params, seed=seed) for pair in matrices), strict=True)
             common = min(map(len, curves))
             rounds = 1 + int(np.argmin(np.mean([curve[:common] for curve in curves], axis=0)))

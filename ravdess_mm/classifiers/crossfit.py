@@ -77,6 +77,7 @@ def split_inner_folds(sample: Sample, folds: Integers) -> list[InnerFold]:
                 y_test=places[test.y],
                 classes=classes,
                 emotions=test.y,
+                actors=test.groups,
             )
         )
     return split

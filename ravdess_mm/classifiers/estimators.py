@@ -26,8 +26,8 @@ class RandomForest(Family):
     """
 
     kind = Kind.RANDOM_FOREST
-    refined = ("max_features", "min_samples_leaf")
-    TREES: ClassVar[int] = 400
+    refined = ("max_features",)
+    TREES: ClassVar[int] = 500
     SEARCH_TREES: ClassVar[int] = 100
 
     @override
@@ -40,8 +40,8 @@ class RandomForest(Family):
 
         return (
             {
-                "max_features": loguniform(0.02, 0.3),
-                "min_samples_leaf": [1, 2, 3, 5, 8],
+                "max_features": loguniform(0.03, 0.2),
+                "min_samples_leaf": [1, 2, 3, 5],
                 "class_weight": [None, "balanced"],
             },
         )

@@ -53,6 +53,8 @@ class InnerFold:
         The place in `EMOTIONS` of each class.
     emotions : numpy.ndarray of int [shape=(n_test,)]
         `y_test` as places in `EMOTIONS`.
+    actors : numpy.ndarray of int [shape=(n_test,)]
+        Whose take each test row is.
     """
 
     X_train: Floats
@@ -61,6 +63,7 @@ class InnerFold:
     y_test: Integers
     classes: Integers
     emotions: Integers
+    actors: Integers
 
     @cached_property
     def rotated(self) -> tuple[Floats, Floats]:

@@ -1,9 +1,11 @@
-"""Randomized search, then a smaller grid around the best draw; every score is by actor.
+"""What a kind does without a search, random draws, then a smaller grid around the best; every score is by actor.
 
-The draws are those of scikit-learn's ``RandomizedSearchCV`` (its ``ParameterSampler``), the scores its
-``accuracy`` and ``recall_macro`` over actor-grouped folds, the second stage a ``GridSearchCV`` over halved and
-doubled values. What differs is the cost: a family scores a block of draws on all folds at once and shares what the
-draws have in common, and draws run side by side, one thread each.
+The parameters that need no search are tried first and stand unless something else is better by more than chance: inner
+folds of fifteen actors cannot tell candidates apart that differ by a point, and the best of many such is luck. The
+draws are those of scikit-learn's ``RandomizedSearchCV`` (its ``ParameterSampler``), the scores its ``accuracy`` and
+``recall_macro`` over actor-grouped folds, the last stage a ``GridSearchCV`` over halved and doubled values. What
+differs is the cost: a family scores a block of draws on all folds at once and shares what the draws have in common, and
+draws run side by side, one thread each.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ SEARCH_COLUMNS: Final[tuple[str, ...]] = (
     "log_loss_mean",
     "parameters",
 )
-"""Columns of the table of results; ``stage`` is ``random``, ``grid`` or, where nothing was searched, ``fixed``."""
+"""Columns of the table of results.
+
+``stage`` is ``default``, ``random``, ``grid`` or, where nothing was searched, ``fixed``. Rank 1 is what was chosen; the
+others stand behind it by their scores."""
 
 _DTYPES: Final = ("str", "int64", "int64", *("float64",) * 5, "str")
 
@@ -51,15 +56,18 @@ class Candidate:
     Attributes
     ----------
     stage : str
-        ``random``, ``grid`` or ``fixed``.
+        ``default``, ``random``, ``grid`` or ``fixed``.
     params : dict
     scores : numpy.ndarray of float [shape=(n_folds, 3)]
         UAR, accuracy and log-loss (nats, not calibrated) on each fold.
+    by_actor : numpy.ndarray of float [shape=(n_actors,)]
+        UAR of each actor.
     """
 
     stage: str
     params: Params
     scores: Floats
+    by_actor: Floats
 
 
 def search_parameters(
@@ -83,9 +91,9 @@ def search_parameters(
     folds : numpy.ndarray of int [shape=(n,)]
         Inner fold of each row, by actor.
     draws : int
-        Random draws.
+        Random draws, tried after the family's defaults.
     refine : bool
-        Whether a grid around the best draw follows.
+        Whether a grid around the best of them follows.
     seed : int
         Seed of draws and fits.
     jobs : int
@@ -94,7 +102,7 @@ def search_parameters(
     Returns
     -------
     params : dict
-        The best by mean UAR, then accuracy, then simplicity.
+        The best by mean UAR, then accuracy, then simplicity, or the family's defaults: see `choose`.
     table : pandas.DataFrame
         One row a candidate, columns `SEARCH_COLUMNS`.
 
@@ -103,7 +111,8 @@ def search_parameters(
     LeakageError
         If an actor has rows in two folds.
     """
-    spaces = family.spaces(sample.total_variance)
+    width = sample.total_variance
+    spaces = family.spaces(width)
     split = split_inner_folds(sample, folds)
     score = partial(_score_block, family, split, seed)
 
@@ -111,14 +120,28 @@ def search_parameters(
         blocks = [chosen[start : start + BLOCK] for start in range(0, len(chosen), BLOCK)]
         what = f"{family.kind.value}: {stage} search"
         results = map_parallel(score, blocks, description=what, jobs=jobs, unit="block", threads=True)
-        return [Candidate(stage, params, scores) for block in results for params, scores in block]
+        return [Candidate(stage, *found) for block in results for found in block]
 
-    candidates = run("random", draw_parameters(spaces, draws, seed=seed))
+    (default,) = run("default", [family.defaults(width)])
+    candidates = [default, *run("random", draw_parameters(spaces, draws, seed=seed))]
     if refine:
         best = rank(family, candidates)[0].params
         candidates += run("grid", grid_around(best, spaces, family.refined))
     ranked = rank(family, candidates)
-    return ranked[0].params, results_table(candidates, ranked)
+    chosen = choose(ranked[0], default)
+    ranked = [chosen, *(candidate for candidate in ranked if candidate is not chosen)]
+    return chosen.params, results_table(candidates, ranked)
+
+
+def choose(best: Candidate, default: Candidate) -> Candidate:
+    """Return the best candidate if it beats the default by more than one standard error over actors, else the default.
+
+    After the one-standard-error rule of Breiman L et al. (1984), Classification and regression trees, 3.4.3, with the
+    error of the difference, since both answered the same actors.
+    """
+    gains = best.by_actor - default.by_actor
+    error = gains.std(ddof=1) / np.sqrt(len(gains))
+    return best if gains.mean() > error else default
 
 
 def draw_parameters(spaces: Sequence[Space], draws: int, *, seed: int) -> list[Params]:
@@ -183,7 +206,7 @@ def score_fixed(params: Params, log_scores: Floats, y: Integers, folds: Integers
         True emotion and inner fold of each row.
     """
     scores = np.array([score_rows(log_scores[folds == fold], y[folds == fold]) for fold in np.unique(folds)])
-    candidates = [Candidate("fixed", params, scores)]
+    candidates = [Candidate("fixed", params, scores, np.empty(0))]
     return results_table(candidates, candidates)
 
 
@@ -199,13 +222,16 @@ def score_rows(log_scores: Floats, y: Integers) -> Floats:
 
 def _score_block(
     family: Family, folds: Sequence[InnerFold], seed: int, draws: Sequence[Params]
-) -> list[tuple[Params, Floats]]:
+) -> list[tuple[Params, Floats, Floats]]:
     results = []
     for params, parts in family.scan(folds, draws, seed=seed):
-        scores = [
-            score_rows(spread(part, fold.classes), fold.emotions) for part, fold in zip(parts, folds, strict=True)
-        ]
-        results.append((params, np.array(scores)))
+        scores, by_actor = [], []
+        for part, fold in zip(parts, folds, strict=True):
+            answers = spread(part, fold.classes)
+            scores.append(score_rows(answers, fold.emotions))
+            own = [fold.actors == actor for actor in np.unique(fold.actors)]
+            by_actor += [score_rows(answers[rows], fold.emotions[rows])[0] for rows in own]
+        results.append((params, np.array(scores), np.array(by_actor)))
     return results
 
 

@@ -92,7 +92,7 @@ def test_a_rotated_fold_says_the_same_of_a_linear_model() -> None:
     rng = np.random.default_rng(5)
     y = np.repeat([0, 1, 2], 10)
     X = rng.normal(size=(40, 90)) + np.pad(np.eye(3)[np.r_[y, rng.integers(0, 3, 10)]] * 2, ((0, 0), (0, 87)))
-    fold = InnerFold(X[:30], y, X[30:], y[:10], np.arange(3), y[:10])
+    fold = InnerFold(X[:30], y, X[30:], y[:10], np.arange(3), y[:10], np.zeros(10, int))
     train, test = fold.rotated
     assert train.shape == (30, 30)
     np.testing.assert_allclose(train @ train.T, X[:30] @ X[:30].T, atol=1e-9)

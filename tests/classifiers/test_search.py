@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from ravdess_mm.classifiers.rows import Sample, check_features
 from ravdess_mm.classifiers.search import (
     SEARCH_COLUMNS,
     Candidate,
+    choose,
     draw_parameters,
     empty_table,
     grid_around,
@@ -33,10 +35,16 @@ def sample(make_features) -> Sample:
     return check_features(make_features(noise=2.0)).sample
 
 
-def test_search_chooses_the_best_row_of_its_table(sample: Sample) -> None:
+def test_search_chooses_what_beats_the_default(make_features, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = check_features(make_features(noise=1.0)).sample
     folds = deal_inner_folds(sample, 3, seed=0)
-    params, table = search_parameters(family_of("svc"), sample, folds, draws=6, refine=True, seed=1, jobs=1)
+    family = family_of("svc")
+    useless = {"kernel": "rbf", "C": 0.3, "gamma": 9.0, "class_weight": None}
+    monkeypatch.setattr(type(family), "defaults", lambda self, width: useless)
+    params, table = search_parameters(family, sample, folds, draws=6, refine=True, seed=1, jobs=1)
     assert list(table.columns) == list(SEARCH_COLUMNS)
+    assert table["stage"][0] == "default"
+    assert json.loads(table["parameters"][0]) == useless
     assert (table["stage"] == "random").sum() == 6
     assert (table["stage"] == "grid").any()
     assert sorted(table["rank"]) == list(range(1, len(table) + 1))
@@ -66,7 +74,24 @@ def test_scores_are_those_of_scikit_learn(sample: Sample) -> None:
 def test_random_stage_alone(sample: Sample) -> None:
     folds = deal_inner_folds(sample, 3, seed=0)
     _, table = search_parameters(family_of("logistic"), sample, folds, draws=3, refine=False, seed=1, jobs=1)
-    assert table["stage"].tolist() == ["random"] * 3
+    assert table["stage"].tolist() == ["default", *["random"] * 3]
+
+
+def test_the_default_stands_unless_it_is_beaten_by_more_than_chance(make_features) -> None:
+    default, lucky, better = (
+        replace(candidate(0.5, 0.5, 1.0), by_actor=np.array(values))
+        for values in ([0.5, 0.5, 0.5, 0.5], [0.9, 0.3, 0.6, 0.4], [0.6, 0.7, 0.6, 0.55])
+    )
+    assert choose(lucky, default) is default
+    assert choose(better, default) is better
+    assert choose(default, default) is default
+    # and then it has the first rank, whatever scored more
+    sample = check_features(make_features(noise=1.0)).sample
+    folds = deal_inner_folds(sample, 3, seed=0)
+    params, table = search_parameters(family_of("svc"), sample, folds, draws=8, refine=False, seed=2, jobs=1)
+    assert params == family_of("svc").defaults(sample.total_variance)
+    assert table["rank"][0] == 1
+    assert table["uar_mean"].max() > table["uar_mean"][0]
 
 
 @pytest.mark.parametrize("kind", [Kind.SVC, Kind.XGBOOST])
@@ -109,7 +134,8 @@ def test_grid_halves_and_doubles_within_the_space() -> None:
 
 
 def candidate(uar: float, accuracy: float, C: float) -> Candidate:
-    return Candidate("random", {"C": C}, np.array([[uar, accuracy, 1.0], [uar, accuracy, 1.0]]))
+    scores = np.array([[uar, accuracy, 1.0], [uar, accuracy, 1.0]])
+    return Candidate("random", {"C": C}, scores, np.array([uar, uar]))
 
 
 def test_rank_is_by_uar_then_accuracy_then_simplicity() -> None:
