@@ -2,10 +2,10 @@
 
     python benchmarks/moods.py RUN [--draws 20]
 
-RUN is a finished run with ``ADAPT=speaker`` whose voice is ``audio-embedding``; its first fold is asked. Of each test actor, clips in some of the eight emotions are drawn, and the
-speaker is known by them alone, without labels. The voice then answers for these clips and for that actor's others:
-plain; adapted by mean and deviation of the clips (*simply*); and by `Enrolment.of_moods`, as ``predict --speaker``
-does. Nothing here heard the test actors before.
+RUN is a finished run with ``ADAPT=speaker`` whose voice is ``audio-embedding``; its first fold is asked. Of each test
+actor, clips in some of the eight emotions are drawn, and the speaker is known by them alone, without labels. The voice
+then answers for these clips and for that actor's others: plain; adapted by mean and deviation of the clips (*simply*);
+and by `Enrolment.of_moods`, as ``predict --speaker`` does. Nothing here heard the test actors before.
 """
 
 from __future__ import annotations
