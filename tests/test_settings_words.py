@@ -23,7 +23,7 @@ def test_data_means_full_budgets_and_a_run_named_after_it(tmp_path: Path) -> Non
     settings = load_settings([f"DATA={tmp_path}/My clips".replace(" ", "\\ ")])
     assert settings.data == (tmp_path / "My clips",)
     assert settings.run == "My-clips"
-    assert settings.search.draws == 50
+    assert settings.search.draws == 20
     assert settings.test_actors is None
     assert (settings.cnn.epochs, settings.cnn.steps_per_epoch, settings.frame_step) == (50, 25, 20)
 

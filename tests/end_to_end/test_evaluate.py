@@ -64,7 +64,8 @@ def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     assert not (folder / "predictions" / "audio-svc.parquet").exists()
     face = interrupt_second(monkeypatch, networks.FoldJob, "run")
     assert run(project, clips, "r", "luna5") == 130
-    assert len(voice) == 2 + 2  # fold 0, interrupted; then folds 1 and 4 only
+    # fold 0, interrupted; then folds 1 and 4 only; then the three of audio-embedding
+    assert len(voice) == 2 + 2 + 3
     first_fold = hash_file(folder / "models" / "video-cnn" / "fold-0" / "predictions.parquet")
     capsys.readouterr()
     assert run(project, clips, "r", "luna5") == 0
@@ -72,7 +73,7 @@ def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     assert hash_file(folder / "models" / "video-cnn" / "fold-0" / "predictions.parquet") == first_fold
     shown = capsys.readouterr().out
     figures = pd.read_csv(folder / "metrics.csv").set_index("model")
-    assert {"audio-svc", "video-cnn", "fused", *FACE_MODELS} == set(figures.index)
+    assert {"audio-svc", "audio-embedding", "video-cnn", "fused", *FACE_MODELS} == set(figures.index)
     assert set(figures["folds"]) == {3}
     assert f"{100 * figures.loc['fused', 'accuracy']:.1f} [" in shown
     for name in figures.index:

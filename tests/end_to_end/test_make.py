@@ -138,7 +138,7 @@ def test_a_damaged_frame_store_is_built_anew(project: Project, corpus: Path) -> 
 @pytest.mark.parametrize(
     ("modalities", "left_out", "names"),
     [
-        ((3,), "there is no video", {"audio-svc", "fused"}),
+        ((3,), "there is no video", {"audio-svc", "audio-embedding", "fused"}),
         ((2,), "there is no voice", {"video-cnn", "fused", *FACE_MODELS}),
     ],
 )

@@ -6,38 +6,12 @@ from pathlib import Path
 from ravdess_mm.report.build import render_report
 from ravdess_mm.report.cross_corpus import cross_corpus_section
 from ravdess_mm.report.gather import gather_run
-from ravdess_mm.schemas import CROSS_CORPUS_SCHEMA
-from ravdess_mm.store import write_json
-
-
-def write_figures(run_dir: Path, *, schema: str = CROSS_CORPUS_SCHEMA) -> None:
-    results = [
-        {
-            "corpus": corpus,
-            "variant": variant,
-            "n_clips": 454,
-            "n_speakers": 10,
-            "emotions": ["neutral", "happy", "sad", "angry"],
-            "accuracy": {"value": value + 0.01, "low": value - 0.1, "high": value + 0.1},
-            "uar": {"value": value, "low": value - 0.1, "high": value + 0.1},
-            "confidence": 0.523,
-            "log_loss": 1.234,
-        }
-        for corpus in ("emodb", "ravdess")
-        for variant, value in (("adapted", 0.612), ("plain", 0.433))
-    ]
-    corpora = {
-        "emodb": {"title": "EMO-DB", "language": "German", "left_out": "81 boredom"}
-        | {"terms": "free <b>", "reference": "Burkhardt et al. (2005)"},
-        "ravdess": {"title": "RAVDESS", "language": "English"},
-    }
-    content = {"schema": schema, "corpora": corpora, "results": results}
-    write_json(run_dir / "cross-corpus" / "metrics.json", content)
+from tests.report.conftest import write_cross_corpus
 
 
 def test_plain_and_adapted_figures_stand_apart(copy_of: Callable[[Path], Path], lean_run: Path) -> None:
     run_dir = copy_of(lean_run)
-    write_figures(run_dir)
+    write_cross_corpus(run_dir)
     files = gather_run(run_dir)
     section = cross_corpus_section(files)
     assert section is not None
@@ -57,8 +31,9 @@ def test_without_the_stage_or_of_another_layout_there_is_no_section(
     copy_of: Callable[[Path], Path], lean_run: Path
 ) -> None:
     run_dir = copy_of(lean_run)
+    (run_dir / "cross-corpus" / "metrics.json").unlink()
     assert cross_corpus_section(gather_run(run_dir)) is None
-    write_figures(run_dir, schema="cross-corpus/0")
+    write_cross_corpus(run_dir, schema="cross-corpus/0")
     files = gather_run(run_dir)
     assert cross_corpus_section(files) is None
     assert 'id="cross-corpus"' not in render_report(files)
