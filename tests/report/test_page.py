@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -273,8 +276,21 @@ def test_a_take_shows_what_every_model_said(page: Page, files: RunFiles) -> None
     assert EMOTIONS[int(take[3:5]) - 1] in expressed
 
 
-def test_the_theme_follows_the_system_until_it_is_switched(browser: Browser, synthetic_report: Path) -> None:
+@pytest.fixture
+def served(synthetic_report: Path) -> Iterator[str]:
+    """The report's address on a server of this machine."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(synthetic_report.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/{synthetic_report.name}"
+        server.shutdown()
+
+
+def test_the_theme_follows_the_system_until_it_is_switched(
+    browser: Browser, synthetic_report: Path, served: str
+) -> None:
     dark = Opened(browser, synthetic_report, theme="dark")
+    dark.page.goto(served)  # a browser may keep nothing for a page that is a file
     background = "getComputedStyle(document.body).backgroundColor"
     assert dark.page.evaluate(background) == "rgb(18, 22, 27)"
     dark.page.click("#theme")
