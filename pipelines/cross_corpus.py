@@ -62,6 +62,7 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
     """Embed all clips, let the others answer for each corpus, and score the answers."""
     import ravdess_mm.experiments.cross_corpus as experiment
     from ravdess_mm.audio.embedding import embed_files, encoder_digest
+    from ravdess_mm.audio.voice_features import EmbeddingFeatures
 
     settings = run.settings
     folder = run.root / "cross-corpus"
@@ -71,7 +72,8 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
     def work() -> None:
         embedded = embed_files(
             [Path(path) for path in clips["path"]],
-            cache_dir=run.root / "cache" / "speech-encoder",
+            cache_dir=run.root / "cache" / "audio",
+            encoder_dir=settings.encoder,
             jobs=settings.jobs,
             backend=settings.backend,
             description="voices of all corpora",
@@ -88,7 +90,9 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
             embedded.vectors,
             *(heard[column].to_numpy(dtype=np.str_) for column in ("emotion", "corpus", "speaker", "clip")),
         )
-        table = experiment.answer_left_out(rows, seed=settings.seed)
+        # the silence around a sentence is its room's
+        active = np.array(["_active_" in name for name in EmbeddingFeatures(settings.encoder).names])
+        table = experiment.answer_left_out(rows, seed=settings.seed, plain_columns=active)
         write_table(predictions_path, table, schema=experiment.PREDICTIONS_SCHEMA)
         write_table(rejected_path, rejected, schema=REJECTED_SCHEMA)
         write_json(
@@ -108,7 +112,7 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
         "cross-corpus",
         work=work,
         inputs={
-            "encoder": encoder_digest(None),
+            "encoder": encoder_digest(settings.encoder),
             "clips": clips.drop(columns="path").to_dict("list"),
             "seed": settings.seed,
             "draws": settings.bootstrap_draws,
