@@ -62,7 +62,6 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
     """Embed all clips, let the others answer for each corpus, and score the answers."""
     import ravdess_mm.experiments.cross_corpus as experiment
     from ravdess_mm.audio.embedding import embed_files, encoder_digest
-    from ravdess_mm.audio.voice_features import EmbeddingFeatures
 
     settings = run.settings
     folder = run.root / "cross-corpus"
@@ -72,8 +71,7 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
     def work() -> None:
         embedded = embed_files(
             [Path(path) for path in clips["path"]],
-            cache_dir=run.root / "cache" / "audio",
-            encoder_dir=settings.encoder,
+            cache_dir=run.root / "cache" / "speech-encoder",
             jobs=settings.jobs,
             backend=settings.backend,
             description="voices of all corpora",
@@ -90,9 +88,7 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
             embedded.vectors,
             *(heard[column].to_numpy(dtype=np.str_) for column in ("emotion", "corpus", "speaker", "clip")),
         )
-        # the silence around a sentence is its room's
-        active = np.array(["_active_" in name for name in EmbeddingFeatures(settings.encoder).names])
-        table = experiment.answer_left_out(rows, seed=settings.seed, plain_columns=active)
+        table = experiment.answer_left_out(rows, seed=settings.seed)
         write_table(predictions_path, table, schema=experiment.PREDICTIONS_SCHEMA)
         write_table(rejected_path, rejected, schema=REJECTED_SCHEMA)
         write_json(
@@ -112,7 +108,7 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
         "cross-corpus",
         work=work,
         inputs={
-            "encoder": encoder_digest(settings.encoder),
+            "encoder": encoder_digest(None),
             "clips": clips.drop(columns="path").to_dict("list"),
             "seed": settings.seed,
             "draws": settings.bootstrap_draws,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -157,7 +157,7 @@ def balanced_weights(corpus: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
     return np.asarray(weights * len(weights) / weights.sum())
 
 
-def answer_left_out(rows: CorpusRows, *, seed: int, plain_columns: npt.NDArray[np.bool_] | None = None) -> pd.DataFrame:
+def answer_left_out(rows: CorpusRows, *, seed: int) -> pd.DataFrame:
     """Let the others answer for each corpus in turn, plain and speaker-adapted.
 
     Parameters
@@ -166,9 +166,6 @@ def answer_left_out(rows: CorpusRows, *, seed: int, plain_columns: npt.NDArray[n
         Of two corpora or more.
     seed : int
         Deals speakers where one corpus is all there is to learn from.
-    plain_columns : ndarray of bool [shape=(n_features,)], optional
-        What plain answers rest on; all of `X` without. What tells a room from another is better left to adapted ones,
-        since a speaker's own clips take it away.
 
     Returns
     -------
@@ -184,11 +181,9 @@ def answer_left_out(rows: CorpusRows, *, seed: int, plain_columns: npt.NDArray[n
     """
     if len(rows.corpora) < 2:
         raise InputError(f"cross-corpus needs two corpora or more; got {', '.join(rows.corpora) or 'none'}")
-    chosen = rows if plain_columns is None else replace(rows, X=rows.X[:, plain_columns])
-    rows_of = {Variant.PLAIN: chosen, Variant.ADAPTED: rows}
     tasks = [(tested, variant) for tested in rows.corpora for variant in Variant]
     tables = [
-        _answer_one(rows_of[variant], tested, variant, seed=seed)
+        _answer_one(rows, tested, variant, seed=seed)
         for tested, variant in track(tasks, "corpora left out", unit="model")
     ]
     table = pd.concat(tables, ignore_index=True)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -102,15 +101,6 @@ def test_labels_of_the_tested_corpus_choose_nothing(rows: CorpusRows, answers: p
         table["key"] = table["clip"] + table["variant"].astype(str) + table["corpus"]
     mine, theirs = (table[table["corpus"] == "third"].set_index("key") for table in (answers, other))
     np.testing.assert_allclose(theirs.loc[mine.index, list(PROBABILITIES)], mine[list(PROBABILITIES)])
-
-
-def test_plain_answers_rest_on_their_columns_and_adapted_ones_on_all(rows: CorpusRows, answers: pd.DataFrame) -> None:
-    chosen = np.arange(rows.X.shape[1]) < 20
-    own = answer_left_out(rows, seed=1, plain_columns=chosen)
-    alone = answer_left_out(replace(rows, X=rows.X[:, chosen]), seed=1)
-    for variant, expected in ((Variant.PLAIN, alone), (Variant.ADAPTED, answers)):
-        mine, theirs = (table.loc[table["variant"] == variant, list(PROBABILITIES)] for table in (own, expected))
-        np.testing.assert_allclose(mine, theirs)
 
 
 def test_corpora_and_their_emotions_count_the_same() -> None:
