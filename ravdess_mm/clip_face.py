@@ -171,7 +171,7 @@ class ClipFace:
         if not self.is_evened:
             return None, ()
         answers, seen = [], []
-        for path in track(list(find_clips(paths)), "faces of the speaker", unit="clip"):
+        for path in track(list(find_clips(paths, quiet=True)), "faces of the speaker", unit="clip"):
             try:
                 streams = probe_media(path)
                 if not streams.has_video:

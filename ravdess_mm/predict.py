@@ -16,7 +16,7 @@ from ravdess_mm.clip_face import ClipFace, face_of
 from ravdess_mm.clip_prediction import Look, Piece, Prediction, mean_answer, named
 from ravdess_mm.clip_voice import ClipVoice, Heard
 from ravdess_mm.corpus.own_clips import find_clips
-from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, probe_media
+from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import Recipe, read_recipe
 from ravdess_mm.predictions import ADAPTED
@@ -224,9 +224,6 @@ class Predictor:
             None where no face model answered.
         """
         path = Path(path)
-        # FFmpeg would draw a text file as a film of letters
-        if path.suffix.lower() not in MEDIA_SUFFIXES:
-            raise MediaError(f"extension {path.suffix or '(none)'}; clips are {' '.join(MEDIA_SUFFIXES)}")
         streams = probe_media(path)
         heard = Heard.of_file(path) if streams.has_audio and "audio" in self.recipe.models else Heard()
         has_face = streams.has_video and "video" in self.recipe.models

@@ -1,6 +1,6 @@
 """Any container to mono float32 samples at a rate.
 
-Sound files are read by libsndfile, the sound track of films by FFmpeg; both give what ``librosa.load`` gives.
+WAV, FLAC, Ogg and MP3 are read by libsndfile, everything else by FFmpeg; both give what ``librosa.load`` gives.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from ravdess_mm.audio.channels import VORBIS, ChannelStatistics
 from ravdess_mm.errors import InputError, MediaError, one_line
+from ravdess_mm.media import open_media, sound_kind
 
-SOUND_SUFFIXES: Final[frozenset[str]] = frozenset({".flac", ".mp3", ".ogg", ".wav"})
-"""Suffixes that libsndfile reads; everything else goes to FFmpeg."""
+UNMEASURED: Final = frozenset({"aac", "ac3", "amr", "dts", "eac3", "loas", "mp3", "truehd"})
+"""Formats without a declared length: what FFmpeg says of it is a guess from the first frames."""
 
 MIN_DECODED_SHARE: Final = 0.5
 """A clip that breaks off is used if at least this share of its declared length can be decoded.
@@ -64,7 +65,7 @@ def decode_audio(path: str | Path, *, sr: int | None = None) -> tuple[Samples, i
     Parameters
     ----------
     path : str or Path
-        A sound file (``.wav .flac .ogg .mp3``) or a film with a sound track (``.mp4 .avi .mov .mkv .webm``).
+        A sound file or a film with a sound track, of any kind that FFmpeg decodes, under any name.
     sr : int, optional
         Sampling rate to return, in Hz; None for the clip's own.
 
@@ -95,7 +96,10 @@ def decode_with_note(path: str | Path, *, sr: int | None = None) -> DecodedAudio
     path = Path(path)
     if not path.is_file():
         raise MediaError("no such file")
-    read = _read_sound_file if path.suffix.lower() in SOUND_SUFFIXES else _read_sound_track
+    try:
+        read = _read_sound_file if sound_kind(path) else _read_sound_track
+    except OSError as error:
+        raise MediaError(f"undecodable: {one_line(error, path)}") from error
     statistics = ChannelStatistics()
     y, native, declared, names = read(path, lambda blocks: _join(statistics.watch(blocks)))
     choice = statistics.choose(names)
@@ -169,8 +173,7 @@ def _read_sound_track(path: Path, mix: Mix) -> _Read:
     import av
 
     try:
-        # tags in a foreign encoding are no reason to refuse a film
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_media(path) as container:
             if not container.streams.audio:
                 raise MediaError("no audio stream")
             stream = container.streams.audio[0]
@@ -195,6 +198,8 @@ def _join(blocks: Iterable[Samples]) -> Samples:
 
 def _declared_length_s(av: Any, container: Any, stream: Any) -> float:
     """Return the length that the container promises, in seconds; 0 where it says nothing."""
+    if container.format.name in UNMEASURED:
+        return 0.0
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     return float(container.duration or 0) / float(av.time_base)
@@ -212,12 +217,33 @@ def _track_blocks(av: Any, container: Any, stream: Any) -> Iterator[Samples]:
     """Yield the decoded blocks [shape=(channels, n)] up to the end or to the first packet that is broken."""
     # brings 16-bit, packed and planar samples alike to planar float, at the stream's own rate and layout
     to_float = av.AudioResampler(format="fltp")
+    first: Any = None
+    setup: tuple[str, str, int] | None = None
+    for frame in _frames(av, container, stream):
+        before, setup = setup, (frame.format.name, frame.layout.name, frame.sample_rate)
+        if first is None:
+            first = frame.layout, frame.sample_rate
+        elif before != setup:  # another recording was joined to the first
+            to_float = av.AudioResampler(format="fltp", layout=first[0], rate=first[1])
+        for block in to_float.resample(frame):
+            yield block.to_ndarray()
+
+
+def _frames(av: Any, container: Any, stream: Any) -> Iterator[Any]:
+    """Yield decoded frames; what stands between joined MP3 files, as tags do, is no frame and is left out."""
     is_empty = True
+    is_mp3 = container.format.name == "mp3"
     try:
-        for frame in container.decode(stream):
-            for block in to_float.resample(frame):
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError:
+                if not is_mp3:
+                    raise
+                continue
+            for frame in frames:
                 is_empty = False
-                yield block.to_ndarray()
+                yield frame
     except av.FFmpegError:
         if is_empty:
             raise

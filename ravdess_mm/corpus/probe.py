@@ -1,6 +1,6 @@
 """What one media file holds: by its header, quickly, or by decoding it to its end.
 
-Sound files are opened by libsndfile and everything else by FFmpeg, as in decoding later on.
+WAV, FLAC, Ogg and MP3 are opened by libsndfile and everything else by FFmpeg, by content, as in decoding later on.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from ravdess_mm.errors import MediaError, one_line
+from ravdess_mm.media import open_media, sound_kind
 
 SOUND_SUFFIXES: Final[tuple[str, ...]] = (".wav", ".flac", ".ogg", ".mp3")
 """Sound files, the best first: where a clip exists twice, the earlier one is kept."""
@@ -29,7 +30,6 @@ MISSING_SECONDS_ALLOWED: Final = 0.25
 """How much shorter than promised a whole stream may be: encoders pad their first and last block."""
 
 _OGG_PAGE_BYTES: Final = 65_307  # the largest page RFC 3533 allows
-_MP3: Final = ".mp3"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def probe_media(path: str | Path) -> Streams:
     path = Path(path)
     _check_readable(path)
     try:
-        streams = _probe_sound(path) if path.suffix.lower() in SOUND_SUFFIXES else _probe_film(path)
+        streams = _probe_sound(path) if sound_kind(path) else _probe_film(path)
     except MediaError:
         raise
     except Exception as error:  # decoders raise many kinds on damaged bytes; each is the file's fault
@@ -82,8 +82,9 @@ def decode_to_end(path: str | Path) -> str:
     try:
         _check_readable(path)
         # an MP3 says its length in a tag that FFmpeg reads and libsndfile corrects
-        if path.suffix.lower() in SOUND_SUFFIXES and path.suffix.lower() != _MP3:
-            _decode_sound(path)
+        kind = sound_kind(path)
+        if kind and kind != "mp3":
+            _decode_sound(path, kind)
         else:
             _decode_film(path)
     except MediaError as error:
@@ -117,16 +118,9 @@ def _probe_sound(path: Path) -> Streams:
 
 
 def _probe_film(path: Path) -> Streams:
-    with _open_film(path) as container:
+    with open_media(path) as container:
         audio, video = _decodable(container)
         return Streams(has_audio=bool(audio), has_video=bool(video), duration_s=_duration_s(container))
-
-
-def _open_film(path: Path) -> Any:
-    import av
-
-    # tags in a foreign encoding are no reason to refuse a film
-    return av.open(str(path), metadata_errors="replace")
 
 
 def _decodable(container: Any) -> tuple[list[Any], list[Any]]:
@@ -152,7 +146,7 @@ def _duration_s(container: Any) -> float:
     return max(lengths, default=math.nan)
 
 
-def _decode_sound(path: Path) -> None:
+def _decode_sound(path: Path, kind: str) -> None:
     import soundfile
 
     with soundfile.SoundFile(path) as file:
@@ -160,9 +154,9 @@ def _decode_sound(path: Path) -> None:
             pass
     # libsndfile shortens what these two promise to what is there, and says nothing
     with path.open("rb") as raw:
-        if path.suffix.lower() == ".wav":
+        if kind == "wav":
             _check_wave_end(raw)
-        elif path.suffix.lower() == ".ogg":
+        elif kind == "ogg":
             _check_ogg_end(raw)
 
 
@@ -197,7 +191,7 @@ def _wave_data_end(file: BinaryIO) -> int:
 
 
 def _decode_film(path: Path) -> None:
-    with _open_film(path) as container:
+    with open_media(path) as container:
         audio, video = _decodable(container)
         for stream in audio + video:
             stream.codec_context.thread_count = 1  # files are spread over processes

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ravdess_mm.errors import MediaError
+from ravdess_mm.media import open_media
 from ravdess_mm.video.groups import Packet
 from ravdess_mm.video.h264 import inspect_picture, length_bytes
 
@@ -39,7 +40,7 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         if path.stat().st_size == 0:
             raise MediaError("the file is empty")
-        container = av.open(str(path), metadata_errors="replace")
+        container = open_media(path)
     except av.error.FFmpegError as error:
         raise MediaError(f"cannot be read as video: {reason_of(error)}") from error
     except OSError as error:

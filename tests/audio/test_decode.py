@@ -124,7 +124,7 @@ def test_film_without_sound_is_refused(tmp_path: Path, suffix: str) -> None:
 def test_what_is_no_clip_is_refused_in_one_line(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"clip{suffix}"
     path.write_bytes(content)
-    with pytest.raises(MediaError, match=r"\Aundecodable: [^\n]+\Z") as caught:
+    with pytest.raises(MediaError, match=r"\A(undecodable: |no audio or video stream)[^\n]+\Z") as caught:
         decode_audio(path)
     assert str(tmp_path) not in str(caught.value)
 
