@@ -43,6 +43,15 @@ def real_data() -> Path:
     return REAL_DATA
 
 
+@pytest.fixture(scope="session")
+def real_cases(real_data: Path) -> Path:
+    """Folder of recordings as people have them; tests that need it skip where it is not."""
+    folder = real_data.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no cases at {folder}")
+    return folder
+
+
 def simulated_predictions(
     actors: Iterable[int],
     *,

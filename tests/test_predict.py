@@ -129,11 +129,19 @@ def test_one_modality_is_enough(run_dir: Path, clips: pd.DataFrame) -> None:
         assert answer.label == max(answer.probabilities, key=lambda name: answer.probabilities[name])
 
 
+@pytest.mark.parametrize("name", ["clip.m4a", "clip.aiff", "clip.caf", "clip", "clip.mp4"])
+def test_content_decides_and_not_the_suffix(run_dir: Path, clips: pd.DataFrame, tmp_path: Path, name: str) -> None:
+    sound = Path(clips.loc[clips["modality"] == "audio-only", "path"].iloc[0])
+    (tmp_path / name).write_bytes(sound.read_bytes())
+    predictor = Predictor.from_run(run_dir)
+    assert predictor.predict(tmp_path / name).probabilities == predictor.predict(sound).probabilities
+
+
 def test_what_is_no_clip_is_refused_with_a_reason(run_dir: Path, tmp_path: Path) -> None:
     predictor = Predictor.from_run(run_dir)
     # FFmpeg reads text as a film of letters: it must not get the chance
     (tmp_path / "notes.txt").write_text("dear diary " * 100)
-    with pytest.raises(MediaError, match=r"extension \.txt; clips are \.wav"):
+    with pytest.raises(MediaError, match=r"holds text \(tty\)"):
         predictor.predict(tmp_path / "notes.txt")
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     with pytest.raises(MediaError):

@@ -177,14 +177,15 @@ def _read_sound_track(path: Path, mix: Mix) -> _Read:
             if not container.streams.audio:
                 raise MediaError("no audio stream")
             stream = container.streams.audio[0]
-            y = mix(_track_blocks(av, container, stream))
-            rate = int(stream.rate)
+            setups: list[tuple[Any, int]] = []
+            y = mix(_track_blocks(av, container, stream, setups))
+            if not len(y):
+                raise MediaError("empty: the audio stream has no samples")
+            layout, rate = setups[0]
             declared = round(_declared_length_s(av, container, stream) * rate)
-            names = tuple(channel.name for channel in stream.layout.channels)
+            names = tuple(channel.name for channel in layout.channels)
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"undecodable: {one_line(error, path)}") from error
-    if not len(y):
-        raise MediaError("empty: the audio stream has no samples")
     return y, rate, declared, names
 
 
@@ -213,18 +214,22 @@ def _file_blocks(file: Any) -> Iterator[Samples]:
         yield block.T
 
 
-def _track_blocks(av: Any, container: Any, stream: Any) -> Iterator[Samples]:
-    """Yield the decoded blocks [shape=(channels, n)] up to the end or to the first packet that is broken."""
+def _track_blocks(av: Any, container: Any, stream: Any, setups: list[tuple[Any, int]]) -> Iterator[Samples]:
+    """Yield the decoded blocks [shape=(channels, n)] up to the end or to the first packet that is broken.
+
+    `setups` receives the layout and the sampling rate of the first block, and those that others had before they were
+    brought to it.
+    """
     # brings 16-bit, packed and planar samples alike to planar float, at the stream's own rate and layout
     to_float = av.AudioResampler(format="fltp")
-    first: Any = None
-    setup: tuple[str, str, int] | None = None
+    before = None
     for frame in _frames(av, container, stream):
-        before, setup = setup, (frame.format.name, frame.layout.name, frame.sample_rate)
-        if first is None:
-            first = frame.layout, frame.sample_rate
-        elif before != setup:  # another recording was joined to the first
-            to_float = av.AudioResampler(format="fltp", layout=first[0], rate=first[1])
+        now = frame.format.name, frame.layout.name, frame.sample_rate
+        if now != before:
+            setups.append((frame.layout, frame.sample_rate))
+        if before not in (None, now):  # another recording was joined to the first
+            to_float = av.AudioResampler(format="fltp", layout=setups[0][0], rate=setups[0][1])
+        before = now
         for block in to_float.resample(frame):
             yield block.to_ndarray()
 

@@ -31,6 +31,8 @@ def write_film(path: Path, y: np.ndarray | None, *, codec: str = "aac", with_vid
         )
         layout = "stereo" if y is not None and len(y) == 2 else "mono"
         sound = container.add_stream(codec, rate=SR, layout=layout) if y is not None else None
+        if sound is not None and codec == "wmav2":
+            sound.bit_rate = 96_000  # it has none by default
         if video is not None:
             video.width = video.height = 32
             video.pix_fmt = "yuv420p"
@@ -113,6 +115,66 @@ def test_pcm_sound_track_is_scaled_to_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(y, expected, atol=2**-15)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        (".m4a", "aac"),
+        (".aac", "aac"),
+        (".opus", "opus"),
+        (".aiff", "pcm_s16be"),
+        (".caf", "pcm_s16be"),
+        (".3gp", "aac"),
+        (".ts", "aac"),
+        (".mts", "aac"),
+        (".m4v", "aac"),
+        (".mpg", "mp2"),
+        (".wma", "wmav2"),
+        (".flv", "aac"),
+    ],
+)
+def test_a_container_is_read_under_its_own_name_and_a_wrong_one(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = write_film(tmp_path / f"clip{suffix}", tone()[np.newaxis], codec=codec)
+    y, sr = decode_audio(path)
+    assert sr == SR
+    assert len(y) / sr == pytest.approx(0.5, abs=0.1)
+    spectrum = np.abs(np.fft.rfft(y))
+    assert np.argmax(spectrum) * sr / len(y) == pytest.approx(440, abs=4)
+    for wrong in (".wav", ".mp3", ".flac", ""):
+        renamed = tmp_path / f"renamed{wrong}"
+        renamed.write_bytes(path.read_bytes())
+        np.testing.assert_array_equal(decode_audio(renamed)[0], y)
+
+
+def test_a_webm_named_wav_is_read_as_what_it_is(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "clip.webm", tone()[np.newaxis], codec="opus")
+    expected, _ = decode_audio(path)
+    np.testing.assert_array_equal(decode_audio(path.rename(tmp_path / "clip.wav"))[0], expected)
+
+
+def test_a_flac_that_knows_no_length_is_read_as_one_that_does(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, tone(), SR)
+    expected, _ = decode_audio(path)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(decode_audio(path)[0], expected)
+
+
+@pytest.mark.parametrize("second_sr", [SR, 16000])
+def test_joined_mp3_files_are_heard_to_the_end(tmp_path: Path, second_sr: int) -> None:
+    soundfile.write(tmp_path / "a.mp3", tone(440, seconds=2), SR)
+    soundfile.write(tmp_path / "b.mp3", np.stack([tone(880, seconds=2, sr=second_sr)] * 2, axis=1), second_sr)
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes((tmp_path / "a.mp3").read_bytes() + (tmp_path / "b.mp3").read_bytes())
+    y, sr = decode_audio(joined)
+    assert sr == SR
+    assert len(y) / sr == pytest.approx(4, abs=0.2)
+    last = y[-SR:]
+    assert np.argmax(np.abs(np.fft.rfft(last))) == pytest.approx(880, abs=2)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
 def test_film_without_sound_is_refused(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(MediaError, match="no audio stream"):
@@ -192,3 +254,19 @@ def test_real_film_has_its_sound(real_data: Path) -> None:
         y, sr = decode_audio(film)
         assert sr == 48000
         assert 2 < len(y) / sr < 6
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("06_joined.mp3", 28.4),
+        ("07_piped.flac", 3.64),
+        ("09_voice_memo.m4a", 3.65),
+        ("09_whatsapp.opus", 3.64),
+        ("10_browser_blob.wav", 3.64),
+    ],
+)
+def test_recordings_as_people_have_them_are_heard_whole(real_cases: Path, name: str, seconds: float) -> None:
+    y, sr = decode_audio(real_cases / name)
+    assert len(y) / sr == pytest.approx(seconds, abs=0.1)
