@@ -205,7 +205,7 @@ def test_an_answer_to_noise_says_that_it_may_mean_nothing(clips: Path, run_dir: 
 def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         know_speaker(tmp_path / "nobody", features=ClassicFeatures())
-    with pytest.raises(InputError, match=r"no media file in this folder; looked for \.wav"):
+    with pytest.raises(InputError, match="no media file in this folder"):
         know_speaker(tmp_path, features=ClassicFeatures())
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     assert know_speaker(tmp_path, features=ClassicFeatures()).n_clips == 0

@@ -196,7 +196,7 @@ def test_a_sound_copy_replaces_a_broken_one(tmp_path: Path, make_sound: MakeSoun
     make_sound(tmp_path / "deep" / f"03-{TAKE}.wav")
     found = catalog(tmp_path)
     assert found.clips["path"].tolist() == [str(tmp_path / "deep" / f"03-{TAKE}.wav")]
-    assert reasons(found, tmp_path) == {f"03-{TAKE}.wav": "unreadable header: Format not recognised"}
+    assert reasons(found, tmp_path) == {f"03-{TAKE}.wav": "unreadable header: Invalid data found when processing input"}
 
 
 def test_order_of_folders_and_files_does_not_matter(
