@@ -19,8 +19,8 @@ import numpy as np
 import soundfile
 from threadpoolctl import threadpool_limits
 
-from ravdess_mm.audio.decode import decode_audio
-from ravdess_mm.audio.features import ANALYSIS_SR, extract_features
+from ravdess_mm.audio.decoding import decode_audio
+from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR, extract_features
 
 Way = Callable[[Path], np.ndarray]
 

@@ -5,7 +5,7 @@
 RUN is a finished run with ``ADAPT=speaker`` whose voice is ``audio-embedding``; its first fold is asked. Of each test
 actor, clips in some of the eight emotions are drawn, and the speaker is known by them alone, without labels. The voice
 then answers for these clips and for that actor's others: plain; adapted by mean and deviation of the clips (*simply*);
-and by `Enrolment.of_moods`, as ``predict --speaker`` does. Nothing here heard the test actors before.
+and by `Enrolment.of_emotion_shares`, as ``predict --speaker`` does. Nothing here heard the test actors before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from ravdess_mm.audio.embedding import unpack
 from ravdess_mm.classifiers.adaptation import Enrolment
 from ravdess_mm.classifiers.rows import check_features
-from ravdess_mm.predict import Predictor
+from ravdess_mm.predict.predictor import Predictor
 from ravdess_mm.store import read_json, read_table
 
 SEED = 1

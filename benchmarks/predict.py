@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 KERAS = """
-import ravdess_mm.onnx_graph as graph
-from ravdess_mm.keras_file import UnsupportedError
+import ravdess_mm.bundles.onnx_graph as graph
+from ravdess_mm.bundles.keras_file import UnsupportedError
 
 def refuse(*_, **__):
     raise UnsupportedError("everything")
@@ -36,7 +36,7 @@ import sklearn.pipeline
 """
 ANSWER = """
 import json, sys
-from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
 
 predictor = Predictor.from_run(PRETRAINED_DIR)
 print(json.dumps([predictor.predict(path).probabilities for path in sys.argv[1:]]))

@@ -2,7 +2,7 @@
 
 ``python benchmarks/recordings.py FOLDER RUN`` takes a folder of RAVDESS speech and a finished run with
 ``ADAPT=speaker``. All takes of one test actor, in an order drawn at random, become one recording; the run's voice
-models, which never heard that actor, answer it piece by piece, plain and with the recording itself as the speaker.
+models, which never heard that actor, answer it segment by segment, plain and with the recording itself as the speaker.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ravdess_mm.audio.decode import decode_audio
-from ravdess_mm.clip_prediction import Piece
+from ravdess_mm.audio.decoding import decode_audio
 from ravdess_mm.config import ChannelChoice
 from ravdess_mm.corpus.catalog import build_catalog
-from ravdess_mm.predict import Predictor
+from ravdess_mm.predict.prediction import Segment
+from ravdess_mm.predict.predictor import Predictor
 from ravdess_mm.store import read_json
 
 SEED = 1
@@ -34,9 +34,9 @@ class Recording:
     ends_s: np.ndarray
     emotions: np.ndarray
 
-    def places(self, pieces: tuple[Piece, ...]) -> np.ndarray:
-        """Return the take in which the middle of each piece lies."""
-        middles = np.array([(piece.start_s + piece.end_s) / 2 for piece in pieces])
+    def places(self, segments: tuple[Segment, ...]) -> np.ndarray:
+        """Return the take in which the middle of each segment lies."""
+        middles = np.array([(segment.start_s + segment.end_s) / 2 for segment in segments])
         return np.minimum(np.searchsorted(self.ends_s, middles, side="right"), len(self.ends_s) - 1)
 
 
@@ -72,10 +72,12 @@ def main() -> None:
             )
             counts = []
             for predictor in (plain, Predictor.from_run(given.run, speaker=made.path)):
-                pieces = predictor.predict(made.path).pieces
-                places = made.places(pieces)
-                right = sum(piece.label == made.emotions[place] for piece, place in zip(pieces, places, strict=True))
-                counts.append((right, len(pieces), len(np.unique(places))))
+                segments = predictor.predict(made.path).segments
+                places = made.places(segments)
+                right = sum(
+                    segment.label == made.emotions[place] for segment, place in zip(segments, places, strict=True)
+                )
+                counts.append((right, len(segments), len(np.unique(places))))
             rows.append((len(own), takes, *counts[0], *counts[1]))
             show(f"actor {actor}", rows[-1])
     show("all", tuple(np.sum(rows, axis=0)))
@@ -83,11 +85,11 @@ def main() -> None:
 
 def show(name: str, row: tuple[int, ...]) -> None:
     """Print one line of counts and shares."""
-    n, takes, right, pieces, found, adapted, adapted_pieces, _ = row
+    n, takes, right, segments, found, adapted, adapted_segments, _ = row
     sys.stdout.write(
-        f"{name}: {found} of {n} takes found in {pieces} pieces; right: {100 * right / pieces:.1f} % of the pieces, "
+        f"{name}: {found} of {n} takes found in {segments} segments: {100 * right / segments:.1f} % of the segments, "
         f"{100 * takes / n:.1f} % of the takes one by one; where the recording is the speaker, "
-        f"{100 * adapted / adapted_pieces:.1f} % of the pieces\n"
+        f"{100 * adapted / adapted_segments:.1f} % of the segments\n"
     )
 
 

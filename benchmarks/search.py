@@ -32,8 +32,8 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
-from ravdess_mm.audio.table import FEATURES_SCHEMA
-from ravdess_mm.classifiers.crossfit import deal_inner_folds, fit_pipeline, pipeline_scores
+from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
+from ravdess_mm.classifiers.cross_fitting import deal_inner_folds, fit_pipeline, pipeline_scores
 from ravdess_mm.classifiers.estimators import RandomForest, family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.rows import Sample, check_features

@@ -24,9 +24,9 @@ from ravdess_mm.audio.embedding import unpack
 from ravdess_mm.audio.voice_features import EmbeddingFeatures
 from ravdess_mm.config import ChannelChoice
 from ravdess_mm.corpus.catalog import build_catalog
-from ravdess_mm.diarization import SpeakerSpace
-from ravdess_mm.predict import Predictor
-from ravdess_mm.recordings import People
+from ravdess_mm.predict.diarization import SpeakerSpace
+from ravdess_mm.predict.predictor import Predictor
+from ravdess_mm.predict.recordings import People
 from ravdess_mm.store import read_json, read_table
 
 SEED = 1
@@ -55,7 +55,7 @@ def draw(clips: pd.DataFrame, actors: np.ndarray, random: np.random.Generator, *
 
 
 def agreement(found: np.ndarray, true: np.ndarray) -> float:
-    """Return the share of pieces whose speaker is right, numbers being matched with people as well as can be."""
+    """Return the share of segments whose speaker is right, numbers being matched with people as well as can be."""
     people = np.unique(true)
     numbers = range(1, len(people) + 1)
     together = np.array([[np.mean((found == number) & (true == who)) for who in people] for number in numbers])
@@ -83,11 +83,11 @@ def main() -> None:
                 with tempfile.TemporaryDirectory() as folder:
                     made = record(takes["path"].tolist(), takes["emotion"].tolist(), Path(folder) / "talk.flac")
                     predictor.people = People(n_people, space)
-                    pieces = predictor.predict(made.path).pieces
-                who = np.array([piece.speaker or 0 for piece in pieces])
-                shares.append(agreement(who, takes["actor"].to_numpy()[made.places(pieces)]))
+                    segments = predictor.predict(made.path).segments
+                who = np.array([segment.speaker or 0 for segment in segments])
+                shares.append(agreement(who, takes["actor"].to_numpy()[made.places(segments)]))
             what = f"{n_people} people{', moody' if moody else ''}"
-            sys.stdout.write(f"{what}: speaker right in {100 * np.mean(shares):.1f} % of the pieces\n")
+            sys.stdout.write(f"{what}: speaker right in {100 * np.mean(shares):.1f} % of the segments\n")
             sys.stdout.flush()
 
 

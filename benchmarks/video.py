@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.video.decode import iter_frames
-from ravdess_mm.video.frames import FRAME_SIZE_PX
-from ravdess_mm.video.gray import gray_of, resize_area
+from ravdess_mm.video.decoding.frames import iter_frames
+from ravdess_mm.video.decoding.gray import gray_of, resize_area
+from ravdess_mm.video.frame_store.store import FRAME_SIZE_PX
 
 Frames = list[npt.NDArray[np.uint8]]
 

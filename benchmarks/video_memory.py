@@ -44,8 +44,8 @@ def child(folder: Path, epochs: int) -> None:
     from ravdess_mm.config import ChannelChoice, CnnSettings
     from ravdess_mm.corpus.catalog import build_catalog
     from ravdess_mm.corpus.splits import make_folds
-    from ravdess_mm.video.frames import FrameStore, build_frame_store
-    from ravdess_mm.video.training import run_network
+    from ravdess_mm.video.frame_store.store import FrameStore, build_frame_store
+    from ravdess_mm.video.training.folds import run_network
 
     clips = build_catalog([folder / "clips"], channel=ChannelChoice.SPEECH, jobs=1).clips
     settings = CnnSettings(epochs=epochs)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ravdess_mm.audio.decode import decode_audio, resample
+from ravdess_mm.audio.decoding import decode_audio, resample
 from ravdess_mm.audio.perturbation import Perturbation, apply
 from ravdess_mm.config import parse_actors
 from ravdess_mm.corpus.catalog import build_catalog
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.predict import Predictor
+from ravdess_mm.predict.predictor import Predictor
 
 SR = 48_000
 CONDITIONS: dict[str, tuple[Perturbation, float | None] | None] = {

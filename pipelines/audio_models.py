@@ -7,14 +7,14 @@ import sys
 import pandas as pd
 
 from pipelines.tabular import answers_of, fold_words, folds_of, write_combined
-from ravdess_mm.audio.features import FEATURE_SET
-from ravdess_mm.audio.table import FEATURES_SCHEMA
+from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
+from ravdess_mm.audio.mfcc_delta_rms import FEATURE_SET
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.splits import Fold, restrict_folds
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED, read_predictions, write_predictions
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import read_table
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from ravdess_mm.config import Settings
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import read_predictions
-from ravdess_mm.settings_words import VARIABLES, load_settings, read_words
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.settings import VARIABLES, load_settings, read_words
 from ravdess_mm.store import read_json, write_json
 
 
@@ -64,8 +64,8 @@ def read_run(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
 
 def compare(request: Request) -> None:
     """Set the models of RUNS="a b" side by side, each against the first run, on the takes that both have scored."""
-    from ravdess_mm.evaluation.across import compare_runs
-    from ravdess_mm.report.across import write_comparison
+    from ravdess_mm.evaluation.run_comparison import compare_runs
+    from ravdess_mm.report.run_comparison import write_comparison
 
     settings = request.settings
     runs = {name: read_run(settings.artifacts_dir / name) for name in request.runs}
@@ -83,7 +83,7 @@ def show(found: Any) -> None:
     """Print the comparison for people."""
     from rich.console import Console
 
-    from ravdess_mm.tables import comparison_table
+    from ravdess_mm.cli.tables import comparison_table
 
     console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
     console.print(comparison_table(found.to_dict()))

@@ -17,10 +17,10 @@ from ravdess_mm.corpus.corpus_names import CORPORA
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.other_corpora import CorpusClips, find_corpora
 from ravdess_mm.corpus.splits import check_recordings_distinct
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import LEVEL
-from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.schemas import CROSS_CORPUS_SCHEMA
 from ravdess_mm.store import hash_file, read_json, write_json, write_table
 
@@ -140,7 +140,7 @@ def show(results: Mapping[str, Any]) -> None:
     """Print the figures for people."""
     from rich.console import Console
 
-    from ravdess_mm.tables import cross_corpus_table
+    from ravdess_mm.cli.tables import cross_corpus_table
 
     Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(cross_corpus_table(results))
 

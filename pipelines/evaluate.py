@@ -14,11 +14,11 @@ from pipelines.fuse import fuse
 from pipelines.video_action_units import video_action_units
 from pipelines.video_cnn import video_cnn
 from pipelines.video_embedding import video_embedding
-from ravdess_mm.campaign import Campaign, adopt_features, load_campaign, metrics_frame
 from ravdess_mm.config import Settings
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
+from ravdess_mm.run.protocols import ProtocolRuns, adopt_features, load_protocol_runs, metrics_frame
 from ravdess_mm.store import read_json, write_text
 
 logger = logging.getLogger("ravdess_mm.pipelines.evaluate")
@@ -34,7 +34,7 @@ MODELS: Final[tuple[Callable[[Settings], None], ...]] = (
 """What follows the features, in order."""
 
 
-def evaluate(campaign: Campaign) -> None:
+def evaluate(campaign: ProtocolRuns) -> None:
     """Run all stages under PROTOCOL, print the figures of every model and write them beside metrics.json.
 
     PROTOCOL is holdout, luna5, emobox6 or loso; several of them, separated by commas; or all: every one that the data
@@ -70,7 +70,7 @@ def show(results: dict[str, dict[str, object]]) -> None:
     """Print the figures: one table a protocol, and accuracies side by side where there are several."""
     from rich.console import Console
 
-    from ravdess_mm.tables import overview_table, side_by_side_table
+    from ravdess_mm.cli.tables import overview_table, side_by_side_table
 
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     for protocol, one in results.items():
@@ -80,4 +80,4 @@ def show(results: dict[str, dict[str, object]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(stage_main(evaluate, load=load_campaign))
+    sys.exit(stage_main(evaluate, load=load_protocol_runs))

@@ -21,17 +21,17 @@ import numpy.typing as npt
 
 from pipelines.face_card import model_card
 from pipelines.face_settings import FaceSettings, command_of, read_settings
-from ravdess_mm.corpus.leakage import demonstrate_leakage
-from ravdess_mm.corpus.stills import Stills, read_ckplus48, read_fer2013
-from ravdess_mm.entry import guarded
 from ravdess_mm.evaluation.intervals import DRAWS, LEVEL, actor_draws, percentile_estimate
 from ravdess_mm.evaluation.scores import class_recalls, confusion_by_group, rates
-from ravdess_mm.progress import set_up_logging
+from ravdess_mm.parallel.progress import set_up_logging
+from ravdess_mm.run.entry import guarded
 from ravdess_mm.store import fingerprint, write_json
-from ravdess_mm.video.still_settings import StillSettings
+from ravdess_mm.video.stills.datasets import Stills, read_ckplus48, read_fer2013
+from ravdess_mm.video.stills.leakage import demonstrate_still_leakage
+from ravdess_mm.video.stills.settings import StillSettings
 
 if TYPE_CHECKING:
-    from ravdess_mm.video.still_training import TrainedFaceNetwork
+    from ravdess_mm.video.stills.training import TrainedFaceNetwork
 
 logger = logging.getLogger("ravdess_mm.pipelines.face_network")
 
@@ -76,9 +76,9 @@ def _limited(stills: Stills, settings: FaceSettings) -> Stills:
 
 
 def _trainer(settings: FaceSettings) -> Callable[..., TrainedFaceNetwork]:
-    from ravdess_mm.video.still_training import train_face_network
-    from ravdess_mm.video.transfer_networks import IMAGENET_NETWORKS, find_weights
-    from ravdess_mm.video.transfer_training import train_imagenet_network
+    from ravdess_mm.video.stills.training import train_face_network
+    from ravdess_mm.video.stills.transfer_networks import IMAGENET_NETWORKS, find_weights
+    from ravdess_mm.video.stills.transfer_training import train_imagenet_network
 
     if settings.net not in IMAGENET_NETWORKS:
         return train_face_network
@@ -138,7 +138,7 @@ def _fer2013(settings: FaceSettings) -> dict[str, Any]:
 
 
 def _ckplus48(settings: FaceSettings) -> dict[str, Any]:
-    from ravdess_mm.video.still_training import cross_validate
+    from ravdess_mm.video.stills.training import cross_validate
 
     everything = read_ckplus48(settings.faces)
     stills = _limited(everything, settings)
@@ -159,7 +159,7 @@ def _ckplus48(settings: FaceSettings) -> dict[str, Any]:
         "images": len(stills),
         "subjects": len(np.unique(stills.groups)),
         **_figures(stills, probabilities.argmax(axis=1), seed=settings.seed),
-        "leakage": str(demonstrate_leakage(stills)),
+        "leakage": str(demonstrate_still_leakage(stills)),
         **_estimate(settings, time.process_time() - started, len(stills), len(everything)),
     }
 
@@ -183,7 +183,13 @@ def _figures(stills: Stills, answers: npt.NDArray[np.int64], *, seed: int) -> di
 
 def _pca_dense(settings: FaceSettings) -> dict[str, Any]:
     from ravdess_mm.report.pca_page import write_pca_page
-    from ravdess_mm.video.pca_dense import COMPONENTS, cross_validate_pca_dense, draw_pictures, fit_pca_dense, measure
+    from ravdess_mm.video.stills.pca_dense import (
+        COMPONENTS,
+        cross_validate_pca_dense,
+        draw_pictures,
+        fit_pca_dense,
+        measure,
+    )
 
     how = _still_settings(settings)
     scores: dict[str, Any] = {"corpus": settings.corpus, "net": PCA_DENSE}

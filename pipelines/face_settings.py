@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from ravdess_mm.errors import InputError
-from ravdess_mm.settings_words import read_words
-from ravdess_mm.video.still_settings import StillSettings
+from ravdess_mm.run.settings import read_words
+from ravdess_mm.video.stills.settings import StillSettings
 
 
 class FaceSettings(StillSettings):

@@ -11,11 +11,11 @@ import pandas as pd
 
 from ravdess_mm.config import Crop, FaceDetector, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, build_catalog, data_fingerprint
-from ravdess_mm.corpus.discover import printable
+from ravdess_mm.corpus.discovery import printable
 from ravdess_mm.corpus.splits import make_folds
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
-from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.sample.files import SYNTHETIC_NOTE, ensure_sample
 from ravdess_mm.store import read_table, write_table
 from ravdess_mm.video.action_units import tables_among
@@ -63,7 +63,7 @@ def make_catalog(run: RunFolder) -> pd.DataFrame:
 
 def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
     """Compute the feature table of the voices."""
-    from ravdess_mm.audio.table import FEATURES_SCHEMA, build_feature_table
+    from ravdess_mm.audio.feature_table import FEATURES_SCHEMA, build_feature_table
 
     settings = run.settings
     table_path, rejected_path = run.features_path, run.features_path.with_name("rejected.parquet")
@@ -92,7 +92,7 @@ def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
 
 def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
     """Fill the store of video frames."""
-    from ravdess_mm.video.frames import build_frame_store, store_files
+    from ravdess_mm.video.frame_store.store import build_frame_store, store_files
 
     settings = run.settings
     rejected_path = run.frames_dir.parent / "rejected.parquet"
@@ -129,7 +129,7 @@ def make_frames(run: RunFolder, clips: pd.DataFrame) -> None:
 
 def _has_damaged_frames(run: RunFolder) -> bool:
     """Tell whether a finished store of frames cannot be opened: its card alone would pass for it."""
-    from ravdess_mm.video.frames import FrameStore
+    from ravdess_mm.video.frame_store.store import FrameStore
 
     try:
         FrameStore.open(run.frames_dir)

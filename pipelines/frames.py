@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.errors import InputError
-from ravdess_mm.runs import RunFolder
-from ravdess_mm.video.frames import FrameStore
+from ravdess_mm.run.folder import RunFolder
+from ravdess_mm.video.frame_store.store import FrameStore
 
 
 def frames_and_folds(

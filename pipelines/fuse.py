@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from ravdess_mm.config import Settings
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED, read_predictions, write_predictions
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import write_json
 
 NAME = "fused"

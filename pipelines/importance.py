@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from pipelines.tabular import folds_of
-from ravdess_mm.audio.table import FEATURES_SCHEMA
+from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.splits import Fold, restrict_folds
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
-from ravdess_mm.measured import RECIPE_NAME, fingerprint_of_model
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.experiments.measured_models import RECIPE_NAME, model_fingerprint
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.schemas import IMPORTANCE_SCHEMA
 from ravdess_mm.store import read_table, write_table
 
@@ -24,11 +24,11 @@ logger = logging.getLogger("ravdess_mm.pipelines.importance")
 
 def measure(run: RunFolder, name: str, features: pd.DataFrame, folds: tuple[Fold, ...]) -> Path:
     """Measure one model; returns where its table is."""
-    from ravdess_mm.importance import importance_table
+    from ravdess_mm.experiments.importance import importance_table
 
     settings = run.settings
     path = run.root / "importance" / f"{name}.parquet"
-    trained = fingerprint_of_model(run.models_dir, name)
+    trained = model_fingerprint(run.models_dir, name)
 
     def work() -> None:
         table = importance_table(

@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from ravdess_mm.audio.table import FEATURES_SCHEMA
+from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import make_folds, restrict_folds
-from ravdess_mm.entry import stage_main
 from ravdess_mm.predictions import write_predictions
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import read_json, read_table, write_json
 
 logger = logging.getLogger("ravdess_mm.pipelines.leak_demo")
@@ -25,8 +25,8 @@ NAME = "leak-demo"
 
 def twin_features(run: RunFolder, clips: pd.DataFrame) -> pd.DataFrame | None:
     """Compute the features of the second clip with sound of each take that has one."""
-    from ravdess_mm.audio.table import build_feature_table
-    from ravdess_mm.classifiers.leak_demo import twin_clips
+    from ravdess_mm.audio.feature_table import build_feature_table
+    from ravdess_mm.experiments.leak_demonstration import twin_clips
 
     twins = twin_clips(clips)
     if twins.empty:
@@ -49,11 +49,13 @@ def measure(run: RunFolder) -> Path:
     figures_path = folder / "leak-demo.json"
 
     def work() -> None:
-        from ravdess_mm.classifiers.leak_demo import demonstrate_leakage
+        from ravdess_mm.experiments.leak_demonstration import demonstrate_split_leakage
 
         table = read_table(run.features_path, schema=FEATURES_SCHEMA)
         own_folds = restrict_folds(folds, table["actor"])
-        demo = demonstrate_leakage(table, twin_features(run, clips), own_folds, seed=settings.seed, jobs=settings.jobs)
+        demo = demonstrate_split_leakage(
+            table, twin_features(run, clips), own_folds, seed=settings.seed, jobs=settings.jobs
+        )
         for split, predictions in demo.tables.items():
             write_predictions(folder / f"{split.value}.parquet", predictions)
         facts = {"protocol": settings.protocol, "synthetic": settings.is_sample}
@@ -95,7 +97,7 @@ def show(figures: dict[str, Any]) -> None:
     """Print the three rows."""
     from rich.console import Console
 
-    from ravdess_mm.tables import leak_table
+    from ravdess_mm.cli.tables import leak_table
 
     Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(leak_table(figures))
 

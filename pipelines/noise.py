@@ -11,18 +11,18 @@ import pandas as pd
 from pipelines.audio_embedding import NAME as EMBEDDING
 from pipelines.audio_embedding import embedding_path
 from pipelines.tabular import folds_of
-from ravdess_mm.audio.changed import Voice, usable_voices
 from ravdess_mm.audio.embedding import EMBEDDING_SCHEMA, unpack
-from ravdess_mm.audio.table import FEATURES_SCHEMA
+from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
+from ravdess_mm.audio.perturbed_features import Voice, usable_voices
 from ravdess_mm.audio.voice_features import ClassicFeatures, EmbeddingFeatures, VoiceFeatures
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, restrict_folds
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
-from ravdess_mm.measured import fingerprint_of_model
-from ravdess_mm.progress import track
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.experiments.measured_models import model_fingerprint
+from ravdess_mm.parallel.progress import track
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.schemas import NOISE_SCHEMA
 from ravdess_mm.store import read_table, write_table
 
@@ -48,11 +48,11 @@ def clean_tables(
 
 def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tuple[Fold, ...]) -> None:
     """Perturb test takes, let every voice model answer, and score the answers."""
-    import ravdess_mm.robustness as robustness
+    import ravdess_mm.experiments.noise_robustness as robustness
 
     settings = run.settings
     table_path, answers_path = run.root / "noise.parquet", run.root / "noise" / "predictions.parquet"
-    trained = {name: fingerprint_of_model(run.models_dir, name) for name in names}
+    trained = {name: model_fingerprint(run.models_dir, name) for name in names}
 
     def work() -> None:
         catalog = read_table(run.catalog_path, schema=CATALOG_SCHEMA)

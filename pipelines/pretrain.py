@@ -12,20 +12,20 @@ import pandas as pd
 
 from pipelines.cross_corpus import other_clips, own_clips
 from ravdess_mm.audio.embedding import FEATURE_SET, N_COPIES, embed_files, encoder_digest
-from ravdess_mm.bundle import CARD_NAME
+from ravdess_mm.bundles.bundle import CARD_NAME
+from ravdess_mm.bundles.pretrained import SHIPPED, find_pretrained
 from ravdess_mm.config import Crop, FaceDetector, Rule, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.other_corpora import find_corpora
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.experiments.cross_corpus import CorpusRows, Variant, balanced_weights, choose
-from ravdess_mm.predict import PRETRAINED_DIR, SPEAKERS
+from ravdess_mm.predict.predictor import PRETRAINED_DIR, SPEAKERS
 from ravdess_mm.predictions import ADAPTED
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
+from ravdess_mm.run.settings import VARIABLES, load_settings, read_words
 from ravdess_mm.schemas import FUSION_SCHEMA
-from ravdess_mm.settings_words import VARIABLES, load_settings, read_words
 from ravdess_mm.store import hash_file, write_json, write_text
-from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
 
 VOICE = "audio-embedding"
 ENDINGS = {Variant.PLAIN: "", Variant.ADAPTED: ADAPTED}
@@ -138,7 +138,7 @@ def _count(rows: CorpusRows) -> dict[str, dict[str, int]]:
 
 def learn_speakers(folder: Path, rows: CorpusRows) -> Path:
     """Learn from everybody what tells voices apart."""
-    from ravdess_mm.diarization import SpeakerSpace
+    from ravdess_mm.predict.diarization import SpeakerSpace
 
     plain = rows.originals
     space = SpeakerSpace.learn(plain.X, plain.groups)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from ravdess_mm.config import Settings
-from ravdess_mm.entry import stage_main
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
 
 
 def report(settings: Settings) -> None:

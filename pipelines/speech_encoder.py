@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
+from ravdess_mm.run.entry import stage_main
 
 
 def read_words(arguments: Sequence[str]) -> tuple[Path, Path]:

@@ -11,7 +11,7 @@ from ravdess_mm.config import Adaptation, SearchSettings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
 from ravdess_mm.corpus.splits import Fold, make_folds
 from ravdess_mm.predictions import ADAPTED, write_predictions
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import read_table, write_json
 
 
@@ -50,7 +50,7 @@ def answers_of(
     run : RunFolder
         Bundles go to ``models/<name>``.
     kind, table, folds, options
-        As for :func:`ravdess_mm.classifiers.run.run_classifier`.
+        As for :func:`ravdess_mm.classifiers.training.run_classifier`.
     name : str
         Name of the folder of models.
     search : SearchSettings, optional
@@ -61,7 +61,7 @@ def answers_of(
     pandas.DataFrame
         The prediction table.
     """
-    from ravdess_mm.classifiers.run import run_classifier
+    from ravdess_mm.classifiers.training import run_classifier
 
     settings = run.settings
     return run_classifier(

@@ -13,10 +13,10 @@ from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, data_fingerprint
 from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.corpus.splits import Fold, restrict_folds
-from ravdess_mm.entry import stage_main
 from ravdess_mm.errors import InputError
 from ravdess_mm.predictions import ADAPTED
-from ravdess_mm.runs import REJECTED_SCHEMA, RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.store import hash_file, read_table, write_table
 from ravdess_mm.video.action_units import (
     LENGTH,

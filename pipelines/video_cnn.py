@@ -7,15 +7,15 @@ from pathlib import Path
 
 from pipelines.frames import frames_and_folds
 from pipelines.tabular import fold_words, folds_of
-from ravdess_mm.bundle import CARD_NAME
+from ravdess_mm.bundles.bundle import CARD_NAME
+from ravdess_mm.bundles.pretrained import need_pretrained
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.splits import Fold
-from ravdess_mm.entry import stage_main
 from ravdess_mm.predictions import read_predictions, rows_out_of_fold, write_predictions
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import hash_file, write_table
-from ravdess_mm.video.frames import FrameStore
-from ravdess_mm.video.pretrained import need_pretrained
+from ravdess_mm.video.frame_store.store import FrameStore
 
 NAME = "video-cnn"
 
@@ -28,7 +28,7 @@ def train(run: RunFolder, store: FrameStore, folds: tuple[Fold, ...]) -> None:
 
     def work() -> None:
         from ravdess_mm.video.inference import FRAME_PREDICTIONS_SCHEMA
-        from ravdess_mm.video.training import run_network
+        from ravdess_mm.video.training.folds import run_network
 
         trained = run_network(
             store,

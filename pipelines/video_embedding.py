@@ -10,16 +10,16 @@ import pandas as pd
 
 from pipelines.frames import frames_and_folds
 from pipelines.tabular import answers_of, fold_words, folds_of, plain_and_adapted, write_combined
-from ravdess_mm.bundle import CARD_NAME
+from ravdess_mm.bundles.bundle import CARD_NAME
+from ravdess_mm.bundles.pretrained import SHIPPED, SOURCE_NAME, find_pretrained, need_pretrained
 from ravdess_mm.config import Adaptation, Crop, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold
-from ravdess_mm.entry import stage_main
 from ravdess_mm.predictions import ADAPTED, prediction_table, write_predictions
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import hash_file, read_table, write_json, write_table
-from ravdess_mm.video.frames import FrameStore
-from ravdess_mm.video.pretrained import SHIPPED, SOURCE_NAME, find_pretrained, need_pretrained
+from ravdess_mm.video.frame_store.store import FrameStore
 
 logger = logging.getLogger("ravdess_mm.pipelines.video_embedding")
 
@@ -38,7 +38,7 @@ def make_features(run: RunFolder, network: Path) -> tuple[Path, Path]:
     features_path, answers_path = (run.root / "video" / f"{name}.parquet" for name in ("embedding", "zero_shot"))
 
     def work() -> None:
-        from ravdess_mm.video.embedding import build_embedding_table, load_embedder
+        from ravdess_mm.video.embeddings import build_embedding_table, load_embedder
 
         store = FrameStore.open(run.frames_dir)
         embedder = load_embedder(network)
@@ -75,12 +75,12 @@ def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: t
 
     def answer(name: str, adapt: Adaptation) -> None:
         def work() -> None:
-            from ravdess_mm.video.face_shares import even_by_person
+            from ravdess_mm.video.prior_correction import correct_priors_by_actor
 
             answers = read_table(answers_path, schema=ANSWERS_SCHEMA).set_index("take")
             actors = answers.index.str[-2:].astype(int)
             if adapt is Adaptation.SPEAKER:
-                answers[list(EMOTIONS)] = even_by_person(answers[list(EMOTIONS)], actors)
+                answers[list(EMOTIONS)] = correct_priors_by_actor(answers[list(EMOTIONS)], actors)
             tables = []
             for fold in folds:
                 for role, side in (("test", fold.test), ("oof", fold.train)):
@@ -103,7 +103,7 @@ def answer_untrained(run: RunFolder, answers_path: Path, network: Path, folds: t
 
 def train(run: RunFolder, features_path: Path, network: Path, folds: tuple[Fold, ...]) -> None:
     """Train classifiers on every fold and combine them by what their out-of-fold answers teach."""
-    from ravdess_mm.video.embedding import answers_only
+    from ravdess_mm.video.embeddings import answers_only
 
     settings = run.settings
 

@@ -20,7 +20,7 @@ from ravdess_mm._version import __version__
 
 if TYPE_CHECKING:
     from ravdess_mm.api import evaluate, fuse, load_predictor, parse_identifier, predict
-    from ravdess_mm.clip_prediction import Prediction
+    from ravdess_mm.predict.prediction import Prediction
     from ravdess_mm.video.face_emotions import FaceEmotions
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
 
 _HOMES: Final = {
     "FaceEmotions": "ravdess_mm.video.face_emotions",
-    "Prediction": "ravdess_mm.clip_prediction",
+    "Prediction": "ravdess_mm.predict.prediction",
     "evaluate": "ravdess_mm.api",
     "fuse": "ravdess_mm.api",
     "load_predictor": "ravdess_mm.api",

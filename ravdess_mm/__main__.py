@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ravdess_mm.cli import main
+from ravdess_mm.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from ravdess_mm.clip_prediction import Prediction
     from ravdess_mm.config import Rule
     from ravdess_mm.corpus.identifier import Identifier
     from ravdess_mm.evaluation import Metrics
-    from ravdess_mm.predict import Predictor
+    from ravdess_mm.predict.prediction import Prediction
+    from ravdess_mm.predict.predictor import Predictor
 
     Table = pd.DataFrame | str | Path
 
@@ -32,7 +32,7 @@ def predict(
     run: str | Path | None = None,
     speaker: str | Path | None = None,
 ) -> Prediction:
-    """Say which emotion voice and face of a clip express; of a long recording, piece by piece too.
+    """Say which emotion voice and face of a clip express; of a long recording, segment by segment too.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ def load_predictor(run: str | Path | None = None, *, speaker: str | Path | None 
         Folder of a finished run, such as ``artifacts/mine``; by default the models that ship answer.
     speaker : str or path, optional
         The one person in every clip: a folder of their clips, one long recording, or what ``ravdess-mm enrol`` wrote.
-        Speaker-adapted models answer then. Errors are those of :meth:`ravdess_mm.predict.Predictor.from_run`.
+        Speaker-adapted models answer then. Errors are those of :meth:`ravdess_mm.predict.predictor.Predictor.from_run`.
     """
-    from ravdess_mm.predict import PRETRAINED_DIR, Predictor
+    from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
 
     return Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker)
 
@@ -127,7 +127,7 @@ def fuse(tables: Sequence[Table] | Mapping[str, Table], *, rule: Rule | str = "p
     Raises
     ------
     InputError, LeakageError
-        As :func:`ravdess_mm.fusion.fuse`; also if there are fewer than two tables, or two of the same name.
+        As :func:`ravdess_mm.fusion.late_fusion`; also if there are fewer than two tables, or two of the same name.
     """
     from ravdess_mm.fusion import fuse as fuse_tables
 

@@ -1,6 +1,6 @@
 """One run's settings: what can be chosen, the defaults, what is allowed; checked once, then frozen.
 
-`settings_words` builds them from make variables and files.
+`settings` builds them from make variables and files.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+PRIOR_CLIPS: Final = 4.0
+"""How many clips the average training speaker is worth beside a speaker's own."""
+FEWEST_CLIPS: Final = 2
+"""One clip says nothing about a speaker that its emotion does not: with fewer, nothing is adapted."""
 
 
 class Protocol(StrEnum):

@@ -187,7 +187,7 @@ def source_fingerprint(*modules: str) -> str:
     Parameters
     ----------
     *modules : str
-        Full names, such as ``ravdess_mm.audio.table``; a module that asks for itself says ``__name__``.
+        Full names, such as ``ravdess_mm.audio.feature_table``; a module that asks for itself says ``__name__``.
 
     Raises
     ------

@@ -9,11 +9,13 @@ import hashlib
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,8 @@ from ravdess_mm.errors import InputError, one_line
 
 SCHEMA_KEY = b"ravdess_mm.schema"
 VERSION_KEY = b"ravdess_mm.version"
+UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises over an archive that is damaged, encrypted, or packed in a way that it does not know."""
 
 
 @contextmanager

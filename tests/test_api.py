@@ -17,9 +17,9 @@ import pytest
 import soundfile
 
 import ravdess_mm as rm
-from ravdess_mm.clip_prediction import Piece
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.predict.prediction import Segment
 from ravdess_mm.predictions import PROBABILITIES, write_predictions
 from tests.audio.sounds import SR, sentence
 
@@ -76,10 +76,10 @@ def test_opening_it_loads_nothing_heavy() -> None:
 
 
 def test_a_submodule_of_the_same_name_hides_no_function() -> None:
-    code = "from ravdess_mm.predict import Predictor; import ravdess_mm; print(ravdess_mm.predict.__module__)"
+    code = "from ravdess_mm.predict.predictor import Predictor; import ravdess_mm; print(ravdess_mm.predict.__module__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "ravdess_mm.api\n"
-    assert import_module("ravdess_mm.predict").Predictor
+    assert import_module("ravdess_mm.predict.predictor").Predictor
     assert inspect.isfunction(rm.predict)
 
 
@@ -153,8 +153,11 @@ def test_one_answer_is_one_row() -> None:
 
 
 def test_a_recording_has_a_row_for_each_piece() -> None:
-    pieces = (Piece(0.5, 2.0, HAPPY, {"audio": HAPPY}, speaker=2), Piece(2.5, 4.0, EVEN, {"audio": EVEN}, ("faint",)))
-    table = rm.Prediction(Path("a.wav"), EVEN, {"audio": EVEN}, pieces=pieces).to_frame()
+    segments = (
+        Segment(0.5, 2.0, HAPPY, {"audio": HAPPY}, speaker=2),
+        Segment(2.5, 4.0, EVEN, {"audio": EVEN}, ("faint",)),
+    )
+    table = rm.Prediction(Path("a.wav"), EVEN, {"audio": EVEN}, segments=segments).to_frame()
     assert table[["start_s", "end_s", "label", "notes"]].to_numpy().tolist() == [
         [0.5, 2.0, "happy", ""],
         [2.5, 4.0, EMOTIONS[0], "faint"],

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from scipy import fft
 
-from ravdess_mm.audio.channel import band_pass
-from ravdess_mm.audio.decode import Samples, resample
+from ravdess_mm.audio.acoustics import band_pass
+from ravdess_mm.audio.decoding import Samples, resample
 from ravdess_mm.audio.noise import speech_shaped_noise
 from ravdess_mm.errors import InputError
 

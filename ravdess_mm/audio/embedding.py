@@ -17,12 +17,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.arrays import Floats, Singles
-from ravdess_mm.audio.cache import Outcome, VectorCache, code_version
-from ravdess_mm.audio.decode import Samples, decode_audio
+from ravdess_mm.audio.decoding import Samples, decode_audio
 from ravdess_mm.audio.encoder import SAMPLES_PER_STATE, SHIPPED_DIR, Encoder
+from ravdess_mm.audio.feature_cache import Outcome, VectorCache, code_version
+from ravdess_mm.audio.feature_table import Clip, feature_frame, vectors_of_takes
 from ravdess_mm.audio.perturbation import Perturbation, apply, apply_chain, draw_chain
 from ravdess_mm.audio.preparation import PREPARED_SR, prepare
-from ravdess_mm.audio.table import Clip, feature_frame, vectors_of_takes
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import MediaError
 from ravdess_mm.store import hash_file
@@ -215,7 +215,7 @@ def build_embedding_table(
     ----------
     clips : pandas.DataFrame
         The catalog's clips; which of them stands for a take is said in
-        :func:`ravdess_mm.audio.table.vectors_of_takes`.
+        :func:`ravdess_mm.audio.feature_table.vectors_of_takes`.
     cache_dir, n_copies, encoder_dir, jobs, backend
         As for `embed_files`.
     """

@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 
 from ravdess_mm.arrays import Singles
-from ravdess_mm.audio.decode import Samples
+from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.encoder_graph import HOP_LENGTH, INPUT, N_FFT, SR, encoder_graph
 from ravdess_mm.audio.encoder_weights import EncoderWeights, read_weights
-from ravdess_mm.bundle import read_bundle
+from ravdess_mm.bundles.bundle import read_bundle
 from ravdess_mm.errors import BundleError, MediaError
 
 KIND: Final = "speech-encoder"
@@ -162,7 +162,7 @@ def write_shipped(weights: EncoderWeights, folder: str | Path, *, origin: str) -
     origin : str
         File that the weights are from and its SHA-256, for the card.
     """
-    from ravdess_mm.bundle import write_bundle
+    from ravdess_mm.bundles.bundle import write_bundle
 
     halves = {name: array.astype(np.float16) for name, array in weights.arrays.items()}
     graph = encoder_graph(EncoderWeights.of_arrays(halves, n_heads=weights.n_heads))

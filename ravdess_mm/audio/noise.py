@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy import fft
 
-from ravdess_mm.audio.decode import Samples
+from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.errors import InputError, MediaError
 
 N_VOICES: Final = 6

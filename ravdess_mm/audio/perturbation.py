@@ -13,9 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from ravdess_mm.audio import channel, codecs
+from ravdess_mm.audio import acoustics as channel
+from ravdess_mm.audio import codecs
 from ravdess_mm.audio.codecs import Codec
-from ravdess_mm.audio.decode import Samples, check_finite, resample
+from ravdess_mm.audio.decoding import Samples, check_finite, resample
 from ravdess_mm.audio.noise import active_part, add_noise, babble, pink_noise, synthetic_babble, white_noise
 from ravdess_mm.errors import InputError
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.audio.decode import Samples
+from ravdess_mm.audio.decoding import Samples
 
 PREPARED_SR: Final = 16_000
 """Sampling rate of prepared sound, in Hz."""

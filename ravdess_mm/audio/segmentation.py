@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Singles
-from ravdess_mm.audio.decode import Samples
+from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.speech_activity import FRAME_S, SpeechActivity, close_gaps, runs
 
 PAUSE_S: Final = 0.16

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Singles
-from ravdess_mm.audio.decode import Samples
+from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.preparation import prepared_blocks
 from ravdess_mm.audio.silero import DETECTOR_SR, FRAME, SpeechDetector
 

@@ -29,7 +29,7 @@ def check_speech(activity: SpeechActivity) -> list[str]:
     -------
     list of str
         Empty for a spoken sentence. Nobody speaks; or the clip is far longer than a sentence, and one answer is given
-        for what may be many moods.
+        for what may be many emotions.
     """
     notes = []
     if activity.share < FEWEST_SPEECH:

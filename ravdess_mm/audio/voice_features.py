@@ -10,8 +10,9 @@ from typing import Final
 from typing_extensions import override
 
 from ravdess_mm.arrays import AnyFloats
-from ravdess_mm.audio import embedding, features
-from ravdess_mm.audio.decode import Samples
+from ravdess_mm.audio import embedding
+from ravdess_mm.audio import mfcc_delta_rms as features
+from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.encoder import Encoder
 from ravdess_mm.audio.preparation import prepare
 from ravdess_mm.errors import InputError

@@ -1,13 +1,14 @@
 """Speaker adaptation: features standardised with the speaker's own unlabelled clips.
 
-A voice's resting pitch and loudness differ more between people than between moods. Standardising each speaker by
+A voice's resting pitch and loudness differ more between people than between emotions. Standardising each speaker by
 that speaker's own clips removes who speaks and keeps how they speak (speaker normalisation, as in Schuller B et al.
 (2010), "Cross-corpus acoustic emotion recognition", IEEE Trans. Affective Computing 1(2):119-131). It looks at the
 test speaker's clips, though never at their labels, so its figures stand apart from the plain ones.
 
-An actor of RAVDESS shows every emotion; somebody's own clips may hold two. Their mean is then the mean of those moods
+An actor of RAVDESS shows every emotion; somebody's own clips may hold two. Their mean is then the mean of those
+emotions
 as much as of that voice, and taking it away takes away what was to be found. So what a plain model believes to hear in
-each clip is taken into account where a speaker gets to be known (`Enrolment.of_moods`).
+each clip is taken into account where a speaker gets to be known (`Enrolment.of_emotion_shares`).
 """
 
 from __future__ import annotations
@@ -21,19 +22,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats
+from ravdess_mm.config import FEWEST_CLIPS, PRIOR_CLIPS
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import read_json, write_json
 
 SCHEMA: Final = "enrolment/2"
-PRIOR_CLIPS: Final = 4.0
-"""How many clips the average training speaker is worth beside a speaker's own."""
-FEWEST_CLIPS: Final = 2
-"""One clip says nothing about a speaker that its emotion does not: with fewer, nothing is adapted."""
 
 
 @dataclass(frozen=True)
-class Moods:
+class EmotionEffects:
     """What each emotion adds to the voice of the average training speaker.
 
     Attributes
@@ -49,7 +47,7 @@ class Moods:
     frequencies: Floats
 
     @classmethod
-    def of(cls, X: Floats, y: npt.ArrayLike, groups: npt.ArrayLike) -> Moods:
+    def of(cls, X: Floats, y: npt.ArrayLike, groups: npt.ArrayLike) -> EmotionEffects:
         """Learn from clips [shape=(n, n_features)], the places of their emotions in `EMOTIONS`, and who speaks."""
         emotions, speakers = np.asarray(y), np.asarray(groups)
         found: list[list[Floats]] = [[] for _ in EMOTIONS]
@@ -102,7 +100,7 @@ class Enrolment:
         return cls(len(values), values.mean(axis=0), values.std(axis=0))
 
     @classmethod
-    def of_moods(cls, X: npt.ArrayLike, shares: npt.ArrayLike, moods: Moods) -> Enrolment:
+    def of_emotion_shares(cls, X: npt.ArrayLike, shares: npt.ArrayLike, emotion_effects: EmotionEffects) -> Enrolment:
         """Enrol a speaker as if the clips were in every emotion as often as those of the average training speaker.
 
         Parameters
@@ -111,7 +109,7 @@ class Enrolment:
             Feature vectors.
         shares : array-like [shape=(n_clips, 8)]
             What a plain model says of each clip: probabilities, in the order of `EMOTIONS`.
-        moods : Moods
+        emotions : EmotionEffects
             What each emotion adds to a voice.
 
         Raises
@@ -120,8 +118,8 @@ class Enrolment:
             If there is no clip.
         """
         believed = np.atleast_2d(np.asarray(shares, dtype=np.float64))
-        rest = cls.of(np.atleast_2d(np.asarray(X, dtype=np.float64)) - believed @ moods.effects)
-        return cls(rest.n_clips, rest.mean, np.sqrt(rest.deviation**2 + moods.variance))
+        rest = cls.of(np.atleast_2d(np.asarray(X, dtype=np.float64)) - believed @ emotion_effects.effects)
+        return cls(rest.n_clips, rest.mean, np.sqrt(rest.deviation**2 + emotion_effects.variance))
 
     @classmethod
     def unknown(cls, n_features: int) -> Enrolment:
@@ -203,10 +201,10 @@ class SpeakerScaler:
         groups : array-like [shape=(n,)]
             Who speaks.
         y : array-like of int [shape=(n,)], optional
-            The place of each clip's emotion in `EMOTIONS`; without it `moods_` is None.
+            The place of each clip's emotion in `EMOTIONS`; without it `emotion_effects_` is None.
         """
         values, speakers = np.asarray(X, dtype=np.float64), np.asarray(groups)
-        self.moods_: Moods | None = None if y is None else Moods.of(values, y, groups)
+        self.emotion_effects_: EmotionEffects | None = None if y is None else EmotionEffects.of(values, y, groups)
         known = [Enrolment.of(values[speakers == speaker]) for speaker in np.unique(speakers)]
         self.mean_: Floats = np.mean([speaker.mean for speaker in known], axis=0)
         within = np.mean([speaker.deviation**2 for speaker in known], axis=0)
@@ -222,7 +220,7 @@ class SpeakerScaler:
             "mean": self.mean_,
             "within_variance": self.within_variance_,
             "total_variance": self.total_variance_,
-            **({} if self.moods_ is None else {"moods": vars(self.moods_)}),
+            **({} if self.emotion_effects_ is None else {"moods": vars(self.emotion_effects_)}),
         }
 
     @classmethod
@@ -232,13 +230,15 @@ class SpeakerScaler:
         scaler.mean_ = np.asarray(content["mean"], dtype=np.float64)
         scaler.within_variance_ = np.asarray(content["within_variance"], dtype=np.float64)
         scaler.total_variance_ = np.asarray(content["total_variance"], dtype=np.float64)
-        moods = content.get("moods")
-        scaler.moods_ = None
-        if moods is not None:
-            effects, frequencies = (np.asarray(moods[of], dtype=np.float64) for of in ("effects", "frequencies"))
+        emotion_effects = content.get("moods")
+        scaler.emotion_effects_ = None
+        if emotion_effects is not None:
+            effects, frequencies = (
+                np.asarray(emotion_effects[of], dtype=np.float64) for of in ("effects", "frequencies")
+            )
             if effects.shape != (len(EMOTIONS), len(scaler.mean_)) or frequencies.shape != (len(EMOTIONS),):
                 raise ValueError(f"moods of shapes {effects.shape} and {frequencies.shape}")
-            scaler.moods_ = Moods(effects, frequencies)
+            scaler.emotion_effects_ = EmotionEffects(effects, frequencies)
         return scaler
 
     def transform(self, X: npt.ArrayLike, groups: npt.ArrayLike) -> Floats:

@@ -30,7 +30,7 @@ EPOCHS_WITHOUT_VALIDATION: Final = 45
 """How long to train where one actor is all there is, so that nobody can say when to stop."""
 
 
-def build_network(n_features: int, n_classes: int, *, seed: int) -> Any:
+def build_dense_network(n_features: int, n_classes: int, *, seed: int) -> Any:
     """Return the network, not compiled: noise, three dense layers with dropout between them, softmax.
 
     Parameters
@@ -40,7 +40,7 @@ def build_network(n_features: int, n_classes: int, *, seed: int) -> Any:
     seed : int
         Seed of weights, noise and dropout.
     """
-    from ravdess_mm.quiet_keras import keras
+    from ravdess_mm.bundles.keras_backend import keras
 
     def dense(units: int, activation: str, *, name: str, place: int) -> Any:
         start = keras.initializers.GlorotUniform(seed=seed + place)
@@ -165,9 +165,9 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _train(self, X: Singles, codes: Integers, *, epochs: int, watch: tuple[Singles, Integers] | None = None) -> Any:
         """Train one network from the seeded start; with `watch`, record its log-loss there and stop early."""
-        from ravdess_mm.quiet_keras import keras
+        from ravdess_mm.bundles.keras_backend import keras
 
-        network = build_network(X.shape[1], len(self.classes_), seed=self.seed)
+        network = build_dense_network(X.shape[1], len(self.classes_), seed=self.seed)
         network.compile(
             keras.optimizers.AdamW(self.learning_rate),
             keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),

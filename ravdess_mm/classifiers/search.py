@@ -22,10 +22,10 @@ import pandas as pd
 
 from ravdess_mm.arrays import Floats, Integers
 from ravdess_mm.calibration import log_loss_at
-from ravdess_mm.classifiers.crossfit import split_inner_folds, spread
+from ravdess_mm.classifiers.cross_fitting import split_inner_folds, spread
 from ravdess_mm.classifiers.family import Family, InnerFold, Params, Space
 from ravdess_mm.classifiers.rows import Sample
-from ravdess_mm.progress import map_parallel
+from ravdess_mm.parallel.progress import map_parallel
 
 SEARCH_COLUMNS: Final[tuple[str, ...]] = (
     "stage",
@@ -50,7 +50,7 @@ BLOCK: Final = 2
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ParameterDraw:
     """One set of parameters and what it scored on the inner folds.
 
     Attributes
@@ -116,11 +116,11 @@ def search_parameters(
     split = split_inner_folds(sample, folds)
     score = partial(_score_block, family, split, seed)
 
-    def run(stage: str, chosen: Sequence[Params]) -> list[Candidate]:
+    def run(stage: str, chosen: Sequence[Params]) -> list[ParameterDraw]:
         blocks = [chosen[start : start + BLOCK] for start in range(0, len(chosen), BLOCK)]
         what = f"{family.kind.value}: {stage} search"
         results = map_parallel(score, blocks, description=what, jobs=jobs, unit="block", threads=True)
-        return [Candidate(stage, *found) for block in results for found in block]
+        return [ParameterDraw(stage, *found) for block in results for found in block]
 
     (default,) = run("default", [family.defaults(width)])
     candidates = [default, *run("random", draw_parameters(spaces, draws, seed=seed))]
@@ -133,7 +133,7 @@ def search_parameters(
     return chosen.params, results_table(candidates, ranked)
 
 
-def choose(best: Candidate, default: Candidate) -> Candidate:
+def choose(best: ParameterDraw, default: ParameterDraw) -> ParameterDraw:
     """Return the best candidate if it beats the default by more than one standard error over actors, else the default.
 
     After the one-standard-error rule of Breiman L et al. (1984), Classification and regression trees, 3.4.3, with the
@@ -165,17 +165,17 @@ def grid_around(best: Params, spaces: Sequence[Space], refined: Sequence[str]) -
     return [params for params in grid if params != kept]
 
 
-def rank(family: Family, candidates: Sequence[Candidate]) -> list[Candidate]:
+def rank(family: Family, candidates: Sequence[ParameterDraw]) -> list[ParameterDraw]:
     """Sort candidates, best first: mean UAR, then mean accuracy, then the simpler; else in the order given."""
 
-    def key(candidate: Candidate) -> tuple[float, ...]:
+    def key(candidate: ParameterDraw) -> tuple[float, ...]:
         uar, accuracy, _ = candidate.scores.mean(axis=0).round(9)
         return (-uar, -accuracy, *family.complexity(candidate.params))
 
     return sorted(candidates, key=key)
 
 
-def results_table(candidates: Sequence[Candidate], ranked: Sequence[Candidate]) -> pd.DataFrame:
+def results_table(candidates: Sequence[ParameterDraw], ranked: Sequence[ParameterDraw]) -> pd.DataFrame:
     """Return one row a candidate, in the order in which they were tried."""
     places = {id(candidate): place for place, candidate in enumerate(ranked, start=1)}
     rows = []
@@ -206,7 +206,7 @@ def score_fixed(params: Params, log_scores: Floats, y: Integers, folds: Integers
         True emotion and inner fold of each row.
     """
     scores = np.array([score_rows(log_scores[folds == fold], y[folds == fold]) for fold in np.unique(folds)])
-    candidates = [Candidate("fixed", params, scores, np.empty(0))]
+    candidates = [ParameterDraw("fixed", params, scores, np.empty(0))]
     return results_table(candidates, candidates)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.bundle import (
+from ravdess_mm.bundles.bundle import (
     Bundle,
     PartWriter,
     arrays_part,
@@ -25,7 +25,7 @@ from ravdess_mm.bundle import (
 )
 from ravdess_mm.calibration import probabilities
 from ravdess_mm.classifiers.adaptation import Enrolment, SpeakerScaler
-from ravdess_mm.classifiers.crossfit import pipeline_scores, spread
+from ravdess_mm.classifiers.cross_fitting import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.guards import check_loaded, check_scaler

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.config import Backend, ChannelChoice
-from ravdess_mm.corpus.discover import Candidate, Fault, Rejection, discover
+from ravdess_mm.corpus.discovery import Fault, NamedFile, Rejection, discover
 from ravdess_mm.corpus.identifier import Modality, VocalChannel
 from ravdess_mm.corpus.probe import FILM_SUFFIXES, SOUND_SUFFIXES, Streams
 from ravdess_mm.corpus.reading import read_all
@@ -69,7 +69,7 @@ class Catalog:
 class Clip:
     """A candidate that has been read."""
 
-    candidate: Candidate
+    candidate: NamedFile
     sha256: str
     streams: Streams
 
@@ -191,7 +191,7 @@ def data_fingerprint(clips: pd.DataFrame) -> str:
     return fingerprint(sorted(zip(*columns, strict=True)))
 
 
-def _is_chosen(candidate: Candidate, channel: ChannelChoice) -> bool:
+def _is_chosen(candidate: NamedFile, channel: ChannelChoice) -> bool:
     return channel is ChannelChoice.BOTH or candidate.identifier.channel.label == channel.value
 
 
@@ -211,7 +211,7 @@ def nothing_usable(folders: Sequence[str | Path], channel: ChannelChoice, scan: 
     return f"{where}: no usable clip among {n_files} files; the first, {first.path}: {first.reason}"
 
 
-def _missing_stream(candidate: Candidate, streams: Streams) -> str:
+def _missing_stream(candidate: NamedFile, streams: Streams) -> str:
     """Return what keeps a readable clip from being of use to any branch; empty if nothing does."""
     modality = candidate.identifier.modality
     if modality is Modality.AUDIO_ONLY and not streams.has_audio:

@@ -18,9 +18,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from ravdess_mm.archives import UNREADABLE
 from ravdess_mm.errors import InputError
-from ravdess_mm.progress import Bar
+from ravdess_mm.parallel.progress import Bar
+from ravdess_mm.store import UNREADABLE
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ TIMEOUT_S: Final = 60
 _DONE_SUFFIX: Final = ".unpacked"
 
 
-class Part(StrEnum):
+class ArchivePart(StrEnum):
     """A part of the release, or of the one that accompanies it."""
 
     SPEECH_AUDIO = "speech-audio"
@@ -43,15 +43,15 @@ class Part(StrEnum):
     @property
     def record_url(self) -> str:
         """Where the record that has it is described."""
-        return TRACKING_URL if self is Part.ACTION_UNITS else RECORD_URL
+        return TRACKING_URL if self is ArchivePart.ACTION_UNITS else RECORD_URL
 
 
-_PATTERNS: Final[dict[Part, str]] = {
-    Part.SPEECH_AUDIO: r"Audio_Speech_Actors_01-24\.zip",
-    Part.SONG_AUDIO: r"Audio_Song_Actors_01-24\.zip",
-    Part.SPEECH_VIDEO: r"Video_Speech_Actor_(\d\d)\.zip",
-    Part.SONG_VIDEO: r"Video_Song_Actor_(\d\d)\.zip",
-    Part.ACTION_UNITS: r"FacialTracking_Actors_01-24\.zip",
+_PATTERNS: Final[dict[ArchivePart, str]] = {
+    ArchivePart.SPEECH_AUDIO: r"Audio_Speech_Actors_01-24\.zip",
+    ArchivePart.SONG_AUDIO: r"Audio_Song_Actors_01-24\.zip",
+    ArchivePart.SPEECH_VIDEO: r"Video_Speech_Actor_(\d\d)\.zip",
+    ArchivePart.SONG_VIDEO: r"Video_Song_Actor_(\d\d)\.zip",
+    ArchivePart.ACTION_UNITS: r"FacialTracking_Actors_01-24\.zip",
 }
 
 
@@ -75,13 +75,13 @@ class Archive:
 
 
 def list_archives(
-    parts: Sequence[Part], *, actors: Sequence[int] | None = None, record_url: str | None = None
+    parts: Sequence[ArchivePart], *, actors: Sequence[int] | None = None, record_url: str | None = None
 ) -> list[Archive]:
     """Ask the records which files make up some parts of the release.
 
     Parameters
     ----------
-    parts : sequence of Part
+    parts : sequence of ArchivePart
         Which.
     actors : sequence of int, optional
         Whose videos; sound and action units come for all actors in one file. None for everybody's.
@@ -112,7 +112,7 @@ def list_archives(
 
 def download(
     folder: str | Path,
-    parts: Sequence[Part] = (Part.SPEECH_AUDIO,),
+    parts: Sequence[ArchivePart] = (ArchivePart.SPEECH_AUDIO,),
     *,
     actors: Sequence[int] | None = None,
     keep_archives: bool = False,

@@ -15,7 +15,7 @@ from typing import Final
 import pandas as pd
 
 from ravdess_mm.corpus.corpus_names import NamedClip, SpeechCorpus, corpus_named
-from ravdess_mm.corpus.discover import list_files, printable
+from ravdess_mm.corpus.discovery import list_files, printable
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import SOUND_SUFFIXES
 from ravdess_mm.errors import InputError

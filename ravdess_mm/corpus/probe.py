@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from ravdess_mm.corpus.media import open_media, sound_kind
 from ravdess_mm.errors import MediaError, one_line
-from ravdess_mm.media import open_media, sound_kind
 
 SOUND_SUFFIXES: Final[tuple[str, ...]] = (".wav", ".flac", ".ogg", ".mp3")
 """Sound files, the best first: where a clip exists twice, the earlier one is kept."""

@@ -14,11 +14,11 @@ from typing import Final
 import pandas as pd
 
 from ravdess_mm.config import Backend
-from ravdess_mm.corpus.discover import Candidate, printable
+from ravdess_mm.corpus.discovery import NamedFile, printable
 from ravdess_mm.corpus.probe import Streams, os_reason, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.import_graph import source_fingerprint
-from ravdess_mm.progress import map_parallel
+from ravdess_mm.parallel.progress import map_parallel
 from ravdess_mm.store import fingerprint, hash_file, read_table, write_table
 
 logger = logging.getLogger(__name__)
@@ -49,13 +49,13 @@ class FileFacts:
 
 
 def read_all(
-    candidates: Sequence[Candidate], *, cache_path: str | Path | None, jobs: int, backend: Backend
+    candidates: Sequence[NamedFile], *, cache_path: str | Path | None, jobs: int, backend: Backend
 ) -> list[FileFacts | str]:
     """Read each file, or remember what was read when it had the same size and time of change.
 
     Parameters
     ----------
-    candidates : sequence of Candidate
+    candidates : sequence of NamedFile
         The files.
     cache_path : str or Path, optional
         Table of what is known; None to read everything. One that cannot be used is replaced.
@@ -99,7 +99,7 @@ def read_all(
     return [broken.get(path) or known[path] for path in paths]
 
 
-def read_file(candidate: Candidate) -> FileFacts | str:
+def read_file(candidate: NamedFile) -> FileFacts | str:
     """Probe and hash one file; a file that cannot be used comes back as a reason and never raises."""
     try:
         streams = probe_media(candidate.path)
@@ -110,7 +110,7 @@ def read_file(candidate: Candidate) -> FileFacts | str:
         return os_reason(error)
 
 
-def _is_as_known(candidate: Candidate, facts: FileFacts | None) -> bool:
+def _is_as_known(candidate: NamedFile, facts: FileFacts | None) -> bool:
     return facts is not None and (facts.size_bytes, facts.mtime_ns) == (candidate.size_bytes, candidate.mtime_ns)
 
 

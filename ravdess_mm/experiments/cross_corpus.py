@@ -30,8 +30,8 @@ from ravdess_mm.errors import InputError, LeakageError
 from ravdess_mm.evaluation.metrics import rate_estimates
 from ravdess_mm.evaluation.scores import class_recalls, confusion_by_group, expected_calibration_error
 from ravdess_mm.evaluation.scores import log_loss as negative_log_likelihood
+from ravdess_mm.parallel.progress import track
 from ravdess_mm.predictions import PROBABILITIES, labels_of, probabilities_of
-from ravdess_mm.progress import track
 
 logger = logging.getLogger(__name__)
 

@@ -80,7 +80,7 @@ class Evidence:
         return replace(self, log_probabilities=at_temperatures(self.log_probabilities, temperatures))
 
 
-def gather_evidence(tables: Mapping[str, pd.DataFrame], *, scored_fold: int, scored_actors: Sequence[int]) -> Evidence:
+def collect_evidence(tables: Mapping[str, pd.DataFrame], *, scored_fold: int, scored_actors: Sequence[int]) -> Evidence:
     """Collect the takes that all of some models have predicted out of fold, for what is applied to one fold.
 
     Rows of role ``oof`` of that fold come first: no model behind them has seen the actors of the fold. Only where a

@@ -11,7 +11,7 @@ import pandas as pd
 from ravdess_mm.arrays import Floats
 from ravdess_mm.calibration import fit_temperature
 from ravdess_mm.config import Rule
-from ravdess_mm.fusion.evidence import Evidence, at_temperatures, gather_evidence, join_by_take
+from ravdess_mm.fusion.evidence import Evidence, at_temperatures, collect_evidence, join_by_take
 from ravdess_mm.fusion.rules import LEARNED_RULES, Combiner, learn_rule
 from ravdess_mm.fusion.selection import choose_model
 from ravdess_mm.fusion.tables import Candidates
@@ -19,7 +19,7 @@ from ravdess_mm.predictions import prediction_table
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FittedCombiner:
     """A combination of branches, and what was learned for it.
 
     Attributes
@@ -50,7 +50,7 @@ class FoldRecipe:
         Branch to the model that speaks for it.
     temperatures : dict of str to float
         Branch to the temperature of its probabilities; 1 leaves them as they are.
-    lessons : tuple of Lesson
+    lessons : tuple of FittedCombiner
         One for each combination of two branches or more that occurs.
     unchecked : tuple of str
         Branches that no out-of-fold row speaks for, while one speaks for another: see :func:`fuse_fold`.
@@ -59,7 +59,7 @@ class FoldRecipe:
     fold: int
     models: dict[str, str]
     temperatures: dict[str, float]
-    lessons: tuple[Lesson, ...]
+    lessons: tuple[FittedCombiner, ...]
     unchecked: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
     values = at_temperatures(values, list(temperatures.values()))
     answers = np.empty((len(rows), values.shape[2]))
     sources = np.empty(len(rows), dtype=object)
-    lessons: dict[tuple[str, ...], Lesson] = {}
+    lessons: dict[tuple[str, ...], FittedCombiner] = {}
     present = ~np.isnan(values).any(axis=2)
     checked = np.array([branch not in unchecked for branch in speakers.models])
     heard = np.where((present & checked).any(axis=1, keepdims=True), present & checked, present)
@@ -208,13 +208,13 @@ class _Speakers:
     def evidence(self, branches: tuple[str, ...]) -> Evidence:
         """Return the takes that all of `branches` have out of fold."""
         tables = {branch: self._tables[branch] for branch in branches}
-        return gather_evidence(tables, scored_fold=self._fold, scored_actors=self._actors)
+        return collect_evidence(tables, scored_fold=self._fold, scored_actors=self._actors)
 
 
-def _learn(rule: Rule, evidence: Evidence) -> Lesson:
+def _learn(rule: Rule, evidence: Evidence) -> FittedCombiner:
     combiner = learn_rule(rule, evidence)
     learned = rule in LEARNED_RULES
-    return Lesson(
+    return FittedCombiner(
         sources=evidence.names,
         combiner=combiner,
         n_takes=len(evidence) if learned else 0,

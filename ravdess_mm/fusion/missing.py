@@ -12,7 +12,7 @@ import pandas as pd
 from ravdess_mm.config import Rule
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import LEVEL, check_bootstrap
-from ravdess_mm.fusion.fuse import fuse
+from ravdess_mm.fusion.late_fusion import fuse
 from ravdess_mm.fusion.tables import Branch
 from ravdess_mm.predictions import labels_of, probabilities_of, rows_for_test
 

@@ -22,7 +22,7 @@ from ravdess_mm.store import read_json
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FusionRecipe:
     """How one fold of a run fuses its branches.
 
     Attributes
@@ -74,7 +74,7 @@ class Recipe:
         return np.asarray(combiner(logs)[0])
 
 
-def read_recipe(path: str | Path, *, fold: int | None = None) -> Recipe:
+def read_recipe(path: str | Path, *, fold: int | None = None) -> FusionRecipe:
     """Read one fold of a ``recipe.json``.
 
     Parameters
@@ -104,7 +104,7 @@ def read_recipe(path: str | Path, *, fold: int | None = None) -> Recipe:
     temperatures = _numbers([*found["temperatures"].values()], "temperatures", path)
     if not (temperatures > 0).all():
         raise BundleError(f"{path}: a temperature is {temperatures.min()}; allowed: above 0")
-    return Recipe(
+    return FusionRecipe(
         fold=int(found["fold"]),
         models=dict(found["models"]),
         temperatures=dict(zip(found["temperatures"], temperatures.tolist(), strict=True)),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ravdess_mm.evaluation.scores import confusion_matrix, log_loss, rates
-from ravdess_mm.fusion.evidence import gather_evidence
+from ravdess_mm.fusion.evidence import collect_evidence
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def choose_model(models: Mapping[str, pd.DataFrame], *, scored_fold: int, scored
     if len(models) == 1:
         return Choice(first, pd.DataFrame(), "")
     single = {
-        name: gather_evidence({name: table}, scored_fold=scored_fold, scored_actors=scored_actors)
+        name: collect_evidence({name: table}, scored_fold=scored_fold, scored_actors=scored_actors)
         for name, table in models.items()
     }
     known = {name: models[name] for name, evidence in single.items() if len(evidence)}
     if not known:
         return Choice(first, pd.DataFrame(), f"{first} taken without comparison: no model has out-of-fold rows")
-    evidence = gather_evidence(known, scored_fold=scored_fold, scored_actors=scored_actors)
+    evidence = collect_evidence(known, scored_fold=scored_fold, scored_actors=scored_actors)
     if len(evidence) == 0:
         return Choice(first, pd.DataFrame(), f"{first} taken without comparison: no out-of-fold take in common")
     passed = sorted(set(models) - set(known))

@@ -10,17 +10,24 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.report import cross_corpus, figures, fused, leaks, listening, material, noise, results, words
-from ravdess_mm.report.explorer import actors_of, explorer_data
+from ravdess_mm.report import cross_corpus, figures
+from ravdess_mm.report import data_and_training as material
+from ravdess_mm.report import formatting as words
+from ravdess_mm.report import fusion as fused
+from ravdess_mm.report import importance as listening
+from ravdess_mm.report import leak_demonstration as leaks
+from ravdess_mm.report import model_results as results
+from ravdess_mm.report import noise_robustness as noise
 from ravdess_mm.report.feature_map import make_feature_map
-from ravdess_mm.report.gather import gather_run
-from ravdess_mm.report.headline import Headline, make_headline
-from ravdess_mm.report.heat import heat_section
+from ravdess_mm.report.frame_images import sample_pictures
+from ravdess_mm.report.gradcam import gradcam_section
 from ravdess_mm.report.method import method_in_words, split_in_words
-from ravdess_mm.report.paper import own_text, render
-from ravdess_mm.report.pictures import sample_pictures
+from ravdess_mm.report.page import own_text, render
 from ravdess_mm.report.run_files import RunFiles
+from ravdess_mm.report.run_reader import read_run
+from ravdess_mm.report.summary import Summary, make_summary
 from ravdess_mm.report.svg import element
+from ravdess_mm.report.take_explorer import actor_facts, explorer_data
 from ravdess_mm.store import write_text
 
 CONTENTS: Final[tuple[tuple[str, str], ...]] = (
@@ -75,13 +82,13 @@ def write_report(run_dir: Path, report_path: Path) -> Path:
         If the folder of the run is missing.
     """
     report_path = Path(report_path)
-    write_text(report_path, render_report(gather_run(run_dir)))
+    write_text(report_path, render_report(read_run(run_dir)))
     return report_path
 
 
 def render_report(run: RunFiles) -> str:
     """Return the report of a run as HTML."""
-    return render("report.html.j2", **_script(), **_words(), **_content(run, make_headline(run)))
+    return render("report.html.j2", **_script(), **_words(), **_content(run, make_summary(run)))
 
 
 def _script() -> dict[str, Any]:
@@ -121,7 +128,7 @@ def _swatch(branch: str) -> Markup:
     )
 
 
-def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
+def _content(run: RunFiles, headline: Summary) -> dict[str, Any]:
     """Return what the page says about this run."""
     main = run.metrics.get(headline.main, {}) if headline.main else {}
     leaders = results.leaderboards(run, headline) if run.tables else []
@@ -133,7 +140,7 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
     measured = {
         "noise": noise.noise_section(run),
         "cross-corpus": cross_corpus.cross_corpus_section(run),
-        "listening": listening.listening_section(run),
+        "listening": listening.importance_section(run),
     }
     messages = [str(message) for message in run.record.get("messages") or ()]
     return {
@@ -164,13 +171,13 @@ def _content(run: RunFiles, headline: Headline) -> dict[str, Any]:
         "worst_slice": worst_slice,
         "reliability": results.reliability_panels(run, headline),
         "explorer": explorer,
-        "explorer_actors": actors_of(explorer),
+        "explorer_actors": actor_facts(explorer),
         "n_filmed": len(set(explorer["takes"]) & set(run.frames.index["take"])) if run.frames else 0,
         "n_heard": len(set(explorer["takes"]) & set(run.catalog.query("voice")["take"]))
         if run.catalog is not None
         else 0,
         "pictures": sample_pictures(run.frames, run.frame_predictions, seed=run.seed) if run.frames else [],
-        "heat": heat_section(run),
+        "heat": gradcam_section(run),
         "split": split,
         "split_actors": split_actors,
         "split_words": split_in_words(run),

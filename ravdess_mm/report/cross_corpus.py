@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from ravdess_mm.evaluation import Estimate
 from ravdess_mm.report import figures
-from ravdess_mm.report.headline import estimate_of
+from ravdess_mm.report.formatting import listing
 from ravdess_mm.report.run_files import RunFiles
-from ravdess_mm.report.words import listing
+from ravdess_mm.report.summary import estimate_of
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from ravdess_mm.evaluation import Estimate
+from ravdess_mm.report.formatting import count, percent, with_interval
 from ravdess_mm.report.svg import Scale, drawing, element, polygon, polyline, ticks
-from ravdess_mm.report.words import count, percent, with_interval
 
 STRIP_PX: Final = 22
 """Height of a strip."""

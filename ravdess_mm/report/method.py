@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ravdess_mm.report.headline import Headline
+from ravdess_mm.report.formatting import branch_of, count, kind_label, listing, percent
 from ravdess_mm.report.run_files import RunFiles
-from ravdess_mm.report.words import branch_of, count, kind_label, listing, percent
+from ravdess_mm.report.summary import Summary
 
 PROTOCOLS: Final[dict[str, str]] = {
     "holdout": "The split is a plain holdout: some actors are tested, all others are trained on.",
@@ -33,7 +33,7 @@ def split_in_words(files: RunFiles) -> str:
     return PROTOCOLS.get(protocol, "Actors, not takes, were split.")
 
 
-def method_in_words(files: RunFiles, headline: Headline) -> list[tuple[str, str]]:
+def method_in_words(files: RunFiles, headline: Summary) -> list[tuple[str, str]]:
     """Return title and text of the paragraphs on method, data and limits."""
     parts = [("The task", _task(files)), ("The voice", _voice(files)), ("The face", _face(files))]
     if "fused" in files.tables:
@@ -124,7 +124,7 @@ def _figures(files: RunFiles) -> str:
     )
 
 
-def _limits(files: RunFiles, headline: Headline) -> str:
+def _limits(files: RunFiles, headline: Summary) -> str:
     parts = []
     if headline.main is not None:
         actors = len(files.metrics[headline.main]["actors"])

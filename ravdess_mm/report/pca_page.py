@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ravdess_mm.report.paper import render
-from ravdess_mm.report.words import percent
+from ravdess_mm.report.formatting import percent
+from ravdess_mm.report.page import render
 from ravdess_mm.store import write_text
 
 
@@ -21,7 +21,7 @@ def write_pca_page(page_path: Path, scores: Mapping[str, Any], pictures: Sequenc
         Where to.
     scores : mapping
         ``corpus``, ``tested_on``, ``images``, ``command`` and ``by_components``: number of components to what
-        :func:`ravdess_mm.video.pca_dense.measure` returns.
+        :func:`ravdess_mm.video.stills.pca_dense.measure` returns.
     pictures : sequence of Path
         The scree plot and the eigenfaces, PNG.
     """

@@ -14,11 +14,11 @@ from ravdess_mm.config import Settings
 from ravdess_mm.predictions import rows_for_test
 
 if TYPE_CHECKING:
-    from ravdess_mm.video.frames import FrameStore
+    from ravdess_mm.video.frame_store.store import FrameStore
 
 
 @dataclass(frozen=True)
-class Split:
+class FoldActors:
     """Which actors stood where in one fold."""
 
     number: int
@@ -58,7 +58,7 @@ class RunFiles:
         The sampled frames.
     recipe : mapping
         What fusion learned, ``models/fused/recipe.json``; empty where there is none.
-    splits : tuple of Split
+    splits : tuple of FoldActors
         In the order of their numbers.
     left_out : tuple of str
         What is missing in this report, and why.
@@ -91,7 +91,7 @@ class RunFiles:
     frame_predictions: pd.DataFrame | None
     frames: FrameStore | None
     recipe: Mapping[str, Any]
-    splits: tuple[Split, ...]
+    splits: tuple[FoldActors, ...]
     left_out: tuple[str, ...]
     cache_dir: Path
     networks: Mapping[int, Path] = field(default_factory=dict)

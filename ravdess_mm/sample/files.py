@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ravdess_mm.corpus.identifier import ACTORS, EMOTIONS, Identifier, Modality
 from ravdess_mm.errors import InputError
 from ravdess_mm.import_graph import source_fingerprint
-from ravdess_mm.progress import map_parallel
+from ravdess_mm.parallel.progress import map_parallel
 from ravdess_mm.sample.face import FRAME_SIZE_PX, draw_faces
 from ravdess_mm.sample.script import Script, sample_scripts
 from ravdess_mm.sample.voice import SAMPLE_RATE, synthesize_voice

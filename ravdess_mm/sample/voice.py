@@ -54,7 +54,7 @@ PROSODY: Final[Mapping[Emotion, Prosody]] = {
 _SPREAD: Final = Prosody(0.7, 0.5, 0.8, 0.9, 0.35, 0.02, 0.05, 0.01)
 
 
-class Speaker(NamedTuple):
+class VoiceSettings(NamedTuple):
     """What stays the same in all takes of an actor."""
 
     pitch_hz: float
@@ -64,11 +64,11 @@ class Speaker(NamedTuple):
     habits: tuple[float, ...]  # how far the person carries each part of `Prosody`
 
 
-def speaker(actor: int) -> Speaker:
+def voice_of(actor: int) -> VoiceSettings:
     """Draw the voice of an actor."""
     rng = actor_rng(actor, Stream.VOICE)
     pitch_hz, tract = (112.0, 1.0) if actor_sex(actor) is Sex.MALE else (200.0, 1.16)
-    return Speaker(
+    return VoiceSettings(
         pitch_hz=pitch_hz * rng.lognormal(0.0, 0.07),
         tract=tract * rng.normal(1.0, 0.02),
         tilt_db=rng.normal(-1.0, 0.35),
@@ -91,7 +91,7 @@ def synthesize_voice(script: Script) -> Singles:
         Mono samples at `SAMPLE_RATE`, within -1 and 1. The same script gives the same samples.
     """
     rng = take_rng(script.take, Stream.VOICE)
-    who = speaker(script.take.actor)
+    who = voice_of(script.take.actor)
     how = _prosody(script, who, rng)
     n_samples = round(script.duration_s * SAMPLE_RATE)
     times_s = np.arange(n_samples // _HOP + 2) * _HOP / SAMPLE_RATE
@@ -106,7 +106,7 @@ def synthesize_voice(script: Script) -> Singles:
     return np.asarray(np.tanh(speech + room), dtype=np.float32)
 
 
-def _prosody(script: Script, who: Speaker, rng: np.random.Generator) -> Prosody:
+def _prosody(script: Script, who: VoiceSettings, rng: np.random.Generator) -> Prosody:
     """Carry the actor's neutral voice towards the shown emotion, and let chance have its part."""
     neutral, shown = np.array(PROSODY[Emotion.NEUTRAL]), np.array(PROSODY[script.voice.shown])
     moved = neutral + (shown - neutral) * script.voice.strength * np.array(who.habits)
@@ -114,7 +114,7 @@ def _prosody(script: Script, who: Speaker, rng: np.random.Generator) -> Prosody:
     return how._replace(range_st=max(how.range_st, 0.3), breath=max(how.breath, 0.0), rough_st=max(how.rough_st, 0.05))
 
 
-def _pitch(script: Script, who: Speaker, how: Prosody, times_s: Floats, rng: np.random.Generator) -> Floats:
+def _pitch(script: Script, who: VoiceSettings, how: Prosody, times_s: Floats, rng: np.random.Generator) -> Floats:
     """Return the pitch at each frame, in Hz: declination, one accent a stressed vowel, the end, drift."""
     begin_s, end_s = script.starts_s[1], script.starts_s[-2]
     place = np.clip((times_s - begin_s) / (end_s - begin_s), 0.0, 1.0)

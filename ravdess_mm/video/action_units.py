@@ -19,7 +19,7 @@ import pandas as pd
 from ravdess_mm.config import Backend, ChannelChoice
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.errors import IdentifierError, InputError
-from ravdess_mm.progress import map_parallel
+from ravdess_mm.parallel.progress import map_parallel
 from ravdess_mm.video.action_unit_files import Layout, UnitReject, UnitRow, may_hold_units, read_unit_file
 
 MIN_CONFIDENCE: Final = 0.75

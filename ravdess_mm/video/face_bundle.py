@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.bundle import Bundle, network_part, read_bundle, write_bundle
-from ravdess_mm.corpus.stills import Stills, find_duplicates
+from ravdess_mm.bundles.bundle import Bundle, network_part, read_bundle, write_bundle
 from ravdess_mm.errors import BundleError
 from ravdess_mm.store import plain
 from ravdess_mm.video.crops import predict_ten_crops, ten_crops
+from ravdess_mm.video.stills.datasets import Stills, find_duplicates
 
 EMBEDDING: Final = "embedding"
 """Name of the layer whose output describes a face."""

@@ -15,15 +15,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.arrays import Floats
+from ravdess_mm.bundles.pretrained import SHIPPED, need_pretrained
 from ravdess_mm.config import FaceDetector
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predictions import PROBABILITIES
-from ravdess_mm.video.decode import iter_frames
-from ravdess_mm.video.embedding import AT_A_TIME, Embedder, load_embedder
+from ravdess_mm.video.decoding.frames import iter_frames
+from ravdess_mm.video.embeddings import AT_A_TIME, Embedder, load_embedder
 from ravdess_mm.video.faces import Box, GrayImage, make_detector
-from ravdess_mm.video.pretrained import SHIPPED, need_pretrained
-from ravdess_mm.video.sampling import cut_face
+from ravdess_mm.video.frame_store.sampling import cut_face
 
 BOX_COLUMNS: Final = ("box_x", "box_y", "box_w", "box_h")
 """Left, top, width and height of a face in pixels."""

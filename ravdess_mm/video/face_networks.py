@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.errors import InputError
-from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_bundle import EMBEDDING
 
 FACE_SIZE_PX: Final = 44

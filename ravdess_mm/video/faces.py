@@ -281,7 +281,7 @@ def _haar(*, every_face: bool) -> Detector:
 
 @lru_cache(maxsize=1)
 def _mtcnn() -> Detector:
-    from ravdess_mm.quiet_keras import keras
+    from ravdess_mm.bundles.keras_backend import keras
 
     keras.utils.disable_interactive_logging()  # and TensorFlow, which mtcnn imports, is loaded without its chatter
     from mtcnn import MTCNN  # type: ignore[import-not-found,unused-ignore]

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Integers, Singles
+from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.errors import InputError
-from ravdess_mm.quiet_keras import keras
 
 SMALLEST_MAP: Final = 4
 """Least height and width of a map that still tells places in a face apart; later maps are passed over."""

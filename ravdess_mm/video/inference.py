@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.bundle import Bundle, read_bundle
+from ravdess_mm.bundles.bundle import Bundle, read_bundle
 from ravdess_mm.calibration import soften
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import PROBABILITIES
 from ravdess_mm.video.crops import ten_crops
-from ravdess_mm.video.frames import FrameStore
+from ravdess_mm.video.frame_store.store import FrameStore
 
 FRAME_PREDICTIONS_SCHEMA: Final = "frame-predictions/1"
 KIND: Final = "video-cnn"
@@ -54,7 +54,7 @@ class TrainedNetwork:
 
     @cached_property
     def model(self) -> Any:
-        """Frames to probabilities; see :meth:`ravdess_mm.bundle.Bundle.open_network`."""
+        """Frames to probabilities; see :meth:`ravdess_mm.bundles.bundle.Bundle.open_network`."""
         return self.bundle.open_network(NETWORK_PART)
 
     def keras_model(self) -> Any:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.config import Net
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
-from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_networks import compact, resnet18, vgg19
-from ravdess_mm.video.sampling import FRAME_SIZE_PX
+from ravdess_mm.video.frame_store.sampling import FRAME_SIZE_PX
 
 InputShape = tuple[int, int, int]
 Network = Callable[..., Any]

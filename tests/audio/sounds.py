@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.signal import butter, lfilter, sosfilt
 
-from ravdess_mm.audio.decode import Samples, resample
+from ravdess_mm.audio.decoding import Samples, resample
 from ravdess_mm.sample.script import sample_scripts
 from ravdess_mm.sample.voice import SAMPLE_RATE, synthesize_voice
 

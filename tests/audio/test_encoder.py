@@ -9,7 +9,7 @@ import pytest
 from ravdess_mm.audio import encoder as encoder_module
 from ravdess_mm.audio.encoder import GRAPH_PART, SHIPPED_DIR, Encoder, power_spectrum, write_shipped
 from ravdess_mm.audio.encoder_weights import EncoderWeights, read_weights
-from ravdess_mm.bundle import read_bundle
+from ravdess_mm.bundles.bundle import read_bundle
 from ravdess_mm.errors import BundleError, MediaError
 from tests.audio.encoders import random_arrays, reference_states, write_safetensors
 

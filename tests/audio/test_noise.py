@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ravdess_mm.audio.features import ANALYSIS_SR as SR
+from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR as SR
 from ravdess_mm.audio.noise import (
     SPEECH_DB,
     SPEECH_HZ,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ravdess_mm.audio.decode import decode_audio
+from ravdess_mm.audio.decoding import decode_audio
 from ravdess_mm.audio.segmentation import LONGEST_S, MARGIN_S, SHORTEST_S, find_segments, sentences, windows
 from ravdess_mm.audio.speech_activity import FRAME_S, SpeechActivity
 from tests.audio.sounds import SR, plucked_strings, sentence, silence

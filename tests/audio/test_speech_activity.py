@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ravdess_mm.audio.decode import decode_audio, resample
+from ravdess_mm.audio.decoding import decode_audio, resample
 from ravdess_mm.audio.speech_activity import (
     FRAME_S,
     SpeechActivity,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ravdess_mm.audio.decode import Samples, decode_audio
+from ravdess_mm.audio.decoding import Samples, decode_audio
 from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.audio.speech_checks import check_speech, speech_weight
 from tests.audio.sounds import SR, engine, plucked_strings, rain, sentence, tone

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ravdess_mm.audio.embedding import embed
-from ravdess_mm.audio.features import extract_features
+from ravdess_mm.audio.mfcc_delta_rms import extract_features
 from ravdess_mm.audio.preparation import prepare
 from ravdess_mm.audio.voice_features import EmbeddingFeatures, voice_features
 from ravdess_mm.errors import InputError

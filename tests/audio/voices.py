@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ravdess_mm.audio.features import ANALYSIS_SR as SR
+from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR as SR
 
 Samples = np.ndarray
 

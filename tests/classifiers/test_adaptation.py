@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ravdess_mm.classifiers.adaptation import Enrolment, Moods, SpeakerScaler
+from ravdess_mm.classifiers.adaptation import EmotionEffects, Enrolment, SpeakerScaler
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import plain, read_json, write_json
 
@@ -103,14 +103,14 @@ def moody() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_moods_are_what_emotions_add_to_a_voice(moody: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     X, y, groups = moody
-    moods = Moods.of(X, y, groups)
+    emotion_effects = EmotionEffects.of(X, y, groups)
     apart = np.array([X[y == emotion].mean(axis=0) for emotion in range(8)]) - X.mean(axis=0)
-    np.testing.assert_allclose(moods.effects, apart, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(moods.frequencies, 1 / 8)
+    np.testing.assert_allclose(emotion_effects.effects, apart, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(emotion_effects.frequencies, 1 / 8)
     rest = np.mean([X[(groups == 1) & (y == emotion)].var(axis=0) for emotion in range(8)], axis=0)
-    np.testing.assert_allclose(moods.variance + rest, X[groups == 1].var(axis=0), rtol=0.2)
+    np.testing.assert_allclose(emotion_effects.variance + rest, X[groups == 1].var(axis=0), rtol=0.2)
     # what nobody showed adds nothing
-    few = Moods.of(X[y < 2], y[y < 2], groups[y < 2])
+    few = EmotionEffects.of(X[y < 2], y[y < 2], groups[y < 2])
     assert not few.effects[2:].any()
     assert few.frequencies.tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
 
@@ -120,10 +120,10 @@ def test_a_speaker_known_in_few_moods_is_known_as_in_all(
     moody: tuple[np.ndarray, np.ndarray, np.ndarray], heard: list[int]
 ) -> None:
     X, y, groups = moody
-    moods = Moods.of(X[groups < 5], y[groups < 5], groups[groups < 5])
+    emotion_effects = EmotionEffects.of(X[groups < 5], y[groups < 5], groups[groups < 5])
     own = groups == 5
     known = own & np.isin(y, heard)
-    found = Enrolment.of_moods(X[known], np.eye(8)[y[known]], moods)
+    found = Enrolment.of_emotion_shares(X[known], np.eye(8)[y[known]], emotion_effects)
     whole = Enrolment.of(X[own])
     np.testing.assert_allclose(found.mean, whole.mean, atol=0.5)
     np.testing.assert_allclose(found.deviation, whole.deviation, rtol=0.25)
@@ -136,13 +136,13 @@ def test_moods_are_kept_with_the_average_speaker(moody: tuple[np.ndarray, np.nda
     X, y, groups = moody
     scaler = SpeakerScaler().fit(X, groups, y)
     again = SpeakerScaler.from_dict(json.loads(json.dumps(plain(scaler.to_dict()))))
-    assert scaler.moods_ is not None
-    assert again.moods_ is not None
-    np.testing.assert_array_equal(again.moods_.effects, scaler.moods_.effects)
-    np.testing.assert_array_equal(again.moods_.frequencies, scaler.moods_.frequencies)
+    assert scaler.emotion_effects_ is not None
+    assert again.emotion_effects_ is not None
+    np.testing.assert_array_equal(again.emotion_effects_.effects, scaler.emotion_effects_.effects)
+    np.testing.assert_array_equal(again.emotion_effects_.frequencies, scaler.emotion_effects_.frequencies)
     without = SpeakerScaler().fit(X, groups)
-    assert without.moods_ is None
-    assert SpeakerScaler.from_dict(without.to_dict()).moods_ is None
+    assert without.emotion_effects_ is None
+    assert SpeakerScaler.from_dict(without.to_dict()).emotion_effects_ is None
     np.testing.assert_array_equal(without.transform(X, groups), scaler.transform(X, groups))
     wrong = plain(scaler.to_dict())
     wrong["moods"]["effects"] = wrong["moods"]["effects"][:7]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ravdess_mm.classifiers.boosting import BoostedTrees
-from ravdess_mm.classifiers.crossfit import deal_inner_folds, split_inner_folds
+from ravdess_mm.classifiers.cross_fitting import deal_inner_folds, split_inner_folds
 from ravdess_mm.classifiers.family import InnerFold
 from ravdess_mm.classifiers.rows import check_features
 from ravdess_mm.corpus.identifier import EMOTIONS

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from ravdess_mm.classifiers.crossfit import fit_pipeline
+from ravdess_mm.classifiers.cross_fitting import fit_pipeline
 from ravdess_mm.classifiers.dense import (
     EPOCHS_WITHOUT_VALIDATION,
     DenseClassifier,
-    build_network,
+    build_dense_network,
 )
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.rows import Sample, check_features
@@ -27,7 +27,7 @@ def fitted(sample: Sample) -> DenseClassifier:
 
 
 def test_network_has_the_layers_it_says() -> None:
-    network = build_network(160, 8, seed=0)
+    network = build_dense_network(160, 8, seed=0)
     kinds = [type(layer).__name__ for layer in network.layers]
     assert kinds == ["GaussianNoise", "Dense", "Dropout", "Dense", "Dropout", "Dense", "Dense"]
     assert network.input_shape == (None, 160)

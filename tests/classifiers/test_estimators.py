@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ravdess_mm.classifiers.crossfit import deal_inner_folds, split_inner_folds
+from ravdess_mm.classifiers.cross_fitting import deal_inner_folds, split_inner_folds
 from ravdess_mm.classifiers.estimators import RandomForest, family_of
 from ravdess_mm.classifiers.family import InnerFold, Kind
 from ravdess_mm.classifiers.rows import check_features

@@ -11,13 +11,13 @@ from sklearn.model_selection import GroupKFold, ParameterSampler, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ravdess_mm.classifiers.crossfit import deal_inner_folds
+from ravdess_mm.classifiers.cross_fitting import deal_inner_folds
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.rows import Sample, check_features
 from ravdess_mm.classifiers.search import (
     SEARCH_COLUMNS,
-    Candidate,
+    ParameterDraw,
     choose,
     draw_parameters,
     empty_table,
@@ -133,9 +133,9 @@ def test_grid_halves_and_doubles_within_the_space() -> None:
     assert {name: best[name] for name in ("kernel", "C", "gamma", "depth")} not in grid
 
 
-def candidate(uar: float, accuracy: float, C: float) -> Candidate:
+def candidate(uar: float, accuracy: float, C: float) -> ParameterDraw:
     scores = np.array([[uar, accuracy, 1.0], [uar, accuracy, 1.0]])
-    return Candidate("random", {"C": C}, scores, np.array([uar, uar]))
+    return ParameterDraw("random", {"C": C}, scores, np.array([uar, uar]))
 
 
 def test_rank_is_by_uar_then_accuracy_then_simplicity() -> None:

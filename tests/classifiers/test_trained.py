@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ravdess_mm.bundle import CARD_NAME, arrays_part, sklearn_part, write_bundle
-from ravdess_mm.classifiers.crossfit import fit_pipeline
+from ravdess_mm.bundles.bundle import CARD_NAME, arrays_part, sklearn_part, write_bundle
+from ravdess_mm.classifiers.cross_fitting import fit_pipeline
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.rows import check_features

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ravdess_mm.cli import app
+from ravdess_mm.cli.main import app
 from ravdess_mm.corpus import download as module
-from ravdess_mm.corpus.download import Part, download, list_archives
+from ravdess_mm.corpus.download import ArchivePart, download, list_archives
 from ravdess_mm.errors import InputError
 
 NAMES = (
@@ -78,26 +78,26 @@ def test_what_is_there_is_not_fetched_again(record: str, tmp_path: Path) -> None
 
 
 def test_videos_of_chosen_actors(record: str) -> None:
-    found = list_archives([Part.SPEECH_VIDEO], actors=[2, 3], record_url=record)
+    found = list_archives([ArchivePart.SPEECH_VIDEO], actors=[2, 3], record_url=record)
     assert [archive.name for archive in found] == ["Video_Speech_Actor_02.zip"]
-    assert len(list_archives([Part.SPEECH_VIDEO, Part.SPEECH_AUDIO], record_url=record)) == 3
+    assert len(list_archives([ArchivePart.SPEECH_VIDEO, ArchivePart.SPEECH_AUDIO], record_url=record)) == 3
 
 
 def test_a_part_that_the_record_lacks(record: str) -> None:
     with pytest.raises(InputError, match="the record has no speech-video of actors 9"):
-        list_archives([Part.SPEECH_VIDEO], actors=[9], record_url=record)
+        list_archives([ArchivePart.SPEECH_VIDEO], actors=[9], record_url=record)
 
 
 def test_action_units_come_from_a_record_of_their_own(record: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RECORD_URL", f"{record}?voices")
     monkeypatch.setattr(module, "TRACKING_URL", f"{record}?faces")
-    found = list_archives([Part.SPEECH_AUDIO, Part.ACTION_UNITS, Part.SPEECH_VIDEO], actors=[2])
+    found = list_archives([ArchivePart.SPEECH_AUDIO, ArchivePart.ACTION_UNITS, ArchivePart.SPEECH_VIDEO], actors=[2])
     assert [archive.name for archive in found] == [NAMES[0], NAMES[3], NAMES[2]]
     assert Handler.asked == ["/record.json?voices", "/record.json?faces"]
 
 
 def test_a_part_named_twice_is_fetched_once(record: str) -> None:
-    assert len(list_archives([Part.SPEECH_AUDIO, Part.SPEECH_AUDIO], record_url=record)) == 1
+    assert len(list_archives([ArchivePart.SPEECH_AUDIO, ArchivePart.SPEECH_AUDIO], record_url=record)) == 1
 
 
 def test_a_damaged_file_is_not_kept(record: str, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_no_network_is_said_in_one_line(tmp_path: Path) -> None:
 def test_something_else_than_a_record(record: str, tmp_path: Path) -> None:
     (tmp_path / "server" / "record.json").write_text('{"files": [{"key": "../x", "checksum": "md5:0"}]}')
     with pytest.raises(InputError, match="not the description of a record"):
-        list_archives([Part.SPEECH_AUDIO], record_url=record)
+        list_archives([ArchivePart.SPEECH_AUDIO], record_url=record)
 
 
 def test_a_full_disk_is_noticed_before(record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ravdess_mm.corpus.discover import FoundFile, Rejection, list_files
+from ravdess_mm.corpus.discovery import FoundFile, Rejection, list_files
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.other_corpora import find_corpora, find_corpus
 from ravdess_mm.errors import InputError

@@ -12,7 +12,7 @@ import pytest
 
 from ravdess_mm.config import Backend
 from ravdess_mm.corpus import reading
-from ravdess_mm.corpus.discover import discover
+from ravdess_mm.corpus.discovery import discover
 from ravdess_mm.corpus.reading import FileFacts, read_all
 from ravdess_mm.errors import MediaError
 from ravdess_mm.store import hash_file, read_table, write_table

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ravdess_mm.bundles.pretrained import find_pretrained
 from ravdess_mm.config import CnnSettings, SearchSettings, Settings
 from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.store import hash_file
-from ravdess_mm.video.pretrained import find_pretrained
 
 ROOT = Path(__file__).parents[2]
 

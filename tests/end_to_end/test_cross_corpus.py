@@ -10,9 +10,9 @@ import pytest
 
 import pipelines.cross_corpus
 from ravdess_mm.corpus.identifier import Identifier
-from ravdess_mm.entry import stage_main
 from ravdess_mm.experiments.cross_corpus import PREDICTIONS_SCHEMA
 from ravdess_mm.predictions import PROBABILITIES
+from ravdess_mm.run.entry import stage_main
 from ravdess_mm.schemas import CROSS_CORPUS_SCHEMA
 from ravdess_mm.store import hash_file, read_json, read_table
 from tests.end_to_end.conftest import Project, as_data

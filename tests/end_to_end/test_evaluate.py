@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 import pipelines.evaluate
-from ravdess_mm.campaign import load_campaign
 from ravdess_mm.corpus.identifier import Identifier
-from ravdess_mm.entry import stage_main
 from ravdess_mm.predictions import read_predictions
+from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.protocols import load_protocol_runs
 from ravdess_mm.store import hash_file
 from tests.end_to_end.conftest import FACE_MODELS, Project, as_data
 
@@ -33,7 +33,7 @@ def clips(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(project: Project, clips: Path, name: str, protocol: str) -> int:
     words = [f"CONFIG={project.folder / 'tiny.toml'}", "JOBS=1", f"DATA={as_data(clips)}", f"RUN={name}"]
-    return stage_main(pipelines.evaluate.evaluate, [*words, f"PROTOCOL={protocol}"], load=load_campaign)
+    return stage_main(pipelines.evaluate.evaluate, [*words, f"PROTOCOL={protocol}"], load=load_protocol_runs)
 
 
 def interrupt_second(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> list[int]:
@@ -53,8 +53,8 @@ def interrupt_second(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) 
 def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     new_project: Callable[[], Project], clips: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import ravdess_mm.classifiers.run as classifiers
-    import ravdess_mm.video.fold_training as networks
+    import ravdess_mm.classifiers.training as classifiers
+    import ravdess_mm.video.training.fold_trainer as networks
 
     project = new_project()
     folder = project.run_folder("r")
@@ -62,7 +62,7 @@ def test_evaluate_goes_on_fold_by_fold_after_a_kill(
     voice = interrupt_second(monkeypatch, classifiers, "_fit")
     assert run(project, clips, "r", "luna5") == 130
     assert not (folder / "predictions" / "audio-svc.parquet").exists()
-    face = interrupt_second(monkeypatch, networks.FoldJob, "run")
+    face = interrupt_second(monkeypatch, networks.FoldTrainer, "run")
     assert run(project, clips, "r", "luna5") == 130
     # fold 0, interrupted; then folds 1 and 4 only; then the three of audio-embedding
     assert len(voice) == 2 + 2 + 3

@@ -14,14 +14,14 @@ import pytest
 
 from pipelines.face_network import _figures, class_counts, main
 from pipelines.face_settings import FaceSettings, command_of, read_settings
-from ravdess_mm.corpus.stills import Stills
 from ravdess_mm.errors import InputError
+from ravdess_mm.video.stills.datasets import Stills
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     """Name of a network that is built and traced in a second."""
-    from ravdess_mm.quiet_keras import keras
+    from ravdess_mm.bundles.keras_backend import keras
     from ravdess_mm.video import face_networks
 
     def build(input_shape: tuple[int, int, int], n_classes: int, *, dtype: str) -> object:

@@ -16,20 +16,20 @@ from typer.testing import CliRunner
 from pipelines import features, pretrain
 from ravdess_mm.audio.embedding import FEATURE_SET, encoder_digest
 from ravdess_mm.audio.segmentation import windows
-from ravdess_mm.bundle import read_bundle
+from ravdess_mm.bundles.bundle import read_bundle
+from ravdess_mm.bundles.pretrained import SHIPPED, find_pretrained
 from ravdess_mm.classifiers.trained import load_classifier
-from ravdess_mm.cli import app
+from ravdess_mm.cli.main import app
+from ravdess_mm.cli.tables import predictions_table
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
-from ravdess_mm.diarization import SpeakerSpace
 from ravdess_mm.errors import InputError, MediaError
-from ravdess_mm.predict import PRETRAINED_DIR, SPEAKERS, Predictor
+from ravdess_mm.predict.diarization import SpeakerSpace
+from ravdess_mm.predict.predictor import PRETRAINED_DIR, SPEAKERS, Predictor
+from ravdess_mm.run.settings import load_settings
 from ravdess_mm.sample.files import ensure_sample
-from ravdess_mm.settings_words import load_settings
 from ravdess_mm.store import read_json
-from ravdess_mm.tables import predictions_table
-from ravdess_mm.video.face_shares import FaceShares
-from ravdess_mm.video.pretrained import SHIPPED, find_pretrained
+from ravdess_mm.video.prior_correction import ClassShares
 from tests.films import join_films
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pretrain")]
@@ -96,7 +96,7 @@ def test_they_answer_like_a_run(out: Path, clips: Path) -> None:
     for clip in sorted(own_clips.iterdir()):
         with suppress(MediaError):  # sound alone, or no face is found
             seen.append(predictor.look(clip).answer)
-    faces = FaceShares.of(seen)
+    faces = ClassShares.of(seen)
     assert faces.n_clips > 1
     expected = faces.even(list(plain.branches["video"].values()))
     assert list(adapted.branches["video"].values()) == pytest.approx(expected, abs=1e-6)
@@ -154,7 +154,7 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
 
     # the face is known from the enrolment too; of one that knows the voice alone it is as it was
     known = json.loads(Path("her.json").read_text("utf-8"))
-    face = FaceShares.from_dict(known["face"])
+    face = ClassShares.from_dict(known["face"])
     assert f" clips and a face by {face.n_clips}" in enrolled.stdout
     plain_face = list(answer["branches"]["video"].values())
     assert list(again["branches"]["video"].values()) == pytest.approx(face.even(plain_face), abs=1e-6)
@@ -184,7 +184,7 @@ def test_a_long_film_shows_a_face_as_often_as_it_has_parts(clips: Path, tmp_path
     shares, seen = face.shares_of([path])
     assert shares is not None
     assert (shares.n_clips, seen) == (len(looks), (path,))
-    np.testing.assert_allclose(shares.shares, FaceShares.of([look.answer for look in looks]).shares, atol=1e-6)
+    np.testing.assert_allclose(shares.shares, ClassShares.of([look.answer for look in looks]).shares, atol=1e-6)
 
 
 def test_of_silent_films_the_face_is_known(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_of_silent_films_the_face_is_known(clips: Path, tmp_path: Path, monkeypa
     enrolled = invoke("enrol", *silent, "-o", "her.json")
     assert enrolled.exit_code == 0, enrolled.output
     assert f"her.json: a face by {len(silent)} clips" in enrolled.stdout
-    face = FaceShares.from_dict(json.loads(Path("her.json").read_text("utf-8"))["face"])
+    face = ClassShares.from_dict(json.loads(Path("her.json").read_text("utf-8"))["face"])
     folder = tmp_path / "her-films"
     folder.mkdir()
     for film in silent:

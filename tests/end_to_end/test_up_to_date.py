@@ -15,7 +15,7 @@ from pipelines.fuse import fuse
 from pipelines.video_cnn import video_cnn
 from pipelines.video_embedding import video_embedding
 from ravdess_mm.config import Settings
-from ravdess_mm.runs import RunFolder
+from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import hash_file
 from tests.end_to_end.conftest import FACE_MODELS, tiny_settings
 

@@ -8,7 +8,7 @@ import pytest
 
 from ravdess_mm.calibration import FLOOR
 from ravdess_mm.errors import LeakageError
-from ravdess_mm.fusion.evidence import Evidence, at_temperatures, gather_evidence, join_by_take
+from ravdess_mm.fusion.evidence import Evidence, at_temperatures, collect_evidence, join_by_take
 from ravdess_mm.predictions import probabilities_of
 
 Simulate = Callable[..., pd.DataFrame]
@@ -53,12 +53,12 @@ def test_a_changed_copy_is_checked_again(simulate: Simulate) -> None:
 def test_holdout_learns_from_takes_that_all_have_out_of_fold(simulate: Simulate) -> None:
     voice = pd.concat([simulate([1, 2, 3], seed=0, role="oof"), simulate([8, 9], seed=1)])
     face = pd.concat([simulate([2, 3, 4], seed=2, role="oof"), simulate([8, 9], seed=3)])
-    found = gather_evidence({"voice": voice, "face": face}, scored_fold=-1, scored_actors=[8, 9])
+    found = collect_evidence({"voice": voice, "face": face}, scored_fold=-1, scored_actors=[8, 9])
     assert sorted(set(found.rows["actor"])) == [2, 3]
     assert found.n_actors == 2
     assert found.names == ("voice", "face")
     assert found.log_probabilities.shape == (64, 2, 8)
-    nothing = gather_evidence({"face": simulate([8], seed=3)}, scored_fold=-1, scored_actors=[8])
+    nothing = collect_evidence({"face": simulate([8], seed=3)}, scored_fold=-1, scored_actors=[8])
     assert len(nothing) == 0
 
 
@@ -66,11 +66,11 @@ def test_a_fold_learns_from_its_own_inner_rows_first(simulate: Simulate) -> None
     test = simulate([1, 2, 3], seed=0, fold={1: 0, 2: 1, 3: 2})
     inner = simulate([2, 3], seed=1, fold=0, role="oof")
     both = pd.concat([test, inner])
-    assert set(gather_evidence({"a": both}, scored_fold=0, scored_actors=[1]).rows["role"]) == {"oof"}
-    others = gather_evidence({"a": both}, scored_fold=1, scored_actors=[2]).rows
+    assert set(collect_evidence({"a": both}, scored_fold=0, scored_actors=[1]).rows["role"]) == {"oof"}
+    others = collect_evidence({"a": both}, scored_fold=1, scored_actors=[2]).rows
     assert set(zip(others["role"], others["fold"], strict=True)) == {("test", 0), ("test", 2)}
     # one model without inner rows: the other folds teach for both, so that rows of one kind are compared
-    mixed = gather_evidence({"a": both, "b": test}, scored_fold=0, scored_actors=[1]).rows
+    mixed = collect_evidence({"a": both, "b": test}, scored_fold=0, scored_actors=[1]).rows
     assert set(mixed["role"]) == {"test"}
 
 

@@ -12,7 +12,7 @@ from ravdess_mm.config import Rule
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.evaluation.scores import confusion_matrix, log_loss, rates
 from ravdess_mm.fusion import rules
-from ravdess_mm.fusion.evidence import Evidence, gather_evidence
+from ravdess_mm.fusion.evidence import Evidence, collect_evidence
 from ravdess_mm.fusion.rules import (
     Pool,
     Product,
@@ -28,7 +28,7 @@ Simulate = Callable[..., pd.DataFrame]
 
 
 def _evidence(tables: Mapping[str, pd.DataFrame]) -> Evidence:
-    return gather_evidence(tables, scored_fold=-1, scored_actors=[24])
+    return collect_evidence(tables, scored_fold=-1, scored_actors=[24])
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ import soundfile
 from ravdess_mm.config import Rule, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
 from ravdess_mm.evaluation import evaluate_many
+from ravdess_mm.experiments.measured_models import model_fingerprint
+from ravdess_mm.experiments.noise_robustness import CONDITIONS
 from ravdess_mm.fusion import fuse
-from ravdess_mm.measured import fingerprint_of_model
 from ravdess_mm.predictions import PROBABILITIES, prediction_table, write_predictions
 from ravdess_mm.report.build import write_report
-from ravdess_mm.robustness import CONDITIONS
 from ravdess_mm.schemas import CROSS_CORPUS_SCHEMA, IMPORTANCE_SCHEMA, NOISE_SCHEMA
 from ravdess_mm.store import write_json, write_table
 from ravdess_mm.versions import library_versions
@@ -126,7 +126,7 @@ def make_catalog(takes: Sequence[str], clips_dir: Path) -> pd.DataFrame:
 
 def write_frames(run_dir: Path, catalog: pd.DataFrame) -> pd.DataFrame:
     """Make clips, sample them into the frame store, and return made-up answers for frames nobody trained on."""
-    from ravdess_mm.video.frames import FrameStore, build_frame_store
+    from ravdess_mm.video.frame_store.store import FrameStore, build_frame_store
 
     clips = catalog[catalog["has_video"]]
     for path, emotion, actor in zip(clips["path"], clips["emotion"], clips["actor"], strict=True):
@@ -188,7 +188,7 @@ def noise_table(models_dir: Path) -> pd.DataFrame:
             value = 0.15 + (best - 0.15) * ratio / 30
             figures = {f"{measure}{end}": value + add for measure in ("accuracy", "uar") for end, add in ENDS.items()}
             facts = {"condition": condition.name, "snr_db": condition.snr_db, "n_takes": 48, "n_actors": 3}
-            rows.append({"model": name, **facts, **figures, "trained": fingerprint_of_model(models_dir, name)})
+            rows.append({"model": name, **facts, **figures, "trained": model_fingerprint(models_dir, name)})
     return pd.DataFrame(rows)
 
 
@@ -231,7 +231,7 @@ def importance_table(models_dir: Path) -> pd.DataFrame:
             "repeats": 10,
             "n_takes": 48,
             "n_actors": 3,
-            "trained": fingerprint_of_model(models_dir, name),
+            "trained": model_fingerprint(models_dir, name),
         }
         for name in ("audio-svc", "audio-svc-adapted")
         for family, drop in (("mfcc", 0.2), ("delta", 0.05), ("rms<b>", -0.01))

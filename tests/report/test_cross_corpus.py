@@ -5,14 +5,14 @@ from pathlib import Path
 
 from ravdess_mm.report.build import render_report
 from ravdess_mm.report.cross_corpus import cross_corpus_section
-from ravdess_mm.report.gather import gather_run
+from ravdess_mm.report.run_reader import read_run
 from tests.report.conftest import write_cross_corpus
 
 
 def test_plain_and_adapted_figures_stand_apart(copy_of: Callable[[Path], Path], lean_run: Path) -> None:
     run_dir = copy_of(lean_run)
     write_cross_corpus(run_dir)
-    files = gather_run(run_dir)
+    files = read_run(run_dir)
     section = cross_corpus_section(files)
     assert section is not None
     plain, adapted = section.groups
@@ -32,8 +32,8 @@ def test_without_the_stage_or_of_another_layout_there_is_no_section(
 ) -> None:
     run_dir = copy_of(lean_run)
     (run_dir / "cross-corpus" / "metrics.json").unlink()
-    assert cross_corpus_section(gather_run(run_dir)) is None
+    assert cross_corpus_section(read_run(run_dir)) is None
     write_cross_corpus(run_dir, schema="cross-corpus/0")
-    files = gather_run(run_dir)
+    files = read_run(run_dir)
     assert cross_corpus_section(files) is None
     assert 'id="cross-corpus"' not in render_report(files)

@@ -17,10 +17,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.predictions import labels_of, probabilities_of
-from ravdess_mm.report.gather import gather_run
-from ravdess_mm.report.headline import make_headline
+from ravdess_mm.report.formatting import model_label
 from ravdess_mm.report.run_files import RunFiles
-from ravdess_mm.report.words import model_label
+from ravdess_mm.report.run_reader import read_run
+from ravdess_mm.report.summary import make_summary
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def files(synthetic_run: Path) -> RunFiles:
-    return gather_run(synthetic_run)
+    return read_run(synthetic_run)
 
 
 class Opened:
@@ -259,7 +259,7 @@ def test_a_take_shows_what_every_model_said(page: Page, files: RunFiles) -> None
     page.keyboard.press("Enter")
     assert button.get_attribute("aria-pressed") == "true"
     assert take in page.locator("#take").inner_text()
-    order = [*make_headline(files).shown]
+    order = [*make_summary(files).shown]
     order += [name for name in files.tables if name not in order]
     assert texts(page, "#take tbody th") == [model_label(name) for name in order]
     expected = [probabilities_of(files.tested[name].set_index("take").loc[[take]])[0] for name in order]

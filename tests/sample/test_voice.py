@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ravdess_mm.corpus.identifier import Emotion
 from ravdess_mm.sample.script import Acting, Script, sample_scripts
-from ravdess_mm.sample.voice import SAMPLE_RATE, speaker, synthesize_voice
+from ravdess_mm.sample.voice import SAMPLE_RATE, synthesize_voice, voice_of
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +85,14 @@ def test_strength_scales_the_expression(script: Script) -> None:
 
 
 def test_women_speak_higher_than_men() -> None:
-    men = [speaker(actor).pitch_hz for actor in range(1, 25, 2)]
-    women = [speaker(actor).pitch_hz for actor in range(2, 25, 2)]
+    men = [voice_of(actor).pitch_hz for actor in range(1, 25, 2)]
+    women = [voice_of(actor).pitch_hz for actor in range(2, 25, 2)]
     assert max(men) < min(women)
-    assert np.mean([speaker(actor).tract for actor in range(2, 25, 2)]) > 1.1
+    assert np.mean([voice_of(actor).tract for actor in range(2, 25, 2)]) > 1.1
 
 
 def test_actors_differ() -> None:
-    assert len({speaker(actor) for actor in range(1, 25)}) == 24
+    assert len({voice_of(actor) for actor in range(1, 25)}) == 24
 
 
 def test_takes_of_one_actor_and_emotion_differ() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.store import hash_file
-from ravdess_mm.video.frames import FrameStore, build_frame_store
+from ravdess_mm.video.frame_store.store import FrameStore, build_frame_store
 
 VideoMaker = Callable[..., Path]
 

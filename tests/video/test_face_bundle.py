@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ravdess_mm.bundle import read_bundle, write_bundle
-from ravdess_mm.corpus.stills import FER_CLASSES, Stills
+from ravdess_mm.bundles.bundle import read_bundle, write_bundle
+from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.errors import BundleError
-from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_bundle import (
     CARD_PART,
     EMBEDDING,
@@ -23,6 +22,7 @@ from ravdess_mm.video.face_bundle import (
     write_face_bundle,
 )
 from ravdess_mm.video.face_networks import build_face_network
+from ravdess_mm.video.stills.datasets import FER_CLASSES, Stills
 
 
 def brightness_network(n_classes: int = 7) -> keras.Model:

@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
+from ravdess_mm.bundles.pretrained import need_pretrained
 from ravdess_mm.corpus.identifier import EMOTIONS, Emotion
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predictions import PROBABILITIES
 from ravdess_mm.sample.face import EXPRESSIONS, draw_person, look
-from ravdess_mm.video.embedding import load_embedder
+from ravdess_mm.video.embeddings import load_embedder
 from ravdess_mm.video.face_emotions import BOX_COLUMNS, COLUMNS, FaceEmotions, _as_gray
 from ravdess_mm.video.faces import find_faces
-from ravdess_mm.video.pretrained import need_pretrained
-from ravdess_mm.video.sampling import cut_face
+from ravdess_mm.video.frame_store.sampling import cut_face
 
 
 def face(size: int, emotion: Emotion = Emotion.HAPPY) -> np.ndarray:

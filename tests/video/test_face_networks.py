@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.config import Net
 from ravdess_mm.errors import InputError
-from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_bundle import EMBEDDING
 from ravdess_mm.video.face_networks import FACE_NETWORKS, LOGITS, build_face_network
 from tests.video.backends import run_on
@@ -17,7 +17,7 @@ FACES = np.random.default_rng(0).integers(0, 256, (2, 44, 44, 1), dtype=np.uint8
 ONE_STEP = """
 import numpy as np
 from ravdess_mm.config import Net
-from ravdess_mm.quiet_keras import jit_compile, keras, make_deterministic
+from ravdess_mm.bundles.keras_backend import jit_compile, keras, make_deterministic
 from ravdess_mm.video.networks import build_network
 for net in Net:
     make_deterministic(1)

@@ -12,7 +12,7 @@ from ravdess_mm.corpus.identifier import Emotion
 from ravdess_mm.errors import InputError
 from ravdess_mm.sample.face import EXPRESSIONS, draw_person, look
 from ravdess_mm.video import faces
-from ravdess_mm.video.decode import iter_frames
+from ravdess_mm.video.decoding.frames import iter_frames
 from ravdess_mm.video.faces import (
     SMALLEST_FACE,
     Box,

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.errors import InputError
-from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.face_networks import build_face_network
 from ravdess_mm.video.gradcam import Method, heat_maps, map_layer
 from ravdess_mm.video.networks import seed_network
@@ -17,7 +17,7 @@ UPPER_LEFT = (slice(None), slice(0, 16), slice(0, 16))
 
 ON_A_BACKEND = """
 import numpy as np
-from ravdess_mm.quiet_keras import keras
+from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.video.gradcam import heat_maps
 from tests.video.test_gradcam import corner_network, images
 heat = heat_maps(corner_network(), images(3), np.zeros(3, int))

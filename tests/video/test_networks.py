@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.config import Net
-from ravdess_mm.quiet_keras import keras
 from ravdess_mm.video.inference import predict_frames
 from ravdess_mm.video.networks import FRAME_SHAPE, NETWORKS, build_network, seed_network
 

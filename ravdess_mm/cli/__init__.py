@@ -1,0 +1,1 @@
+"""The command ``ravdess-mm``, a module a group of verbs."""

@@ -1,0 +1,185 @@
+"""The verbs of ``ravdess-mm`` on clips of your own: predict, enrol, explain."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ravdess_mm.cli.command import Json, console, print_json, run_verb
+from ravdess_mm.errors import InputError
+
+
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Clips of any name, or folders of them.", metavar="PATH...")],
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
+    ] = None,
+    speaker: Annotated[
+        Path | None,
+        typer.Option(
+            help="The one person who speaks in all of them: a folder of their clips, one recording longer than 20 s, "
+            "or what `enrol` wrote. Speaker-adapted models answer then."
+        ),
+    ] = None,
+    speakers: Annotated[
+        int | None,
+        typer.Option(
+            help="How many people speak in each long recording: their voices are told apart, with a mean answer for "
+            "each of them.",
+            min=1,
+        ),
+    ] = None,
+    in_segments: Annotated[
+        bool | None,
+        typer.Option(
+            "--segments/--whole",
+            help="One answer a sentence, or one for all; by default segments where a clip is longer than 20 s: the "
+            "models know sentences.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which emotion voice and face of a clip express.
+
+    A long recording is parted where nobody speaks: each segment has its answer, and the whole has their mean.
+    A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
+
+    Examples: ravdess-mm predict holiday.mp4 --speaker her-clips/
+
+    ravdess-mm predict interview.mp3 --speakers 2
+    """
+
+    def action() -> int:
+        from ravdess_mm.cli.tables import predictions_table
+        from ravdess_mm.corpus.clips_of_your_own import find_clips
+        from ravdess_mm.parallel.progress import track
+        from ravdess_mm.predict.prediction import Prediction
+        from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
+
+        clips = list(find_clips(paths))
+        if speaker is not None and speakers is not None:
+            raise InputError("--speaker and --speakers exclude each other: one known person, or several told apart")
+        predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker, speakers=speakers)
+        answers, failed = [], 0
+        for path, answer in predictor.predict_many(track(clips, "clips", unit="clip"), in_segments=in_segments):
+            if isinstance(answer, Prediction):
+                answers.append(answer)
+            else:
+                failed += 1
+                typer.echo(f"{path}: {answer}", err=True)
+        if as_json:
+            print_json([answer.to_dict() for answer in answers])
+        elif answers:
+            console().print(predictions_table(answers))
+        if not answers:
+            raise InputError(f"none of {len(clips)} clips could be used")
+        return 1 if failed else 0
+
+    run_verb(action)
+
+
+def enrol(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Clips of one person, or folders of them; no labels.", metavar="PATH...")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the enrolment, a .json file.")],
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a run with ADAPT=speaker; by default for the models that ship."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Get to know a speaker once, for `predict --speaker`; a dozen clips in several emotions do well.
+
+    A recording of more than 20 s counts as many clips as it has sentences. Of silent films the face is known and the
+    voice is not. A clip that cannot be used is named on standard error and costs only itself; exit status 1 then.
+    """
+
+    def action() -> int:
+        from ravdess_mm.predict.enrolment import enrol_speaker, save_speaker
+        from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
+
+        if output.suffix.lower() != ".json":
+            raise InputError(f"{output}: an enrolment is a .json file; name it so")
+        predictor, plain = Predictor.adaptable(run or PRETRAINED_DIR), Predictor.from_run(run or PRETRAINED_DIR)
+        know = partial(predictor.voice.enrol, plain=plain.voice)
+        enrolment, unheard = enrol_speaker(paths, features=predictor.voice.features, know=know)
+        face, seen = predictor.face.shares_of(paths)
+        for path, reason in unheard.items():
+            typer.echo(f"{path}: {reason}{'; its picture is used' if path in seen else ''}", err=True)
+        if not enrolment.is_enough and face is None:
+            number = "one usable clip says" if enrolment.n_clips else "clips of which none can be used say"
+            raise InputError(f"{number} too little about a speaker; two or more are needed")
+        failed = {path: reason for path, reason in unheard.items() if path not in seen}
+        network = predictor.face.network_sha256 if face is not None else None
+        save_speaker(output, enrolment, features=predictor.voice.features, face=face, network=network)
+        faces = face.n_clips if face is not None else 0
+        if as_json:
+            facts = {"path": output, "clips": enrolment.n_clips, "faces": faces}
+            print_json({**facts, "failed": {path.as_posix(): reason for path, reason in failed.items()}})
+        else:
+            known = f"a speaker by {enrolment.n_clips} clips" if enrolment.is_enough else f"a face by {faces} clips"
+            also = f" and a face by {faces}" if faces and enrolment.is_enough else ""
+            typer.echo(f"{output}: {known}{also}")
+        return 1 if failed else 0
+
+    run_verb(action)
+
+
+def explain(
+    clip: Annotated[Path, typer.Argument(help="A clip of any name, with a picture.", metavar="CLIP")],
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
+    ] = None,
+    speaker: Annotated[
+        Path | None,
+        typer.Option(
+            help="The person in the clip: a folder of their clips, or what `enrol` wrote; as for `predictor`."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page; by default <name of the clip>-explained.html here.")
+    ] = None,
+    emotion: Annotated[
+        str | None,
+        typer.Option(help="Show what speaks for this emotion; by default for each frame's most probable one."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="grad-cam, or hires-cam: truer to places in a network that flattens its last map, as seed."),
+    ] = "grad-cam",
+    frames: Annotated[int, typer.Option(help="Most frames to show.", min=1, max=60)] = 12,
+    as_json: Json = False,
+) -> None:
+    """Show why: the clip's frames, colour over the part of the face that spoke, every emotion over time.
+
+    Writes one HTML page that opens anywhere, with what the voice, the face and both together answer.
+
+    Example: ravdess-mm explain holiday.mp4 --run artifacts/mine -o holiday.html
+    """
+
+    def action() -> None:
+        from ravdess_mm.errors import MediaError
+        from ravdess_mm.predict.explanation import explain_clip, write_explanation
+        from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
+
+        if method not in ("grad-cam", "hires-cam"):
+            raise InputError(f"method {method!r}; allowed: grad-cam, hires-cam")
+        predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker)
+        try:
+            explanation = explain_clip(predictor, clip, method=method, about=emotion, n_frames=frames)
+        except MediaError as error:
+            raise MediaError(f"{clip}: {error}") from error
+        page = write_explanation(explanation, output or Path(f"{clip.stem}-explained.html"))
+        if as_json:
+            print_json({**explanation.to_dict(), "page": page})
+        else:
+            typer.echo(page)
+
+    run_verb(action)

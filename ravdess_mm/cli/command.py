@@ -1,0 +1,45 @@
+"""What the verbs of the command ``ravdess-mm`` have in common: options, exit status, where answers go."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from ravdess_mm.run.entry import guarded
+from ravdess_mm.store import plain
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for one a core.")]
+
+
+class _State:
+    debug = False
+
+
+def show_tracebacks(wanted: bool) -> None:
+    """Say whether errors are shown with their tracebacks."""
+    _State.debug = wanted
+
+
+def run_verb(action: Callable[[], int | None]) -> None:
+    """Run a verb's work and leave with the exit status it stands for."""
+    answer: list[int | None] = []
+    status = guarded(lambda: answer.append(action()), debug=_State.debug)
+    raise typer.Exit(status or (answer[0] or 0 if answer else 0))
+
+
+def print_json(value: Any) -> None:
+    """Print a value for programs."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def console() -> Any:
+    """Return where tables for people are printed."""
+    from rich.console import Console
+
+    # in a pipe a table is as wide as it needs to be, never cut at 80 columns
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)

@@ -1,0 +1,1 @@
+"""A clip, a recording, an array -> what voice and face express."""

@@ -1,0 +1,131 @@
+"""The section on robustness: what noise, lines, codecs and offsets cost the voice models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from ravdess_mm.evaluation import Estimate
+from ravdess_mm.predictions import ADAPTED
+from ravdess_mm.report import figures
+from ravdess_mm.report.formatting import model_label, percent
+from ravdess_mm.report.run_files import RunFiles
+
+CLEAN: Final = "clean"
+LABELS: Final[dict[str, str]] = {
+    CLEAN: "as recorded",
+    "telephone": "telephone",
+    "mp3-32k": "MP3, 32 kbit/s",
+    "16-khz": "16 kHz",
+    "dc-1%": "DC offset, 1 %",
+    "click": "mouse click",
+}
+"""Words for conditions without a signal-to-noise ratio."""
+
+
+@dataclass(frozen=True)
+class NoiseRow:
+    """One model: accuracy and UAR in every condition, in the order of the columns; None where it was not measured."""
+
+    label: str
+    accuracy: tuple[Estimate | None, ...]
+    uar: tuple[Estimate | None, ...]
+
+
+@dataclass(frozen=True)
+class NoiseGroup:
+    """Models whose figures may stand in one table: the plain ones, or the speaker-adapted ones."""
+
+    title: str
+    adapted: bool
+    rows: tuple[NoiseRow, ...]
+    panels: tuple[tuple[str, Markup], ...]
+
+
+@dataclass(frozen=True)
+class NoiseSection:
+    """What the section shows.
+
+    Attributes
+    ----------
+    n_takes, n_actors : int
+        Takes that were measured, and of how many actors.
+    columns : tuple of (str, str)
+        Condition and the words above its column: ``("babble", "10 dB")``.
+    kinds : tuple of (str, int)
+        Conditions and how many columns each has.
+    groups : tuple of NoiseGroup
+    """
+
+    n_takes: int
+    n_actors: int
+    columns: tuple[tuple[str, str], ...]
+    kinds: tuple[tuple[str, int], ...]
+    groups: tuple[NoiseGroup, ...]
+
+
+def noise_section(files: RunFiles) -> NoiseSection | None:
+    """Return the section, or None where robustness was not measured."""
+    table = files.noise
+    if table is None or table.empty:
+        return None
+    conditions = list(table[["condition", "snr_db"]].drop_duplicates().itertuples(index=False, name=None))
+    names = [str(name) for name in table["model"].drop_duplicates()]
+    groups = []
+    for adapted, title in (
+        (False, "Robustness of the voice models"),
+        (True, "Robustness of the speaker-adapted voice models"),
+    ):
+        own = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
+        if own:
+            rows = tuple(_row(table[table["model"] == name], name, conditions) for name in own)
+            groups.append(NoiseGroup(title, adapted, rows, tuple(_panels(table, own))))
+    kinds = [str(condition) for condition, _ in conditions]
+    return NoiseSection(
+        n_takes=int(table["n_takes"].max()),
+        n_actors=int(table["n_actors"].max()),
+        columns=tuple((str(condition), _heading(str(condition), snr_db)) for condition, snr_db in conditions),
+        kinds=tuple((kind, kinds.count(kind)) for kind in dict.fromkeys(kinds)),
+        groups=tuple(groups),
+    )
+
+
+def _heading(condition: str, snr_db: float) -> str:
+    return f"{snr_db:.0f} dB" if np.isfinite(snr_db) else LABELS.get(condition, condition)
+
+
+def _row(own: pd.DataFrame, name: str, conditions: list[tuple[str, float]]) -> NoiseRow:
+    found = {(str(row["condition"]), float(row["snr_db"])): row for row in own.to_dict("records")}
+    figures_of = {
+        measure: tuple(_estimate(found[condition], measure) if condition in found else None for condition in conditions)
+        for measure in ("accuracy", "uar")
+    }
+    return NoiseRow(model_label(name), figures_of["accuracy"], figures_of["uar"])
+
+
+def _estimate(row: Mapping[Any, Any], measure: str) -> Estimate:
+    low, high = (row[f"{measure}_{end}"] for end in ("low", "high"))
+    known = np.isfinite(low) and np.isfinite(high)
+    return Estimate(float(row[measure]), float(low) if known else None, float(high) if known else None)
+
+
+def _panels(table: pd.DataFrame, names: list[str]) -> list[tuple[str, Markup]]:
+    """Return a panel a model."""
+    panels = []
+    for name in names:
+        lines, said = [], []
+        rows = table[table["model"] == name]
+        clean, noisy = rows[rows["condition"] == CLEAN], rows[np.isfinite(rows["snr_db"])]
+        for noise in noisy["condition"].drop_duplicates():
+            line = pd.concat([clean, noisy[noisy["condition"] == noise].sort_values("snr_db", ascending=False)])
+            lines.append((str(noise), line))
+            said.append(f"{noise} noise: {percent(line['accuracy'].iloc[0])} to {percent(line['accuracy'].iloc[-1])}")
+        loudest = f"{noisy['snr_db'].min():.0f} dB"
+        label = f"{model_label(name)}, accuracy from no noise to {loudest}: {'; '.join(said)}"
+        panels.append((model_label(name), figures.noise_panel(lines, label=label)))
+    return panels

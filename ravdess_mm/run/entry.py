@@ -1,0 +1,76 @@
+"""From words on a command line to work, and from what goes wrong to one line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ravdess_mm.config import Settings
+from ravdess_mm.errors import RavdessError, one_line
+from ravdess_mm.parallel.progress import set_up_logging
+from ravdess_mm.run.settings import MAKE_VARIABLES, load_settings
+
+
+def stage_main(
+    stage: Callable[[Any], None],
+    arguments: Sequence[str] | None = None,
+    *,
+    load: Callable[[Sequence[str]], Any] = load_settings,
+) -> int:
+    """Run one pipeline stage from the command line: settings in, exit status out.
+
+    Parameters
+    ----------
+    stage : callable
+        Takes what `load` returns: the settings of the run.
+    arguments : sequence of str, optional
+        ``NAME=value`` as for make; ``--debug`` shows tracebacks, ``--help`` the stage's own words. Default:
+        ``sys.argv``.
+    load : callable
+        Makes the stage's settings of the ``NAME=value`` words.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    set_up_logging(debug=debug)
+    if "--help" in words or "-h" in words:
+        sys.stdout.write(_stage_help(stage))
+        return 0
+    return guarded(lambda: stage(load(words)), debug=debug)
+
+
+def _stage_help(stage: Callable[[Any], None]) -> str:
+    names = "\n".join(
+        f"  {variable:<13} {Settings.model_fields[field].description or field.replace('_', ' ')}"
+        for variable, field in MAKE_VARIABLES.items()
+    )
+    words = (stage.__doc__ or "").strip()
+    return f"{words}\n\nVariables, as NAME=value (the same words as for make):\n{names}\n  CONFIG        a TOML file\n"
+
+
+def guarded(action: Callable[[], None], *, debug: bool = False) -> int:
+    """Run `action`; turn what it raises into one line on standard error and an exit status.
+
+    Returns
+    -------
+    int
+        0 fine, 2 unusable input or an unexpected error, 130 interrupted.
+    """
+    try:
+        action()
+    except RavdessError as error:
+        if debug:
+            traceback.print_exc()
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_status
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; finished work is kept, the same command goes on from there\n")
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        sys.stderr.write(f"error: unexpected {type(error).__name__}: {one_line(error)} (--debug shows where)\n")
+        return 2
+    return 0

@@ -1,0 +1,1 @@
+"""A video file -> its frames, gray and upright, bit for bit."""

@@ -1,0 +1,1 @@
+"""The sampled frames of all takes in one array on disk."""
