@@ -26,7 +26,7 @@ ROOMS = (
     ("app", "cli"),
     ("__main__",),
 )
-"""From the lowest to the highest. Rooms of one line do not know each other; modules of the top level stand among them."""
+"""From the lowest to the highest. Rooms of one line do not know each other."""
 
 HEAVY = ("keras", "sklearn", "statsmodels", "tensorflow", "xgboost")
 """Libraries that an answer and ``--help`` do without; `ravdess_mm.bundles.keras_backend` imports Keras at once."""
@@ -44,7 +44,7 @@ TRAINERS = (
     "video.stills",
     "video.training",
 )
-"""Modules and rooms that may load them at once: whoever imports these builds or trains a model, or asks its gradient."""
+"""Modules and rooms that may load them at once: who imports these builds or trains a model."""
 
 
 def rank(module: str) -> int:

@@ -196,6 +196,15 @@ def _as_gray(image: Any) -> GrayImage:
 
 def _read_gray(path: Path) -> GrayImage:
     """Read a picture, turned upright; of a film, its first frame."""
+    import cv2
+
+    try:
+        # not `cv2.imread`, which cannot open every name
+        picture = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_GRAYSCALE)
+    except (OSError, cv2.error) as error:
+        raise InputError(f"{path}: not a picture that can be read ({error})") from error
+    if picture is not None:
+        return np.asarray(picture, dtype=np.uint8)
     try:
         return next(iter_frames(path, frame_step=1, skip_black=False)).image
     except MediaError as error:

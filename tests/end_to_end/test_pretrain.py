@@ -95,7 +95,7 @@ def test_they_answer_like_a_run(out: Path, clips: Path) -> None:
     seen = []
     for clip in sorted(own_clips.iterdir()):
         with suppress(MediaError):  # sound alone, or no face is found
-            seen.append(predictor.look(clip).answer)
+            seen.append(predictor.score_frames(clip).answer)
     faces = ClassShares.of(seen)
     assert faces.n_clips > 1
     expected = faces.even(list(plain.branches["video"].values()))
@@ -179,12 +179,12 @@ def test_a_long_film_shows_a_face_as_often_as_it_has_parts(clips: Path, tmp_path
     path = join_films(films, tmp_path / "long.mp4", sound=False)
     face = Predictor.adaptable(PRETRAINED_DIR).face
     spans = windows(probe_media(path).duration_s)
-    looks = [look for place, look in face.look_through(path, spans) if place is not None]
-    assert 2 < len(looks) <= len(spans)
+    scores = [one for place, one in face.score_spans(path, spans) if place is not None]
+    assert 2 < len(scores) <= len(spans)
     shares, seen = face.shares_of([path])
     assert shares is not None
-    assert (shares.n_clips, seen) == (len(looks), (path,))
-    np.testing.assert_allclose(shares.shares, ClassShares.of([look.answer for look in looks]).shares, atol=1e-6)
+    assert (shares.n_clips, seen) == (len(scores), (path,))
+    np.testing.assert_allclose(shares.shares, ClassShares.of([one.answer for one in scores]).shares, atol=1e-6)
 
 
 def test_of_silent_films_the_face_is_known(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
