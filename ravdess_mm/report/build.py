@@ -10,11 +10,10 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.report import cross_corpus, figures
+from ravdess_mm.report import cross_corpus, figures, importance
 from ravdess_mm.report import data_and_training as material
 from ravdess_mm.report import formatting as words
 from ravdess_mm.report import fusion as fused
-from ravdess_mm.report import importance as listening
 from ravdess_mm.report import leak_demonstration as leaks
 from ravdess_mm.report import model_results as results
 from ravdess_mm.report import noise_robustness as noise
@@ -30,36 +29,32 @@ from ravdess_mm.report.svg import element
 from ravdess_mm.report.take_explorer import actor_facts, explorer_data
 from ravdess_mm.store import write_text
 
-CONTENTS: Final[tuple[tuple[str, str], ...]] = (
-    ("summary", "Result"),
-    ("models", "All models"),
-    ("fusion", "Fusion against its parts"),
-    ("confusion", "What is taken for what"),
-    ("actors", "Actor by actor"),
-    ("slices", "Whom it serves badly"),
-    ("calibration", "How sure, how often right"),
-    ("noise", "Robustness"),
-    ("cross-corpus", "Cross-corpus"),
-    ("listening", "What the model listens to"),
-    ("takes", "Take by take"),
-    ("frames", "Single frames"),
-    ("heat", "Which part of the face spoke"),
-    ("split", "The split"),
-    ("data", "The data"),
-    ("map", "Why the split matters"),
-    ("training", "How models were chosen"),
-    ("method", "Method"),
-    ("repeat", "How to repeat it"),
-    ("left-out", "Notes and left out"),
-)
-"""Sections of the page: anchor and title."""
+CONTENTS: Final[dict[str, str]] = {
+    "summary": "Summary",
+    "models": "Model performance",
+    "fusion": "Late fusion",
+    "confusion": "Confusion matrices",
+    "actors": "Accuracy by actor",
+    "slices": "Worst groups",
+    "calibration": "Calibration",
+    "noise": "Robustness",
+    "cross-corpus": "Cross-corpus evaluation",
+    "importance": "Feature importance",
+    "takes": "Predictions by take",
+    "frames": "Predictions by frame",
+    "gradcam": "Grad-CAM",
+    "split": "Train/test split",
+    "data": "Data",
+    "feature-map": "Feature map",
+    "training": "Hyperparameter search and learning curves",
+    "method": "Method",
+    "reproduction": "Reproduction",
+    "notes": "Notes and omissions",
+}
+"""Sections of the page: anchor to title."""
 
 NEED_PREDICTIONS: Final = frozenset({"fusion", "confusion", "actors", "slices", "calibration", "takes"})
 """Sections that are left out where no model has predicted anything."""
-
-MEASURED: Final = frozenset({"noise", "cross-corpus", "listening"})
-"""Sections of a stage of their own, that are there only where somebody ran it."""
-
 
 def write_report(run_dir: Path, report_path: Path) -> Path:
     """Write the report of a run.
@@ -140,15 +135,16 @@ def _content(run: RunFiles, headline: Summary) -> dict[str, Any]:
     measured = {
         "noise": noise.noise_section(run),
         "cross-corpus": cross_corpus.cross_corpus_section(run),
-        "listening": listening.importance_section(run),
+        "importance": importance.importance_section(run),
     }
     messages = [str(message) for message in run.record.get("messages") or ()]
     return {
         "files": run,
+        "titles": CONTENTS,
         "contents": [
-            entry
-            for entry in CONTENTS
-            if (leaders or entry[0] not in NEED_PREDICTIONS) and (entry[0] not in MEASURED or measured[entry[0]])
+            anchor
+            for anchor in CONTENTS
+            if (leaders or anchor not in NEED_PREDICTIONS) and measured.get(anchor, True) is not None
         ],
         **{anchor.replace("-", "_"): section for anchor, section in measured.items()},
         "headline": headline,
@@ -177,16 +173,16 @@ def _content(run: RunFiles, headline: Summary) -> dict[str, Any]:
         if run.catalog is not None
         else 0,
         "pictures": sample_pictures(run.frames, run.frame_predictions, seed=run.seed) if run.frames else [],
-        "heat": gradcam_section(run),
+        "gradcam": gradcam_section(run),
         "split": split,
         "split_actors": split_actors,
         "split_words": split_in_words(run),
         "data": material.data_overview(run.catalog),
         "rejected": material.rejected_rows(run.rejected),
         "most_rejected": material.MOST_REJECTED,
-        "map": feature_map,
-        "map_drawing": material.map_drawing(feature_map) if feature_map else None,
-        "map_neighbours": material.neighbour_drawing(feature_map) if feature_map else None,
+        "feature_map": feature_map,
+        "feature_map_drawing": material.map_drawing(feature_map) if feature_map else None,
+        "feature_map_neighbours": material.neighbour_drawing(feature_map) if feature_map else None,
         "leak": leaks.leak_rows(run),
         "searches": material.search_rows(run),
         "curves": material.curve_panels(run),

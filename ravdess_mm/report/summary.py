@@ -127,19 +127,19 @@ def _facts(files: RunFiles, main: str) -> tuple[tuple[str, str, str], ...]:
             f"by {count(len(metrics['actors']), 'actor')}: {format_actors(metrics['actors'])}",
         ),
         (
-            "Guessing",
+            "Chance level",
             percent(1 / len(shares)),
             f"one of {spelled(len(shares))} emotions at random; always saying “{shares.index[0]}” gives "
             f"{percent(float(shares.iloc[0]))}",
         ),
         (
-            "Better than chance?",
+            "Permutation test",
             f"p {p_value(chance.p_value)}" if chance.p_value < 0.001 else f"p = {p_value(chance.p_value)}",
             f"with the labels shuffled within each actor, 95 % of {chance.draws:,} tries reach "
             f"{percent(chance.chance_high)} at most",
         ),
         (
-            "Honest about doubt?",
+            "Calibration",
             f"ECE {percent(metrics['ece'])}",
             "mean gap between how sure the model says it is and how often it is right",
         ),
@@ -147,7 +147,7 @@ def _facts(files: RunFiles, main: str) -> tuple[tuple[str, str, str], ...]:
     if digest:
         facts.append(
             (
-                "Repeatable?",
+                "Fingerprint",
                 digest[:8],
                 f"first digits of the SHA-256 of this model’s prediction table: data, command, seed ({files.seed}) and "
                 "versions at the end of this page give it again",

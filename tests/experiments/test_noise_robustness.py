@@ -249,4 +249,4 @@ def test_the_report_shows_it(settings: Settings, tmp_path: Path) -> None:
     assert '<h2 id="noise">Robustness</h2>' in page
     assert '<a href="#noise">' in page
     assert "Robustness of the speaker-adapted voice models" in page
-    assert '<h2 id="listening">What the model listens to</h2>' in page
+    assert '<h2 id="importance">Feature importance</h2>' in page

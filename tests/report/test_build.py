@@ -75,7 +75,7 @@ def test_nothing_is_loaded_from_anywhere(page: Page, text: str) -> None:
 
 
 def test_every_section_is_in_the_contents(page: Page) -> None:
-    anchors = [anchor for anchor, _ in CONTENTS]
+    anchors = list(CONTENTS)
     assert page.attributes("section", "aria-labelledby") == anchors
     assert [href[1:] for href in page.attributes("a", "href")] == ["content", *anchors]
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
@@ -161,7 +161,7 @@ def test_what_is_missing_is_said_and_costs_only_its_section(
     assert said in text
     assert page.open == []
     gone = NEED_PREDICTIONS if lost == "predictions" else frozenset()
-    assert page.attributes("section", "aria-labelledby") == [name for name, _ in CONTENTS if name not in gone]
+    assert page.attributes("section", "aria-labelledby") == [name for name in CONTENTS if name not in gone]
     assert {href[1:] for href in page.attributes("a", "href")} <= {attrs.get("id") for _, attrs in page.elements}
 
 

@@ -36,5 +36,5 @@ def test_without_the_stage_there_is_no_section(files: RunFiles) -> None:
     without = replace(files, importance=None)
     assert importance_section(without) is None
     page = render_report(without)
-    assert 'href="#listening"' not in page
-    assert "What the model listens to" not in page
+    assert 'href="#importance"' not in page
+    assert "Feature importance" not in page

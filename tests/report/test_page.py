@@ -176,7 +176,7 @@ def test_confusion_matrices_switch_between_shares_and_counts(page: Page, files: 
 
 
 def test_the_map_is_coloured_by_emotion_or_by_actor(page: Page) -> None:
-    colours = "[...document.querySelectorAll('#feature-map circle')].map((dot) => getComputedStyle(dot).fill)"
+    colours = "[...document.querySelectorAll('#feature-plot circle')].map((dot) => getComputedStyle(dot).fill)"
     by_emotion = page.evaluate(colours)
     page.click("[data-by=actor]")
     by_actor = page.evaluate(colours)

@@ -73,8 +73,8 @@
     }));
   };
   wire("[data-show]", "show", "as-", "#matrices");
-  wire("[data-by]", "by", "by-", "#feature-map");
-  for (const dot of all("#feature-map circle")) {
+  wire("[data-by]", "by", "by-", "#feature-plot");
+  for (const dot of all("#feature-plot circle")) {
     const actor = /actor-(\d+)/.exec(dot.getAttribute("class"))[1];
     dot.style.setProperty("--actor", `oklch(.66 .15 ${(actor * 105) % 360})`);
   }
