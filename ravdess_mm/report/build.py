@@ -56,6 +56,7 @@ CONTENTS: Final[dict[str, str]] = {
 NEED_PREDICTIONS: Final = frozenset({"fusion", "confusion", "actors", "slices", "calibration", "takes"})
 """Sections that are left out where no model has predicted anything."""
 
+
 def write_report(run_dir: Path, report_path: Path) -> Path:
     """Write the report of a run.
 
