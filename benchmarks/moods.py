@@ -5,7 +5,7 @@
 RUN is a finished run with ``ADAPT=speaker`` whose voice is ``audio-embedding``; its first fold is asked. Of each test
 actor, clips in some of the eight emotions are drawn, and the speaker is known by them alone, without labels. The voice
 then answers for these clips and for that actor's others: plain; adapted by mean and deviation of the clips (*simply*);
-and by `Enrolment.of_emotion_shares`, as ``predict --speaker`` does. Nothing here heard the test actors before.
+and by `SpeakerStatistics.of_emotion_shares`, as ``predict --speaker`` does. Nothing here heard the test actors before.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from ravdess_mm.audio.embedding import unpack
-from ravdess_mm.classifiers.adaptation import Enrolment
+from ravdess_mm.classifiers.adaptation import SpeakerStatistics
 from ravdess_mm.classifiers.rows import check_features
-from ravdess_mm.predict.predictor import Predictor
+from ravdess_mm.predict.run_models import RunModels
 from ravdess_mm.store import read_json, read_table
 
 SEED = 1
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20)
     given = parser.parse_args()
     test = read_json(given.run / "run.json")["folds"][0]["test"]
-    plain, adapted = Predictor.from_run(given.run).voice, Predictor.adaptable(given.run).voice
+    plain, adapted = RunModels.load(given.run).audio, RunModels.load_adapted(given.run).audio
     table = unpack(read_table(given.run / "audio" / "embedding.parquet"), plain.features.names)[0]
     rows = check_features(table).of_actors(test).sample
     random = np.random.default_rng(SEED)
@@ -51,7 +51,7 @@ def main() -> None:
                         continue
                     others = np.setdiff1d(own, known)
                     right = [unadapted]
-                    for speaker in (Enrolment.of(rows.X[known]), adapted.enrol(rows.X[known], plain=plain)):
+                    for speaker in (SpeakerStatistics.of(rows.X[known]), adapted.enrol(rows.X[known], plain=plain)):
                         hit = np.zeros(len(rows.y), dtype=bool)
                         hit[own] = adapted.answer(rows.X[own], enrolment=speaker).argmax(axis=1) == rows.y[own]
                         right.append(hit)

@@ -24,9 +24,8 @@ from ravdess_mm.audio.embedding import unpack
 from ravdess_mm.audio.voice_features import EmbeddingFeatures
 from ravdess_mm.config import ChannelChoice
 from ravdess_mm.corpus.catalog import build_catalog
-from ravdess_mm.predict.diarization import SpeakerSpace
+from ravdess_mm.predict.diarization import People, SpeakerSpace
 from ravdess_mm.predict.predictor import Predictor
-from ravdess_mm.predict.recordings import People
 from ravdess_mm.store import read_json, read_table
 
 SEED = 1

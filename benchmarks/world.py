@@ -18,7 +18,7 @@ from ravdess_mm.audio.perturbation import Perturbation, apply
 from ravdess_mm.config import parse_actors
 from ravdess_mm.corpus.catalog import build_catalog
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.predict.predictor import Predictor
+from ravdess_mm.predict.run_models import RunModels
 
 SR = 48_000
 CONDITIONS: dict[str, tuple[Perturbation, float | None] | None] = {
@@ -42,7 +42,7 @@ def main() -> None:
     words = parser.parse_args()
     clips = build_catalog([words.data]).clips
     clips = clips[clips["voice"] & clips["actor"].isin(parse_actors(words.actors))].sort_values("take")
-    plain, adapted = Predictor.from_run(words.run).voice, Predictor.adaptable(words.run).voice
+    plain, adapted = RunModels.load(words.run).audio, RunModels.load_adapted(words.run).audio
     truth, actors = clips["emotion"].map(EMOTIONS.index).to_numpy(), clips["actor"].to_numpy()
     clean, rows = None, []
     for name, condition in CONDITIONS.items():

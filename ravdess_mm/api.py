@@ -26,9 +26,11 @@ SEED: Final = 20
 
 
 def predict(
-    source: str | Path | npt.ArrayLike,
+    source: str | Path | npt.ArrayLike | None = None,
     *,
     sr: int | None = None,
+    frames: Sequence[npt.ArrayLike] | npt.ArrayLike | None = None,
+    fps: float | None = None,
     run: str | Path | None = None,
     speaker: str | Path | None = None,
 ) -> Prediction:
@@ -36,10 +38,14 @@ def predict(
 
     Parameters
     ----------
-    source : str, path or array-like [shape=(n,)]
-        A sound or a film; or mono samples, floats of full scale -1 to 1.
+    source : str, path or array-like [shape=(n,)], optional
+        A sound or a film; or mono samples, floats of full scale -1 to 1. Without it, `frames` are silent.
     sr : int, optional
         Sampling rate of samples, in Hz; a file says its own.
+    frames : array-like [shape=(n, height, width, 3) or (n, height, width), dtype=uint8], optional
+        Pictures in memory: blue, green, red, as OpenCV reads them, or gray.
+    fps : float, optional
+        Their number a second.
     run, speaker
         As for `load_predictor`. The last two predictors are kept: where a run or a speaker's clips change on disk, load
         one anew.
@@ -47,17 +53,31 @@ def predict(
     Raises
     ------
     InputError
-        If samples have no rate or another shape or type, a file has a rate, or as `load_predictor`.
+        If samples or frames have no rate or another shape or type, a file has a rate or frames, nothing is given, or
+        as `load_predictor`.
     MediaError
         If the clip cannot be used; the message says why.
+
+    Examples
+    --------
+    >>> rm.predict("holiday.mp4").label  # doctest: +SKIP
+    'happy'
+    >>> rm.predict(samples, sr=16_000, frames=pictures, fps=25)  # doctest: +SKIP
     """
     if isinstance(source, str | Path):
-        if sr is not None:
-            raise InputError(f"sr={sr} beside a file, {source}; allowed: with samples in memory")
+        if sr is not None or frames is not None or fps is not None:
+            raise InputError(f"sr, frames or fps beside a file, {source}; allowed: with samples or frames in memory")
         return _loaded(_absolute(run), _absolute(speaker)).predict(source)
-    if sr is None:
-        raise InputError("samples without sr; allowed: their sampling rate in Hz, such as sr=16_000")
-    return _loaded(_absolute(run), _absolute(speaker)).predict_samples(source, sr)
+    if (source is None) != (sr is None):
+        raise InputError("samples without sr, or sr without samples; allowed: their sampling rate in Hz, as sr=16_000")
+    if (frames is None) != (fps is None):
+        raise InputError("frames without fps, or fps without frames; allowed: both, such as fps=25")
+    if frames is not None and fps is not None:
+        predictor = _loaded(_absolute(run), _absolute(speaker))
+        return predictor.predict_frames(frames, fps, samples=source, sr=sr or 0)
+    if source is not None and sr is not None:
+        return _loaded(_absolute(run), _absolute(speaker)).predict_samples(source, sr)
+    raise InputError("nothing to answer for; allowed: a file, samples with sr, frames with fps")
 
 
 def load_predictor(run: str | Path | None = None, *, speaker: str | Path | None = None) -> Predictor:

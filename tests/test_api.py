@@ -50,7 +50,7 @@ def test_it_offers_what_is_promised() -> None:
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("predict", "source, *, sr=None, run=None, speaker=None"),
+        ("predict", "source=None, *, sr=None, frames=None, fps=None, run=None, speaker=None"),
         ("load_predictor", "run=None, *, speaker=None"),
         ("parse_identifier", "name"),
         ("evaluate", "table"),
@@ -109,8 +109,14 @@ def test_samples_and_their_file_are_answered_alike(sound: Path) -> None:
 def test_a_rate_goes_with_samples_and_with_nothing_else(sound: Path) -> None:
     with pytest.raises(InputError, match="samples without sr"):
         rm.predict(sentence())
-    with pytest.raises(InputError, match="sr=16000 beside a file"):
+    with pytest.raises(InputError, match="beside a file"):
         rm.predict(sound, sr=SR)
+    with pytest.raises(InputError, match="frames without fps"):
+        rm.predict(frames=np.zeros((2, 40, 40), np.uint8))
+    with pytest.raises(InputError, match="nothing to answer for"):
+        rm.predict()
+    with pytest.raises(MediaError, match="face"):
+        rm.predict(frames=np.full((2, 40, 40), 90, np.uint8), fps=25)
 
 
 def test_models_are_loaded_once_for_calls_that_follow_each_other(tmp_path: Path, sound: Path) -> None:

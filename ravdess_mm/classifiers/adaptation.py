@@ -8,7 +8,7 @@ test speaker's clips, though never at their labels, so its figures stand apart f
 An actor of RAVDESS shows every emotion; somebody's own clips may hold two. Their mean is then the mean of those
 emotions
 as much as of that voice, and taking it away takes away what was to be found. So what a plain model believes to hear in
-each clip is taken into account where a speaker gets to be known (`Enrolment.of_emotion_shares`).
+each clip is taken into account where a speaker gets to be known (`SpeakerStatistics.of_emotion_shares`).
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class EmotionEffects:
 
 
 @dataclass(frozen=True)
-class Enrolment:
-    """What is known of one speaker without any label.
+class SpeakerStatistics:
+    """Mean and deviation of one speaker's features, known without any label.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Enrolment:
     deviation: Floats
 
     @classmethod
-    def of(cls, X: npt.ArrayLike) -> Enrolment:
+    def of(cls, X: npt.ArrayLike) -> SpeakerStatistics:
         """Enrol a speaker from feature vectors [shape=(n_clips, n_features)].
 
         Raises
@@ -100,7 +100,9 @@ class Enrolment:
         return cls(len(values), values.mean(axis=0), values.std(axis=0))
 
     @classmethod
-    def of_emotion_shares(cls, X: npt.ArrayLike, shares: npt.ArrayLike, emotion_effects: EmotionEffects) -> Enrolment:
+    def of_emotion_shares(
+        cls, X: npt.ArrayLike, shares: npt.ArrayLike, emotion_effects: EmotionEffects
+    ) -> SpeakerStatistics:
         """Enrol a speaker as if the clips were in every emotion as often as those of the average training speaker.
 
         Parameters
@@ -122,7 +124,7 @@ class Enrolment:
         return cls(rest.n_clips, rest.mean, np.sqrt(rest.deviation**2 + emotion_effects.variance))
 
     @classmethod
-    def unknown(cls, n_features: int) -> Enrolment:
+    def unknown(cls, n_features: int) -> SpeakerStatistics:
         """Return what is known of a speaker of whom nothing was heard: 0 clips, and zeros."""
         return cls(0, np.zeros(n_features), np.zeros(n_features))
 
@@ -146,7 +148,7 @@ class Enrolment:
         )
 
     @classmethod
-    def load(cls, path: str | Path, *, features: str, n_features: int) -> Enrolment:
+    def load(cls, path: str | Path, *, features: str, n_features: int) -> SpeakerStatistics:
         """Read an enrolment made by :meth:`save`.
 
         Raises
@@ -205,7 +207,7 @@ class SpeakerScaler:
         """
         values, speakers = np.asarray(X, dtype=np.float64), np.asarray(groups)
         self.emotion_effects_: EmotionEffects | None = None if y is None else EmotionEffects.of(values, y, groups)
-        known = [Enrolment.of(values[speakers == speaker]) for speaker in np.unique(speakers)]
+        known = [SpeakerStatistics.of(values[speakers == speaker]) for speaker in np.unique(speakers)]
         self.mean_: Floats = np.mean([speaker.mean for speaker in known], axis=0)
         within = np.mean([speaker.deviation**2 for speaker in known], axis=0)
         between = np.var([speaker.mean for speaker in known], axis=0)
@@ -253,10 +255,10 @@ class SpeakerScaler:
         scaled = np.empty_like(values)
         for speaker in np.unique(speakers):
             rows = speakers == speaker
-            scaled[rows] = self.transform_enrolled(values[rows], Enrolment.of(values[rows]))
+            scaled[rows] = self.transform_enrolled(values[rows], SpeakerStatistics.of(values[rows]))
         return scaled
 
-    def transform_enrolled(self, X: npt.ArrayLike, enrolment: Enrolment) -> Floats:
+    def transform_enrolled(self, X: npt.ArrayLike, enrolment: SpeakerStatistics) -> Floats:
         """Standardise rows of one speaker by an enrolment made from other clips of that speaker."""
         n, k = float(enrolment.n_clips), self.prior_clips
         n = 0.0 if n < FEWEST_CLIPS else n

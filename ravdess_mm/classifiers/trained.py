@@ -24,7 +24,7 @@ from ravdess_mm.bundles.bundle import (
     write_bundle,
 )
 from ravdess_mm.calibration import probabilities
-from ravdess_mm.classifiers.adaptation import Enrolment, SpeakerScaler
+from ravdess_mm.classifiers.adaptation import SpeakerScaler, SpeakerStatistics
 from ravdess_mm.classifiers.cross_fitting import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind
@@ -91,7 +91,7 @@ class TrainedClassifier:
         X: pd.DataFrame | npt.ArrayLike,
         *,
         speakers: npt.ArrayLike | None = None,
-        enrolment: Enrolment | None = None,
+        enrolment: SpeakerStatistics | None = None,
     ) -> Floats:
         """Return calibrated probabilities.
 
@@ -102,7 +102,7 @@ class TrainedClassifier:
         speakers : array-like [shape=(n,)], optional
             Who speaks in each row, for an adapted model: each is standardised by their own rows. Without it every row
             is a speaker of one clip, which is plain standardisation.
-        enrolment : Enrolment, optional
+        enrolment : SpeakerStatistics, optional
             The one speaker of all rows, known from other clips.
 
         Returns

@@ -101,30 +101,31 @@ def enrol(
     """
 
     def action() -> int:
-        from ravdess_mm.predict.enrolment import enrol_speaker, save_speaker
-        from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
+        from ravdess_mm.bundles.pretrained import PRETRAINED_DIR
+        from ravdess_mm.predict.enrolment import enrol_voice, save_enrolment
+        from ravdess_mm.predict.run_models import RunModels
 
         if output.suffix.lower() != ".json":
             raise InputError(f"{output}: an enrolment is a .json file; name it so")
-        predictor, plain = Predictor.adaptable(run or PRETRAINED_DIR), Predictor.from_run(run or PRETRAINED_DIR)
-        know = partial(predictor.voice.enrol, plain=plain.voice)
-        enrolment, unheard = enrol_speaker(paths, features=predictor.voice.features, know=know)
-        face, seen = predictor.face.shares_of(paths)
+        adapted, plain = RunModels.load_adapted(run or PRETRAINED_DIR), RunModels.load(run or PRETRAINED_DIR)
+        features = adapted.audio.features
+        voice, unheard = enrol_voice(paths, features=features, know=partial(adapted.audio.enrol, plain=plain.audio))
+        face, seen = adapted.video.shares_of(paths)
         for path, reason in unheard.items():
             typer.echo(f"{path}: {reason}{'; its picture is used' if path in seen else ''}", err=True)
-        if not enrolment.is_enough and face is None:
-            number = "one usable clip says" if enrolment.n_clips else "clips of which none can be used say"
+        if not voice.is_enough and face is None:
+            number = "one usable clip says" if voice.n_clips else "clips of which none can be used say"
             raise InputError(f"{number} too little about a speaker; two or more are needed")
         failed = {path: reason for path, reason in unheard.items() if path not in seen}
-        network = predictor.face.network_sha256 if face is not None else None
-        save_speaker(output, enrolment, features=predictor.voice.features, face=face, network=network)
+        network = adapted.video.network_sha256 if face is not None else None
+        save_enrolment(output, voice, face, features=features, network=network)
         faces = face.n_clips if face is not None else 0
         if as_json:
-            facts = {"path": output, "clips": enrolment.n_clips, "faces": faces}
+            facts = {"path": output, "clips": voice.n_clips, "faces": faces}
             print_json({**facts, "failed": {path.as_posix(): reason for path, reason in failed.items()}})
         else:
-            known = f"a speaker by {enrolment.n_clips} clips" if enrolment.is_enough else f"a face by {faces} clips"
-            also = f" and a face by {faces}" if faces and enrolment.is_enough else ""
+            known = f"a speaker by {voice.n_clips} clips" if voice.is_enough else f"a face by {faces} clips"
+            also = f" and a face by {faces}" if faces and voice.is_enough else ""
             typer.echo(f"{output}: {known}{also}")
         return 1 if failed else 0
 

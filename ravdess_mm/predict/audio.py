@@ -15,7 +15,7 @@ from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decoding import Samples, check_finite, decode_with_note
 from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.audio.speech_checks import check_speech, speech_weight
-from ravdess_mm.classifiers.adaptation import Enrolment
+from ravdess_mm.classifiers.adaptation import SpeakerStatistics
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion.recipe import FusionRecipe, read_recipe
 from ravdess_mm.store import read_json
@@ -107,7 +107,7 @@ class AudioModels:
         samples: Samples,
         sr: int,
         *,
-        enrolment: Enrolment | None = None,
+        enrolment: SpeakerStatistics | None = None,
         activity: SpeechActivity | None = None,
     ) -> tuple[Floats, list[str]]:
         """Return the probabilities for a sentence [shape=(8,)], and what speaks against its being one.
@@ -120,7 +120,7 @@ class AudioModels:
             Mono samples.
         sr : int
             Their sampling rate, in Hz.
-        enrolment : Enrolment, optional
+        enrolment : SpeakerStatistics, optional
             Who speaks, for speaker-adapted models.
         activity : SpeechActivity, optional
             When somebody speaks in it, where that is known already.
@@ -140,7 +140,7 @@ class AudioModels:
         weight = speech_weight(activity)
         return weight * answer + (1 - weight) / len(answer), check_speech(activity)
 
-    def answer(self, vectors: npt.ArrayLike, *, enrolment: Enrolment | None = None) -> Floats:
+    def answer(self, vectors: npt.ArrayLike, *, enrolment: SpeakerStatistics | None = None) -> Floats:
         """Return the probabilities [shape=(n, 8)] for feature vectors [shape=(n, n_features)]; see `hear`."""
         voices, ensemble = self._voices
         answers = {
@@ -151,7 +151,7 @@ class AudioModels:
         rows = range(len(next(iter(answers.values()))))
         return np.array([ensemble.apply({name: values[row] for name, values in answers.items()}) for row in rows])
 
-    def enrol(self, vectors: npt.ArrayLike, *, plain: AudioModels) -> Enrolment:
+    def enrol(self, vectors: npt.ArrayLike, *, plain: AudioModels) -> SpeakerStatistics:
         """Get to know a speaker for these speaker-adapted models.
 
         Parameters
@@ -169,8 +169,8 @@ class AudioModels:
                 "%s: these voices know nothing of emotions; the clips of a speaker should be in all of them",
                 self.models_dir,
             )
-            return Enrolment.of(vectors)
-        return Enrolment.of_emotion_shares(vectors, plain.answer(vectors), emotion_effects)
+            return SpeakerStatistics.of(vectors)
+        return SpeakerStatistics.of_emotion_shares(vectors, plain.answer(vectors), emotion_effects)
 
     @cached_property
     def features(self) -> VoiceFeatures:

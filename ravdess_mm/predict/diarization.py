@@ -8,6 +8,8 @@ take (linear discriminant analysis: Fisher RA (1936), Annals of Eugenics 7(2):17
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats, Integers
+from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.embedding import FEATURE_SET
 from ravdess_mm.bundles.bundle import Bundle, arrays_part, read_bundle, write_bundle
-from ravdess_mm.errors import BundleError, InputError
+from ravdess_mm.errors import BundleError, InputError, MediaError
+from ravdess_mm.parallel.progress import track
 from ravdess_mm.store import plain
+
+logger = logging.getLogger(__name__)
 
 KIND: Final = "speaker-space"
 SPACE_PART: Final = "space.npz"
@@ -149,3 +155,57 @@ class SpeakerSpace:
         if directions.ndim != 2 or not mean.shape == scale.shape == directions.shape[:1]:
             raise BundleError(f"{folder}: the arrays of the speaker space do not fit each other")
         return cls(mean, scale, directions)
+
+
+@dataclass(frozen=True)
+class People:
+    """How many people speak in a recording, and what tells their voices apart.
+
+    Attributes
+    ----------
+    n_speakers : int
+        At least 1.
+    space : SpeakerSpace
+        Where their voices differ.
+    """
+
+    n_speakers: int
+    space: SpeakerSpace
+
+    def name_speakers(self, segments: Sequence[Samples], sr: int, *, name: str) -> tuple[list[int | None], str]:
+        """Tell who speaks in each segment of a recording.
+
+        Parameters
+        ----------
+        segments : sequence of numpy.ndarray [shape=(n,)]
+            Mono samples.
+        sr : int
+            Their sampling rate, in Hz.
+        name : str
+            Of the recording.
+
+        Returns
+        -------
+        speakers : list of int or None
+            One a segment; None where its sound cannot be used.
+        note : str
+            How many segments each speaker has.
+        """
+        from ravdess_mm.audio.voice_features import EmbeddingFeatures
+
+        features = EmbeddingFeatures()
+        speakers: list[int | None] = [None] * len(segments)
+        vectors: dict[int, Any] = {}
+        for number, samples in enumerate(track(segments, f"speakers of {name}", unit="segment")):
+            try:
+                vectors[number] = features.extract(samples, sr)
+            except MediaError as error:
+                logger.debug("%s: nobody's segment (%s)", name, error)
+        if not vectors:
+            return speakers, "speakers: not told apart, no segment has sound that can be used"
+        numbers = self.space.tell_apart(np.stack(list(vectors.values())), self.n_speakers)
+        for segment, speaker in zip(vectors, numbers.tolist(), strict=True):
+            speakers[segment] = speaker
+        counts = enumerate(np.bincount(numbers)[1:], start=1)
+        listed = ", ".join(f"speaker {speaker} in {n} of the segments" for speaker, n in counts)
+        return speakers, f"told apart by voice: {listed}"

@@ -14,7 +14,7 @@ import numpy as np
 from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.audio.decoding import decode_audio
 from ravdess_mm.audio.segmentation import sentences
-from ravdess_mm.classifiers.adaptation import Enrolment
+from ravdess_mm.classifiers.adaptation import SpeakerStatistics
 from ravdess_mm.corpus.clips_of_your_own import find_clips
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.parallel.progress import track
@@ -22,36 +22,45 @@ from ravdess_mm.store import read_json
 
 if TYPE_CHECKING:
     from ravdess_mm.audio.voice_features import VoiceFeatures
+    from ravdess_mm.predict.video import VideoModel
     from ravdess_mm.video.prior_correction import ClassShares
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class KnownSpeaker:
-    """Who speaks in every clip, as far as that is known.
+class Enrolment:
+    """Who speaks in every clip, by voice and face, as far as that is known; nobody by default.
 
     Attributes
     ----------
-    voice : Enrolment or None
+    voice : SpeakerStatistics or None
         None where too few clips have sound that can be used.
     find_face : callable
         Returns what the face model says of the speaker on the whole, or None; called when the first face is seen.
     """
 
-    voice: Enrolment | None
-    find_face: Callable[[], ClassShares | None]
+    voice: SpeakerStatistics | None = None
+    find_face: Callable[[], ClassShares | None] = lambda: None
 
     @cached_property
     def face(self) -> ClassShares | None:
         """What the face model says of the speaker on the whole, or None."""
         return self.find_face()
 
+    @classmethod
+    def of(cls, voice: SpeakerStatistics, find_face: Callable[[], ClassShares | None]) -> Enrolment:
+        """Take what is known of a voice where it rests on clips enough, and what finds the face."""
+        return cls(voice if voice.is_enough else None, find_face)
 
-def enrol_speaker(
-    paths: Iterable[str | Path], *, features: VoiceFeatures, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
-) -> tuple[Enrolment, dict[Path, str]]:
-    """Enrol one speaker from clips; the more emotions are among them, the better.
+
+def enrol_voice(
+    paths: Iterable[str | Path],
+    *,
+    features: VoiceFeatures,
+    know: Callable[[AnyFloats], SpeakerStatistics] = SpeakerStatistics.of,
+) -> tuple[SpeakerStatistics, dict[Path, str]]:
+    """Get to know one speaker's voice from clips; the more emotions are among them, the better.
 
     Parameters
     ----------
@@ -61,11 +70,11 @@ def enrol_speaker(
     features : VoiceFeatures
         What the voice is known by.
     know : callable
-        From the features of the clips [shape=(n_clips, n_features)] to the enrolment; see `ClipVoice.enrol`.
+        From the features of the clips [shape=(n_clips, n_features)] to the enrolment; see `AudioModels.enrol`.
 
     Returns
     -------
-    enrolment : Enrolment
+    voice : SpeakerStatistics
         Of 0 clips where none has sound that can be used, as a silent film.
     failed : dict of Path to str
         Clips whose sound cannot be used, and why; they cost only themselves.
@@ -79,32 +88,35 @@ def enrol_speaker(
     clips = list(find_clips(paths))
     for path in track(clips, "clips of the speaker", unit="clip"):
         try:
-            vectors += _voices_of(path, features)
+            vectors += _features_of(path, features)
         except MediaError as error:
             failed[path] = str(error)
-    known = know(np.stack(vectors)) if vectors else Enrolment.unknown(len(features.names))
-    return known, failed
+    voice = know(np.stack(vectors)) if vectors else SpeakerStatistics.unknown(len(features.names))
+    return voice, failed
 
 
-def _voices_of(path: Path, features: VoiceFeatures) -> list[AnyFloats]:
+def _features_of(path: Path, features: VoiceFeatures) -> list[AnyFloats]:
     """Return the features of a clip, or of the usable segments of a recording; raise where there are none."""
     samples, sr = decode_audio(path)
-    found: list[AnyFloats] = []
+    vectors: list[AnyFloats] = []
     reason = MediaError("nothing is heard")
     for part in sentences(samples, sr):
         try:
-            found.append(features.extract(part, sr))
+            vectors.append(features.extract(part, sr))
         except MediaError as error:
             reason = error
-    if not found:
+    if not vectors:
         raise reason
-    return found
+    return vectors
 
 
-def load_or_enrol_speaker(
-    source: str | Path, *, features: VoiceFeatures, know: Callable[[AnyFloats], Enrolment] = Enrolment.of
-) -> Enrolment:
-    """Return who speaks: from a folder of that person's clips, one clip, or an enrolment saved before (``.json``).
+def load_or_enrol_voice(
+    source: str | Path,
+    *,
+    features: VoiceFeatures,
+    know: Callable[[AnyFloats], SpeakerStatistics] = SpeakerStatistics.of,
+) -> SpeakerStatistics:
+    """Return whose voice it is: from a folder of their clips, one clip, or an enrolment saved before (``.json``).
 
     Clips whose sound cannot be used are named in messages; where none can, the enrolment is of 0 clips.
 
@@ -115,11 +127,11 @@ def load_or_enrol_speaker(
     """
     source = Path(source)
     if is_enrolment(source):
-        return Enrolment.load(source, features=features.identity, n_features=len(features.names))
-    enrolment, failed = enrol_speaker([source], features=features, know=know)
+        return SpeakerStatistics.load(source, features=features.identity, n_features=len(features.names))
+    voice, failed = enrol_voice([source], features=features, know=know)
     for path, reason in failed.items():
         logger.warning("%s: not used to know the speaker's voice (%s)", path, reason)
-    return enrolment
+    return voice
 
 
 def is_enrolment(source: Path) -> bool:
@@ -127,8 +139,8 @@ def is_enrolment(source: Path) -> bool:
     return source.suffix.lower() == ".json"
 
 
-def save_speaker(
-    path: Path, enrolment: Enrolment, *, features: VoiceFeatures, face: ClassShares | None, network: str | None
+def save_enrolment(
+    path: Path, voice: SpeakerStatistics, face: ClassShares | None, *, features: VoiceFeatures, network: str | None
 ) -> None:
     """Write what is known of a speaker's voice and, where anything is, of the face.
 
@@ -136,17 +148,32 @@ def save_speaker(
     ----------
     path : Path
         A ``.json`` file.
-    enrolment : Enrolment
-        Of the voice.
-    features : VoiceFeatures
-        What it was made from.
+    voice : SpeakerStatistics
+        Of `features`.
     face : ClassShares or None
         What the face network says of the speaker.
+    features : VoiceFeatures
+        What the voice is known by.
     network : str or None
         The SHA-256 of the card of that network.
     """
-    known = {} if face is None else {"face": {**face.to_dict(), "network": network}}
-    enrolment.save(path, features=features.identity, **known)
+    more = {} if face is None else {"face": {**face.to_dict(), "network": network}}
+    voice.save(path, features=features.identity, **more)
+
+
+def load_or_enrol_face(source: Path, *, video: VideoModel) -> ClassShares | None:
+    """Return what the face model says of the speaker: from clips, or an enrolment saved before.
+
+    Raises
+    ------
+    InputError
+        If the enrolment was made with another face network, or is damaged.
+    """
+    if not video.is_evened:
+        return None
+    if is_enrolment(source):
+        return read_face(source, network=video.network_sha256)
+    return video.shares_of([source])[0]
 
 
 def read_face(path: Path, *, network: str) -> ClassShares | None:

@@ -145,6 +145,8 @@ class FrameScores:
 def mean_answer(segments: Sequence[Segment], branch: str | None = None) -> dict[str, float]:
     """Return the mean of what segments answer, or of what one branch of them does, by their length."""
     answers = [segment.probabilities if branch is None else segment.branches[branch] for segment in segments]
+    if len(answers) == 1:  # whose length may be unknown
+        return answers[0]
     values = np.array([list(answer.values()) for answer in answers])
     return named(np.average(values, axis=0, weights=[segment.end_s - segment.start_s for segment in segments]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,34 +15,27 @@ from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.segmentation import WHOLE_S
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR as PRETRAINED_DIR
 from ravdess_mm.corpus.clips_of_your_own import find_clips
-from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import InputError, MediaError
-from ravdess_mm.fusion.recipe import FusionRecipe, read_recipe
-from ravdess_mm.predict.audio import AudioModels, AudioSignal
-from ravdess_mm.predict.enrolment import KnownSpeaker, load_or_enrol_speaker
-from ravdess_mm.predict.prediction import FrameScores, Prediction, Segment, mean_answer, named
+from ravdess_mm.predict.audio import AudioSignal
+from ravdess_mm.predict.enrolment import Enrolment, load_or_enrol_face, load_or_enrol_voice
+from ravdess_mm.predict.prediction import FrameScores, Prediction, Segment, mean_answer
 from ravdess_mm.predict.recordings import (
-    People,
-    concatenate_frame_scores,
-    cut_recording,
+    Recording,
+    SegmentScores,
     score_audio_segments,
     score_video_segments,
 )
-from ravdess_mm.predict.video import VideoModel, load_video_model
-from ravdess_mm.predictions import ADAPTED
-from ravdess_mm.run.folder import is_synthetic
+from ravdess_mm.predict.run_models import RunModels
 
 if TYPE_CHECKING:
     from ravdess_mm.audio.decoding import Samples
     from ravdess_mm.audio.speech_activity import SpeechActivity
-
+    from ravdess_mm.predict.diarization import People
 
 SPEAKERS: Final = "speakers"
-"""Folder beside them that holds what tells voices apart."""
-INVENTED: Final = "models of the synthetic sample, which have never met a person: the answer says nothing"
-"""Said of every answer by a run on the embedded sample corpus."""
+"""Folder beside the models that ship that holds what tells voices apart."""
 IN_MEMORY: Final = Path("array")
-"""Stands for the path of sound that is no file."""
+"""Stands for the path of what is no file."""
 
 
 class Predictor:
@@ -49,36 +43,28 @@ class Predictor:
 
     Parameters
     ----------
-    recipe : FusionRecipe
-        Which models speak, and how their answers become one.
-    voice : AudioModels
-        What answers to sound.
-    face : VideoModel
-        What answers to pictures.
-    speaker : KnownSpeaker, optional
+    models : RunModels
+        What answers.
+    enrolment : Enrolment
         Who speaks in every clip, for speaker-adapted models.
     people : People, optional
         How many people speak in each recording that is answered in segments.
     notes : tuple of str
-        What a reader must know about every answer.
+        What a reader must know about every answer, beside the models' own notes.
     """
 
     def __init__(
         self,
-        recipe: FusionRecipe,
+        models: RunModels,
         *,
-        voice: AudioModels,
-        face: VideoModel,
-        speaker: KnownSpeaker | None = None,
+        enrolment: Enrolment | None = None,
         people: People | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        self.recipe = recipe
-        self.voice = voice
-        self.face = face
-        self.speaker = speaker
+        self.recipe, self.voice, self.face = models.recipe, models.audio, models.video
+        self.enrolment = enrolment or Enrolment()
         self.people = people
-        self.notes = notes
+        self.notes = (*models.notes, *notes)
 
     @classmethod
     def from_run(
@@ -104,62 +90,32 @@ class Predictor:
             If the folder is no run that was fused, has no speaker-adapted models where a speaker is given, no clip of
             the speaker can be used, `speakers` is below 1, or both are given.
         """
-        if speakers is not None:
-            if speaker is not None or speakers < 1:
-                raise InputError(f"{speakers} speakers; allowed: 1 or more, and not beside one known speaker")
-            from ravdess_mm.predict.diarization import SpeakerSpace
-
-            predictor = cls.from_run(run_dir)
-            predictor.people = People(speakers, SpeakerSpace.load(PRETRAINED_DIR / SPEAKERS))
-            return predictor
+        if speakers is not None and (speaker is not None or speakers < 1):
+            raise InputError(f"{speakers} speakers; allowed: 1 or more, and not beside one known speaker")
         if speaker is not None:
             return cls._adapted(Path(run_dir), Path(speaker))
-        recipe_path = Path(run_dir) / "models" / "fused" / "recipe.json"
-        if not recipe_path.is_file():
-            raise InputError(f"{run_dir}: not the folder of a finished run; `make fuse` makes artifacts/<run>")
-        return cls._of_recipe(recipe_path)
+        people = None
+        if speakers is not None:
+            from ravdess_mm.predict.diarization import People, SpeakerSpace
 
-    @classmethod
-    def adaptable(cls, run_dir: str | Path) -> Predictor:
-        """Return the speaker-adapted models of a run, before they know a speaker.
-
-        Raises
-        ------
-        InputError
-            If it has none.
-        """
-        predictor = cls.from_run(run_dir)
-        recipe_path = Path(run_dir) / "models" / f"fused{ADAPTED}" / "recipe.json"
-        if recipe_path.is_file():
-            predictor = cls._of_recipe(recipe_path)
-        if not predictor.recipe.models.get("audio", "").endswith(ADAPTED):
-            raise InputError(
-                f"{run_dir}: has no speaker-adapted voice models; `make ADAPT=speaker` with the run's other variables "
-                "trains them"
-            )
-        return predictor
-
-    @classmethod
-    def _of_recipe(cls, recipe_path: Path) -> Predictor:
-        models_dir = recipe_path.parents[1]
-        recipe, face = load_video_model(models_dir, read_recipe(recipe_path))
-        notes = (INVENTED,) if is_synthetic(models_dir.parent) else ()
-        return cls(recipe, voice=AudioModels(models_dir, recipe), face=face, notes=notes)
+            people = People(speakers, SpeakerSpace.load(PRETRAINED_DIR / SPEAKERS))
+        return cls(RunModels.load(run_dir), people=people)
 
     @classmethod
     def _adapted(cls, run_dir: Path, source: Path) -> Predictor:
-        found, plain = cls.adaptable(run_dir), cls.from_run(run_dir)
-        know = partial(found.voice.enrol, plain=plain.voice)
-        enrolment = load_or_enrol_speaker(source, features=found.voice.features, know=know)
-        speaker = KnownSpeaker(enrolment if enrolment.is_enough else None, lambda: found.face.known_shares(source))
-        if speaker.voice is not None:
-            return cls(found.recipe, voice=found.voice, face=found.face, speaker=speaker, notes=found.notes)
-        if speaker.face is not None:
-            return cls(found.recipe, voice=plain.voice, face=found.face, speaker=speaker, notes=found.notes)
-        if enrolment.n_clips == 0:
+        plain, adapted = RunModels.load(run_dir), RunModels.load_adapted(run_dir)
+        know = partial(adapted.audio.enrol, plain=plain.audio)
+        voice = load_or_enrol_voice(source, features=adapted.audio.features, know=know)
+        enrolment = Enrolment.of(voice, partial(load_or_enrol_face, source, video=adapted.video))
+        if enrolment.voice is not None:
+            return cls(adapted, enrolment=enrolment)
+        if enrolment.face is not None:
+            return cls(replace(adapted, audio=plain.audio), enrolment=enrolment)
+        if voice.n_clips == 0:
             raise InputError(f"{source}: no clip of the speaker can be used")
-        note = f"not adapted to the speaker: {source} holds one usable clip, two or more are needed"
-        return cls(plain.recipe, voice=plain.voice, face=plain.face, notes=(*plain.notes, note))
+        return cls(
+            plain, notes=(f"not adapted to the speaker: {source} holds one usable clip, two or more are needed",)
+        )
 
     def predict(self, path: str | Path, *, in_segments: bool | None = None) -> Prediction:
         """Answer for one clip: sound, film, or both.
@@ -170,8 +126,7 @@ class Predictor:
             The clip.
         in_segments : bool, optional
             Whether to answer segment by segment, parted where nobody speaks, or in equal parts where there is no
-            sound; the
-            answer for the whole is then the mean of theirs by length. By default where it is longer than
+            sound; the answer for the whole is then the mean of theirs by length. By default where it is longer than
             `ravdess_mm.audio.segmentation.WHOLE_S`, since the models know sentences.
 
         Raises
@@ -213,33 +168,6 @@ class Predictor:
                     answer = error
                 yield path, answer
 
-    def answer(
-        self, path: str | Path, *, in_segments: bool | None = None, keep_images: bool = False
-    ) -> tuple[Prediction, FrameScores | None]:
-        """Answer as `predict` does, and return what was looked at.
-
-        Parameters
-        ----------
-        path, in_segments
-            As for `predict`.
-        keep_images : bool
-            Whether a look at a recording in segments holds its pictures; a look at a sentence always does.
-
-        Returns
-        -------
-        tuple of Prediction and FrameScores, or of Prediction and None
-            None where no face model answered.
-        """
-        path = Path(path)
-        streams = probe_media(path)
-        heard = AudioSignal.of_file(path) if streams.has_audio and "audio" in self.recipe.models else AudioSignal()
-        has_face = streams.has_video and "video" in self.recipe.models
-        duration_s = heard.duration_s or streams.duration_s
-        if _is_cut(duration_s, in_segments) and (heard.samples is not None or has_face):
-            return self._answer_segments(path, heard, duration_s, has_face=has_face, keep_images=keep_images)
-        held = " and ".join(name for name, there in vars(streams).items() if there is True) or "nothing usable"
-        return self._answer_whole(path, heard, duration_s, has_face=has_face, held=held.replace("_", " "))
-
     def predict_samples(self, samples: npt.ArrayLike, sr: int, *, in_segments: bool | None = None) -> Prediction:
         """Answer for sound in memory.
 
@@ -264,125 +192,185 @@ class Predictor:
         MediaError
             If the models do not hear, or the sound cannot be used; the message says why.
         """
-        heard = AudioSignal.of_array(samples, sr)
-        if "audio" not in self.recipe.models:
-            raise MediaError(f"the models are for {' and '.join(self.recipe.models)}, not for sound")
-        if _is_cut(heard.duration_s, in_segments):
-            found = self._answer_segments(IN_MEMORY, heard, heard.duration_s, has_face=False, keep_images=False)
-        else:
-            found = self._answer_whole(IN_MEMORY, heard, heard.duration_s, has_face=False, held="has audio")
-        return found[0]
+        return self._in_memory(samples=samples, sr=sr, in_segments=in_segments)
 
-    def _answer_whole(
-        self, path: Path, heard: AudioSignal, duration_s: float, *, has_face: bool, held: str
-    ) -> tuple[Prediction, FrameScores | None]:
-        notes = [*self.notes, *heard.notes]
-        if self.people is not None and heard.samples is not None:
-            notes.append("speakers: not told apart, since this is one segment")
-        answers: dict[str, Floats] = {}
-        seen: FrameScores | None = None
-        if heard.samples is not None:
-            try:
-                answers["audio"], own_notes = self._score_audio(heard.samples, heard.sr)
-                notes += [f"voice: {note}" for note in own_notes]
-            except MediaError as error:
-                notes.append(f"voice: {error}")
-        if has_face:
-            try:
-                seen = self.score_frames(path)
-                answers["video"] = seen.answer
-            except MediaError as error:
-                notes.append(f"face: {error}")
-        if not answers:
-            known = " and ".join(self.recipe.models)
-            raise MediaError("; ".join(notes[len(self.notes) :]) or f"the clip {held}; the models are for {known}")
-        branches = {branch: named(values) for branch, values in answers.items()}
-        return self._prediction(path, named(self.recipe.apply(answers)), branches, seen, notes, duration_s), seen
-
-    def _answer_segments(
-        self, path: Path, heard: AudioSignal, duration_s: float, *, has_face: bool, keep_images: bool
-    ) -> tuple[Prediction, FrameScores | None]:
-        notes = [*self.notes, *heard.notes]
-        found, is_heard = cut_recording(heard.samples, heard.sr, duration_s)
-        if self.people is not None and not is_heard:
-            notes.append("speakers: not told apart, since nobody is heard")
-        if heard.samples is not None and is_heard:
-            if self.people is not None:
-                notes.append(self.people.find(found, heard.samples, heard.sr, name=path.name))
-            score_audio_segments(found, heard.samples, heard.sr, hear=self._score_audio, name=path.name)
-        elif heard.samples is not None:
-            notes.append("voice: nobody is heard to speak")
-        looks: list[FrameScores] = []
-        if has_face:
-            looks, trouble = score_video_segments(
-                found, path, face=self.face, adapt=self._adapt, duration_s=duration_s, keep_images=keep_images
-            )
-            notes += [f"face: {trouble}"] if trouble else []
-        segments = tuple(segment.fused(self.recipe.apply) for segment in found if segment.answers)
-        if not segments:
-            reasons = [*notes[len(self.notes) :], *(note for segment in found for note in segment.notes)]
-            raise MediaError("; ".join(dict.fromkeys(reasons)) or "no segment of it can be answered for")
-        covered_s = sum(segment.end_s - segment.start_s for segment in segments)
-        number = "1 segment" if len(segments) == 1 else f"{len(segments)} segments"
-        notes.append(f"the mean of {number}, {covered_s:.0f} of {duration_s:.0f} s")
-        if doubtful := sum(bool(segment.notes) for segment in segments):
-            notes.append(f"see the notes on {doubtful} of the segments")
-        by_branch = {
-            branch: [segment for segment in segments if branch in segment.branches] for branch in self.recipe.models
-        }
-        branches = {branch: mean_answer(own, branch) for branch, own in by_branch.items() if own}
-        seen = concatenate_frame_scores(looks)
-        return self._prediction(path, mean_answer(segments), branches, seen, notes, duration_s, segments), seen
-
-    def _prediction(
+    def predict_frames(
         self,
-        path: Path,
-        probabilities: dict[str, float],
-        branches: dict[str, dict[str, float]],
-        seen: FrameScores | None,
-        notes: Sequence[str],
-        duration_s: float,
-        segments: tuple[Segment, ...] = (),
+        frames: Sequence[npt.ArrayLike] | npt.ArrayLike,
+        fps: float,
+        *,
+        samples: npt.ArrayLike | None = None,
+        sr: int = 0,
+        in_segments: bool | None = None,
     ) -> Prediction:
-        speaker = self.speaker or KnownSpeaker(None, lambda: None)
-        if self.speaker is not None and speaker.voice is None and "audio" in branches:
-            notes = [*notes, "voice: not adapted, the speaker's clips have too little sound that can be used"]
-        told = (self.face.note,) if self.face.note and "video" in branches else ()
-        return Prediction(
-            path=path,
-            probabilities=probabilities,
-            branches=branches,
-            moments=seen.moments if seen is not None else (),
-            notes=(*notes, *told),
-            speaker_clips=speaker.voice.n_clips if speaker.voice is not None and "audio" in branches else 0,
-            face_clips=speaker.face.n_clips if "video" in branches and speaker.face is not None else 0,
-            segments=segments,
-            duration_s=duration_s,
-        )
+        """Answer for pictures in memory, with or without their sound.
 
-    def _score_audio(
-        self, samples: Samples, sr: int, activity: SpeechActivity | None = None
-    ) -> tuple[Floats, list[str]]:
-        enrolment = self.speaker.voice if self.speaker is not None else None
-        return self.voice.score(samples, sr, enrolment=enrolment, activity=activity)
-
-    def score_frames(self, path: str | Path) -> FrameScores:
-        """Return the frames of a clip with the network's answer to each, adapted where the speaker's face is known.
+        Parameters
+        ----------
+        frames : array-like [shape=(n, height, width, 3) or (n, height, width), dtype=uint8]
+            Pixels in the order blue, green, red, as OpenCV reads them, or gray; in the order of time.
+        fps : float
+            Frames a second, above 0.
+        samples, sr, in_segments
+            As for `predict_samples`; sound starts with the first frame.
 
         Raises
         ------
+        InputError
+            If frames, samples or a rate are of another shape, type or range.
         MediaError
-            If the clip has no frames that can be used.
+            If neither can be used; the message says why.
         """
-        return self._adapt(self.face.score_frames(path))
+        return self._in_memory(frames=frames, fps=fps, samples=samples, sr=sr, in_segments=in_segments)
 
-    def _adapt(self, seen: FrameScores) -> FrameScores:
-        shares = self.speaker.face if self.speaker is not None else None
-        if shares is None:
-            return seen
-        return replace(seen, answer=shares.even(seen.answer), probabilities=shares.even(seen.probabilities))
+    def _in_memory(
+        self,
+        *,
+        frames: Sequence[npt.ArrayLike] | npt.ArrayLike | None = None,
+        fps: float = 0.0,
+        samples: npt.ArrayLike | None = None,
+        sr: int = 0,
+        in_segments: bool | None,
+    ) -> Prediction:
+        signal = AudioSignal() if samples is None else AudioSignal.of_array(samples, sr)
+        given = {"video": frames, "audio": samples}
+        streams = [name for name, values in given.items() if values is not None]
+        source, duration_s = None, signal.duration_s
+        if frames is not None:
+            from ravdess_mm.predict.pictures import frame_source
+
+            source, length_s = frame_source(frames, fps)
+            duration_s = max(duration_s, length_s)
+        if not set(streams) & set(self.recipe.models):
+            names = " and ".join({"audio": "sound", "video": "pictures"}[stream] for stream in streams)
+            raise MediaError(f"the models are for {' and '.join(self.recipe.models)}, not for {names}")
+        recording = Recording(
+            IN_MEMORY,
+            signal if "audio" in self.recipe.models else AudioSignal(),
+            duration_s,
+            source if "video" in self.recipe.models else None,
+            " and ".join(streams),
+        )
+        return self._answer(recording, in_segments=in_segments, keep_images=False)[0]
+
+    def answer(
+        self, path: str | Path, *, in_segments: bool | None = None, keep_images: bool = False
+    ) -> tuple[Prediction, FrameScores | None]:
+        """Answer as `predict` does, and return what was looked at.
+
+        Parameters
+        ----------
+        path, in_segments
+            As for `predict`.
+        keep_images : bool
+            Whether a look at a recording in segments holds its pictures; a look at a sentence always does.
+
+        Returns
+        -------
+        tuple of Prediction and FrameScores, or of Prediction and None
+            None where no face model answered.
+        """
+        recording = Recording.open(Path(path), branches=self.recipe.models)
+        return self._answer(recording, in_segments=in_segments, keep_images=keep_images)
+
+    def _answer(
+        self, recording: Recording, *, in_segments: bool | None, keep_images: bool
+    ) -> tuple[Prediction, FrameScores | None]:
+        signal, name = recording.signal, recording.path.name
+        if signal.samples is None and recording.frames is None:
+            known = " and ".join(self.recipe.models)
+            raise MediaError("; ".join(signal.notes) or f"the clip has {recording.streams}; the models are for {known}")
+        # of unknown length (NaN) it is never cut
+        is_cut = recording.duration_s > (WHOLE_S if in_segments is None else 0) and in_segments is not False
+        segments = recording.cut(is_cut=is_cut)
+        notes = [*signal.notes, *self._name_speakers(segments, signal, name, is_cut=is_cut)]
+        if signal.samples is not None and segments[0].is_heard:
+            score_audio_segments(segments, signal.samples, signal.sr, score=self._score_audio, name=name)
+        elif signal.samples is not None:
+            notes.append("voice: nobody is heard to speak")
+        if not is_cut:
+            notes += segments[0].notes
+        seen: FrameScores | None = None
+        if recording.frames is not None:
+            scored = self.face.score_spans(recording.frames, [segment.span for segment in segments])
+            seen, trouble = score_video_segments(
+                segments,
+                ((number, self._adapt(scores)) for number, scores in scored),
+                name=name,
+                duration_s=recording.duration_s,
+                keep_images=keep_images or not is_cut,
+            )
+            notes += [f"face: {trouble}"] if trouble else []
+        answered = tuple(segment.fused(self.recipe.apply) for segment in segments if segment.answers)
+        if not answered:
+            reasons = [*notes, *(note for segment in segments for note in segment.notes)]
+            raise MediaError("; ".join(dict.fromkeys(reasons)) or "no segment of it can be answered for")
+        if is_cut:
+            notes += _notes_on_segments(answered, recording.duration_s)
+        return self._prediction(recording, answered, seen, notes, is_cut=is_cut), seen
+
+    def _name_speakers(
+        self, segments: Sequence[SegmentScores], signal: AudioSignal, name: str, *, is_cut: bool
+    ) -> list[str]:
+        """Say of each segment who speaks, where that is asked, and return notes on it."""
+        if self.people is None:
+            return []
+        if not is_cut:
+            return ["speakers: not told apart, since this is one segment"] if signal.samples is not None else []
+        if signal.samples is None or not segments[0].is_heard:
+            return ["speakers: not told apart, since nobody is heard"]
+        parts = [segment.cut(signal.samples, signal.sr) for segment in segments]
+        speakers, note = self.people.name_speakers(parts, signal.sr, name=name)
+        for segment, speaker in zip(segments, speakers, strict=True):
+            segment.speaker = speaker
+        return [note]
+
+    def _prediction(
+        self,
+        recording: Recording,
+        answered: tuple[Segment, ...],
+        seen: FrameScores | None,
+        notes: list[str],
+        *,
+        is_cut: bool,
+    ) -> Prediction:
+        branches = {
+            branch: mean_answer(those, branch)
+            for branch in self.recipe.models
+            if (those := [segment for segment in answered if branch in segment.branches])
+        }
+        voice = self.enrolment.voice if "audio" in branches else None
+        face = self.enrolment.face if "video" in branches else None
+        if "audio" in branches and self.enrolment.voice is None and self.enrolment.face is not None:
+            notes = [*notes, "voice: not adapted, the speaker's clips have too little sound that can be used"]
+        if self.face.note and "video" in branches:
+            notes = [*notes, self.face.note]
+        return Prediction(
+            path=recording.path,
+            probabilities=mean_answer(answered),
+            branches=branches,
+            moments=seen.moments if seen is not None else (),
+            notes=(*self.notes, *notes),
+            speaker_clips=voice.n_clips if voice is not None else 0,
+            face_clips=face.n_clips if face is not None else 0,
+            segments=answered if is_cut else (),
+            duration_s=recording.duration_s,
+        )
+
+    def _score_audio(self, samples: Samples, sr: int, activity: SpeechActivity | None) -> tuple[Floats, list[str]]:
+        return self.voice.score(samples, sr, enrolment=self.enrolment.voice, activity=activity)
+
+    def _adapt(self, scores: FrameScores) -> FrameScores:
+        face = self.enrolment.face
+        if face is None:
+            return scores
+        return replace(scores, answer=face.even(scores.answer), probabilities=face.even(scores.probabilities))
 
 
-def _is_cut(duration_s: float, in_segments: bool | None) -> bool:
-    """Tell whether a recording is answered segment by segment; of unknown length (NaN) it never is."""
-    return duration_s > (WHOLE_S if in_segments is None else 0) and in_segments is not False
+def _notes_on_segments(segments: Sequence[Segment], duration_s: float) -> list[str]:
+    covered_s = math.fsum(segment.end_s - segment.start_s for segment in segments)
+    number = "1 segment" if len(segments) == 1 else f"{len(segments)} segments"
+    notes = [f"the mean of {number}, {covered_s:.0f} of {duration_s:.0f} s"]
+    if doubtful := sum(bool(segment.notes) for segment in segments):
+        notes.append(f"see the notes on {doubtful} of the segments")
+    return notes

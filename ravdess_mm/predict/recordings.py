@@ -1,13 +1,13 @@
-"""A recording longer than the sentences that the models know, answered segment by segment."""
+"""A recording, whole or in segments, as the branches answer it: a whole one is one segment."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,15 +15,81 @@ from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.segmentation import Span, find_segments, windows
 from ravdess_mm.audio.speech_activity import SpeechActivity
+from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import MediaError
 from ravdess_mm.parallel.progress import Bar, track
+from ravdess_mm.predict.audio import AudioSignal
 from ravdess_mm.predict.prediction import FrameScores, Segment, named
-from ravdess_mm.predict.video import VideoModel
 
 if TYPE_CHECKING:
-    from ravdess_mm.predict.diarization import SpeakerSpace
+    from ravdess_mm.video.decoding.frames import GrayFrame
 
-logger = logging.getLogger(__name__)
+WHOLE: Final[Span] = (0.0, math.inf)
+"""The one segment of a recording that is not cut."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is to be answered for: a file, or sound and pictures in memory.
+
+    Attributes
+    ----------
+    path : Path
+        Its file, or what stands for one.
+    signal : AudioSignal
+        Its sound, as far as it can be used.
+    duration_s : float
+        Length in seconds; NaN where it is not known.
+    frames : callable or None
+        Returns every n-th frame from the start, n being its argument; None where there is no picture.
+    streams : str
+        What it has, for a message: ``audio and video``.
+    """
+
+    path: Path
+    signal: AudioSignal
+    duration_s: float
+    frames: Callable[[int], Iterable[GrayFrame]] | None
+    streams: str
+
+    @classmethod
+    def open(cls, path: Path, *, branches: Iterable[str]) -> Recording:
+        """Open a file for the branches that can answer.
+
+        Raises
+        ------
+        MediaError
+            If its header is unreadable or it has no stream that can be decoded.
+        """
+        from ravdess_mm.video.decoding.frames import iter_frames
+
+        streams = probe_media(path)
+        signal = AudioSignal.of_file(path) if streams.has_audio and "audio" in branches else AudioSignal()
+        has_picture = streams.has_video and "video" in branches
+        return cls(
+            path,
+            signal,
+            signal.duration_s or streams.duration_s,
+            (lambda frame_step: iter_frames(path, frame_step=frame_step)) if has_picture else None,
+            " and ".join(name for name, has in (("audio", streams.has_audio), ("video", streams.has_video)) if has),
+        )
+
+    def cut(self, *, is_cut: bool) -> list[SegmentScores]:
+        """Return its segments: where somebody speaks, or equal parts where there is no sound or nobody does.
+
+        Parameters
+        ----------
+        is_cut : bool
+            False makes one segment of it, with sound if there is any.
+        """
+        has_sound = self.signal.samples is not None
+        if not is_cut:
+            return [SegmentScores(WHOLE, is_heard=has_sound)]
+        if self.signal.samples is not None:
+            activity = SpeechActivity.of(self.signal.samples, self.signal.sr)
+            if spans := find_segments(activity):
+                return [SegmentScores(span, is_heard=True, activity=activity.part(*span)) for span in spans]
+        return [SegmentScores(span) for span in windows(self.duration_s)]
 
 
 @dataclass
@@ -34,6 +100,8 @@ class SegmentScores:
     ----------
     span : Span
         Where it is.
+    is_heard : bool
+        Whether there is sound in which somebody may speak.
     answers : dict of str to numpy.ndarray [shape=(8,)]
         By branch name.
     notes : list of str
@@ -41,10 +109,11 @@ class SegmentScores:
     speaker : int or None
         Who speaks, where speakers were told apart.
     activity : SpeechActivity or None
-        When somebody speaks in it, where it has sound.
+        When somebody speaks in it, where that is known.
     """
 
     span: Span
+    is_heard: bool = False
     answers: dict[str, Floats] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     speaker: int | None = None
@@ -52,8 +121,8 @@ class SegmentScores:
 
     def cut(self, samples: Samples, sr: int) -> Samples:
         """Return the segment of the recording's samples."""
-        start, stop = (int(edge_s * sr) for edge_s in self.span)
-        return samples[start:stop]
+        start_s, end_s = self.span
+        return samples[int(start_s * sr) : None if math.isinf(end_s) else int(end_s * sr)]
 
     def fused(self, apply: Callable[[dict[str, Floats]], Floats]) -> Segment:
         """Return the segment with one answer; `apply` makes one of several branches'."""
@@ -61,82 +130,18 @@ class SegmentScores:
         return Segment(*self.span, named(apply(self.answers)), branches, tuple(self.notes), self.speaker)
 
 
-@dataclass(frozen=True)
-class People:
-    """How many people speak in a recording, and what tells their voices apart.
-
-    Attributes
-    ----------
-    n_speakers : int
-        At least 1.
-    space : SpeakerSpace
-        Where their voices differ.
-    """
-
-    n_speakers: int
-    space: SpeakerSpace
-
-    def find(self, segments: Sequence[SegmentScores], samples: Samples, sr: int, *, name: str) -> str:
-        """Say of each segment of a recording who speaks, and return a note on how many there are."""
-        found = name_speakers(segments, samples, sr, space=self.space, n_speakers=self.n_speakers, name=name)
-        if not found:
-            return "speakers: not told apart, no segment has sound that can be used"
-        listed = ", ".join(f"speaker {number} in {n} of the segments" for number, n in enumerate(found, start=1))
-        return f"told apart by voice: {listed}"
-
-
-def cut_recording(samples: Samples | None, sr: int, duration_s: float) -> tuple[list[SegmentScores], bool]:
-    """Return the segments of a recording, and whether anything is heard in them.
-
-    They are where somebody speaks, or equal parts where there is no sound, or nobody speaks.
-    """
-    if samples is not None:
-        activity = SpeechActivity.of(samples, sr)
-        if spans := find_segments(activity):
-            return [SegmentScores(span, activity=activity.part(*span)) for span in spans], True
-    return [SegmentScores(span) for span in windows(duration_s)], False
-
-
-def name_speakers(
-    segments: Sequence[SegmentScores], samples: Samples, sr: int, *, space: SpeakerSpace, n_speakers: int, name: str
-) -> list[int]:
-    """Say of each segment who speaks in it.
-
-    Returns
-    -------
-    list of int
-        How many segments each speaker has; a segment whose sound cannot be used is nobody's.
-    """
-    from ravdess_mm.audio.voice_features import EmbeddingFeatures
-
-    features = EmbeddingFeatures()
-    usable, vectors = [], []
-    for segment in track(segments, f"speakers of {name}", unit="segment"):
-        try:
-            vectors.append(features.extract(segment.cut(samples, sr), sr))
-            usable.append(segment)
-        except MediaError as error:
-            logger.debug("%s: nobody's segment (%s)", name, error)
-    if not usable:
-        return []
-    speakers = space.tell_apart(np.stack(vectors), n_speakers)
-    for segment, speaker in zip(usable, speakers, strict=True):
-        segment.speaker = int(speaker)
-    return [int(number) for number in np.bincount(speakers)[1:]]
-
-
 def score_audio_segments(
     segments: Sequence[SegmentScores],
     samples: Samples,
     sr: int,
     *,
-    hear: Callable[[Samples, int, SpeechActivity | None], tuple[Floats, list[str]]],
+    score: Callable[[Samples, int, SpeechActivity | None], tuple[Floats, list[str]]],
     name: str,
 ) -> None:
     """Add the voice's answer to each segment, or to its notes why there is none."""
     for segment in track(segments, f"voice of {name}", unit="segment"):
         try:
-            segment.answers["audio"], notes = hear(segment.cut(samples, sr), sr, segment.activity)
+            segment.answers["audio"], notes = score(segment.cut(samples, sr), sr, segment.activity)
             segment.notes += [f"voice: {note}" for note in notes]
         except MediaError as error:
             segment.notes.append(f"voice: {error}")
@@ -144,25 +149,22 @@ def score_audio_segments(
 
 def score_video_segments(
     segments: Sequence[SegmentScores],
-    path: Path,
+    scored: Iterable[tuple[int | None, FrameScores]],
     *,
-    face: VideoModel,
-    adapt: Callable[[FrameScores], FrameScores],
+    name: str,
     duration_s: float,
     keep_images: bool,
-) -> tuple[list[FrameScores], str]:
+) -> tuple[FrameScores | None, str]:
     """Add the face's answer to each segment that shows one.
 
     Parameters
     ----------
     segments : sequence of SegmentScores
         In the order of time.
-    path : Path
-        The recording.
-    face : VideoModel
-        The model.
-    adapt : callable
-        Changes what it says to suit the speaker.
+    scored : iterable
+        What :meth:`ravdess_mm.predict.video.VideoModel.score_spans` yields for them.
+    name : str
+        Of the recording.
     duration_s : float
         For the progress bar.
     keep_images : bool
@@ -170,35 +172,34 @@ def score_video_segments(
 
     Returns
     -------
-    looks : list of FrameScores
-        All that was looked at, between the segments as well.
+    frame_scores : FrameScores or None
+        All that was looked at, between the segments as well; None where nothing was.
     trouble : str
         Why not all of it could be; empty where it could.
     """
-    looks: list[FrameScores] = []
-    spans = [segment.span for segment in segments]
+    parts: list[FrameScores] = []
+    total = round(duration_s) if math.isfinite(duration_s) else None
     try:
-        with Bar(f"face of {path.name}", total=round(duration_s), unit="s") as shown:
-            for place, seen in face.score_spans(path, spans):
-                look = adapt(seen)
-                looks.append(look if keep_images else replace(look, images=look.images[:0]))
-                if place is not None:
-                    segments[place].answers["video"] = look.answer
-                shown.update(int(look.times_s[-1]) - shown.n)
+        with Bar(f"face of {name}", total=total, unit="s") as bar:
+            for number, part in scored:
+                parts.append(part if keep_images else replace(part, images=part.images[:0]))
+                if number is not None:
+                    segments[number].answers["video"] = part.answer
+                bar.update(int(part.times_s[-1]) - bar.n)
     except MediaError as error:
-        return looks, str(error)
-    return looks, ""
+        return _concatenate(parts), str(error)
+    return _concatenate(parts), ""
 
 
-def concatenate_frame_scores(looks: Sequence[FrameScores]) -> FrameScores | None:
+def _concatenate(parts: Sequence[FrameScores]) -> FrameScores | None:
     """Return looks at one recording as one, whose answer is the mean of its frames'; None of none."""
-    if not looks:
-        return None
-    probabilities = np.concatenate([look.probabilities for look in looks])
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    probabilities = np.concatenate([part.probabilities for part in parts])
     return replace(
-        looks[0],
-        times_s=tuple(chain.from_iterable(look.times_s for look in looks)),
-        images=np.concatenate([look.images for look in looks]),
+        parts[0],
+        times_s=tuple(chain.from_iterable(part.times_s for part in parts)),
+        images=np.concatenate([part.images for part in parts]),
         answer=probabilities.mean(axis=0),
         probabilities=probabilities,
     )

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.segmentation import WHOLE_S, Span, windows
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR
 from ravdess_mm.corpus.clips_of_your_own import find_clips
-from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import MediaError
 from ravdess_mm.fusion.recipe import FusionRecipe
 from ravdess_mm.fusion.rules import Product
 from ravdess_mm.predict.prediction import FrameScores
+from ravdess_mm.predict.recordings import WHOLE, Recording
 from ravdess_mm.predictions import ADAPTED
 
 if TYPE_CHECKING:
+    from ravdess_mm.video.decoding.frames import GrayFrame
     from ravdess_mm.video.prior_correction import ClassShares
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,33 @@ EVENED: Final = f"{FROZEN}{ADAPTED}"
 """The face model whose answers are evened by what it says of the speaker's other clips."""
 BETWEEN_FRAMES: Final = 16
 """Frames between two segments that are answered at a time."""
+
+
+GrayImages: TypeAlias = npt.NDArray[np.uint8]
+"""[shape=(height, width)] or [shape=(n, height, width)], 0-255."""
+FrameSource: TypeAlias = "Callable[[int], Iterable[GrayFrame]]"
+"""Returns every n-th frame of a recording from the start, n being its argument."""
+
+
+class FaceModel(Protocol):
+    """What answers to frames: `ravdess_mm.predict.embedding_model.EmbeddingModel`, or a run's own network."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """``frame_step``, ``crop`` and ``detector`` of the frames it expects."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The emotion of each output of the network."""
+
+    def answer(self, frames: GrayImages) -> tuple[Floats, Floats]:
+        """Return the probabilities for the frames [shape=(n, 256, 256)] of a clip [shape=(8,)], and [shape=(n, 8)]."""
+
+    def shown(self, frames: GrayImages) -> GrayImages:
+        """Return frames as the network sees them."""
+
+    def keras_model(self) -> Any:
+        """Load the network as a ``keras.Model``, for Grad-CAM."""
 
 
 class VideoModel:
@@ -73,26 +102,13 @@ class VideoModel:
         """Load the network that looks at frames as a ``keras.Model``, for Grad-CAM; answers do not need it."""
         return self._model.keras_model()
 
-    def score_frames(self, path: str | Path) -> FrameScores:
-        """Return the frames of a clip with the model's answer to each.
-
-        Raises
-        ------
-        MediaError
-            If the clip has no frames that can be used.
-        """
-        from ravdess_mm.video.frame_store.sampling import frames_with_picture
-
-        frames = frames_with_picture(path, **self._sampling)
-        return self._answer([(frame.time_s, image) for frame, image in frames])
-
-    def score_spans(self, path: str | Path, spans: Sequence[Span]) -> Iterator[tuple[int | None, FrameScores]]:
-        """FrameScores at a long recording segment by segment, holding the frames of one segment at a time.
+    def score_spans(self, frames: FrameSource, spans: Sequence[Span]) -> Iterator[tuple[int | None, FrameScores]]:
+        """Score a recording segment by segment, holding the frames of one segment at a time.
 
         Parameters
         ----------
-        path : str or Path
-            A clip with a picture.
+        frames : callable
+            Returns every n-th frame from the start, n being its argument.
         spans : sequence of Span
             The segments, in the order of time and apart from each other.
 
@@ -108,45 +124,37 @@ class VideoModel:
         MediaError
             If the recording cannot be decoded, or has no frame that can be used.
         """
-        from ravdess_mm.video.frame_store.sampling import no_face, sample_frames
+        from ravdess_mm.config import Crop, FaceDetector
+        from ravdess_mm.video.frame_store.sampling import no_face, prepare_frames
 
-        held: list[tuple[float, npt.NDArray[np.uint8]]] = []
-        held_place: int | None = None
-        place = n_frames = n_used = 0
-        for frame in sample_frames(path, **self._sampling):
+        card = self._model.card
+        detector = FaceDetector(card.get("detector", FaceDetector.HAAR))
+        held: list[tuple[float, GrayImages]] = []
+        held_number: int | None = None
+        number = n_frames = n_used = 0
+        for frame in prepare_frames(frames(int(card["frame_step"])), crop=Crop(card["crop"]), detector=detector):
             n_frames += 1
             if frame.image is None:
                 continue
             n_used += 1
-            while place < len(spans) and frame.time_s >= spans[place][1]:
-                place += 1
-            inside = place < len(spans) and frame.time_s >= spans[place][0]
-            own = place if inside else None
-            if held and (own != held_place or (own is None and len(held) == BETWEEN_FRAMES)):
-                yield held_place, self._answer(held)
+            while number < len(spans) and frame.time_s >= spans[number][1]:
+                number += 1
+            is_inside = number < len(spans) and frame.time_s >= spans[number][0]
+            segment = number if is_inside else None
+            if held and (segment != held_number or (segment is None and len(held) == BETWEEN_FRAMES)):
+                yield held_number, self._score(held)
                 held = []
             held.append((frame.time_s, frame.image))
-            held_place = own
+            held_number = segment
         if not n_used:
             raise MediaError(no_face(n_frames))
-        yield held_place, self._answer(held)
+        yield held_number, self._score(held)
 
-    def _answer(self, frames: Sequence[tuple[float, npt.NDArray[np.uint8]]]) -> FrameScores:
+    def _score(self, frames: Sequence[tuple[float, GrayImages]]) -> FrameScores:
         images = np.stack([image for _, image in frames])
         answer, of_frames = self._model.answer(images)
         times_s = tuple(time_s for time_s, _ in frames)
         return FrameScores(times_s, self._model.shown(images), answer, of_frames, self._model.outputs)
-
-    @property
-    def _sampling(self) -> dict[str, Any]:
-        from ravdess_mm.config import Crop, FaceDetector
-
-        card = self._model.card
-        return {
-            "frame_step": int(card["frame_step"]),
-            "crop": Crop(card["crop"]),
-            "detector": FaceDetector(card.get("detector", FaceDetector.HAAR)),
-        }
 
     def shares_of(self, paths: Iterable[str | Path]) -> tuple[ClassShares | None, tuple[Path, ...]]:
         """Return what the model says of a person on the whole.
@@ -161,7 +169,7 @@ class VideoModel:
         -------
         shares : ClassShares or None
             None where nothing is evened, or clips are too few.
-        seen : tuple of Path
+        used : tuple of Path
             The clips that they rest on.
         """
         from ravdess_mm.config import FEWEST_CLIPS
@@ -170,43 +178,24 @@ class VideoModel:
 
         if not self.is_evened:
             return None, ()
-        answers, seen = [], []
+        answers, used = [], []
         for path in track(list(find_clips(paths, quiet=True)), "faces of the speaker", unit="clip"):
             try:
-                streams = probe_media(path)
-                if not streams.has_video:
+                clip = Recording.open(path, branches=["video"])
+                if clip.frames is None:
                     continue
-                if streams.duration_s > WHOLE_S:
-                    looks = self.score_spans(path, windows(streams.duration_s))
-                    answers += [look.answer for place, look in looks if place is not None]
-                else:
-                    answers.append(self.score_frames(path).answer)
-                seen.append(path)
+                spans = windows(clip.duration_s) if clip.duration_s > WHOLE_S else [WHOLE]
+                scored = self.score_spans(clip.frames, spans)
+                answers += [part.answer for number, part in scored if number is not None]
+                used.append(path)
             except MediaError as error:
                 logger.warning("%s: not used to know the speaker's face (%s)", path, error)
         if len(answers) < FEWEST_CLIPS:
             return None, ()
-        return ClassShares.of(answers), tuple(seen)
-
-    def known_shares(self, source: Path) -> ClassShares | None:
-        """Return the same of a folder of clips, a clip or an enrolment.
-
-        Raises
-        ------
-        InputError
-            If the enrolment was made with another face network, or is damaged.
-        """
-        from ravdess_mm.predict.enrolment import is_enrolment, read_face
-
-        if not self.is_evened:
-            return None
-        if is_enrolment(source):
-            return read_face(source, network=self.network_sha256)
-        return self.shares_of([source])[0]
+        return ClassShares.of(answers), tuple(used)
 
     @cached_property
-    def _model(self) -> Any:
-        """The model: ``answer(frames)`` gives the probabilities for the clip and for each frame."""
+    def _model(self) -> FaceModel:
         name = self.recipe.models["video"]
         if (self.models_dir / name / "network.json").is_file():
             from ravdess_mm.predict.embedding_model import load_embedding_model

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predictions import PROBABILITIES
 from ravdess_mm.video.decoding.frames import iter_frames
+from ravdess_mm.video.decoding.gray import as_gray
 from ravdess_mm.video.embeddings import AT_A_TIME, Embedder, load_embedder
 from ravdess_mm.video.faces import Box, GrayImage, make_detector
 from ravdess_mm.video.frame_store.sampling import cut_face
@@ -88,7 +89,7 @@ class FaceEmotions:
         InputError
             If it is no picture.
         """
-        gray = _read_gray(Path(image)) if isinstance(image, str | Path) else _as_gray(image)
+        gray = _read_gray(Path(image)) if isinstance(image, str | Path) else as_gray(image)
         boxes = self._boxes(gray)
         probabilities = self._answer([cut_face(gray, box) for box in boxes])
         return [
@@ -172,26 +173,6 @@ def _inside(box: Box, image: GrayImage) -> tuple[int, int, int, int]:
     left, top = max(0, round(box.x)), max(0, round(box.y))
     right, bottom = min(width, round(box.x + box.width)), min(height, round(box.y + box.height))
     return left, top, right - left, bottom - top
-
-
-def _as_gray(image: Any) -> GrayImage:
-    import cv2
-
-    if not isinstance(image, np.ndarray):
-        raise InputError(f"an image is a {type(image).__name__}; allowed: a numpy array or the path of a picture")
-    if (
-        image.dtype != np.uint8
-        or image.size == 0
-        or image.ndim not in (2, 3)
-        or image.shape[2:] not in ((), (1,), (3,))
-    ):
-        raise InputError(
-            f"an image has shape {image.shape} and type {image.dtype}; "
-            "allowed: uint8 of shape (height, width, 3) in the order BGR, or (height, width) in gray"
-        )
-    if image.shape[2:] == (3,):
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-    return image.reshape(image.shape[:2])
 
 
 def _read_gray(path: Path) -> GrayImage:

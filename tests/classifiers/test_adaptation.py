@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ravdess_mm.classifiers.adaptation import EmotionEffects, Enrolment, SpeakerScaler
+from ravdess_mm.classifiers.adaptation import EmotionEffects, SpeakerScaler, SpeakerStatistics
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import plain, read_json, write_json
 
@@ -68,26 +68,26 @@ def test_an_enrolment_is_saved_and_bound_to_its_features(tmp_path: Path, voices:
     X, groups = voices
     scaler = SpeakerScaler().fit(X[groups < 4], groups[groups < 4])
     own = X[groups == 4]
-    Enrolment.of(own).save(tmp_path / "speaker.json", features="some")
-    read = Enrolment.load(tmp_path / "speaker.json", features="some", n_features=len(NAMES))
+    SpeakerStatistics.of(own).save(tmp_path / "speaker.json", features="some")
+    read = SpeakerStatistics.load(tmp_path / "speaker.json", features="some", n_features=len(NAMES))
     content = read_json(tmp_path / "speaker.json")
     for damage in ({"mean": None}, {"mean": [1.0]}, {"deviation": ["x"] * len(NAMES)}, {"n_clips": "many"}):
         write_json(tmp_path / "damaged.json", {**content, **damage})
         with pytest.raises(InputError, match=r"damaged\.json: a damaged enrolment"):
-            Enrolment.load(tmp_path / "damaged.json", features="some", n_features=len(NAMES))
+            SpeakerStatistics.load(tmp_path / "damaged.json", features="some", n_features=len(NAMES))
     np.testing.assert_allclose(
         scaler.transform_enrolled(own, read), scaler.transform(own, np.full(len(own), 4)), rtol=1e-12
     )
     with pytest.raises(InputError, match="enrol the speaker again"):
-        Enrolment.load(tmp_path / "speaker.json", features="others", n_features=len(NAMES))
+        SpeakerStatistics.load(tmp_path / "speaker.json", features="others", n_features=len(NAMES))
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(InputError, match="not an enrolment"):
-        Enrolment.load(tmp_path / "other.json", features="some", n_features=len(NAMES))
+        SpeakerStatistics.load(tmp_path / "other.json", features="some", n_features=len(NAMES))
 
 
 def test_no_clip_is_refused() -> None:
     with pytest.raises(InputError, match="no clips"):
-        Enrolment.of(np.empty((0, 3)))
+        SpeakerStatistics.of(np.empty((0, 3)))
 
 
 @pytest.fixture
@@ -123,13 +123,13 @@ def test_a_speaker_known_in_few_moods_is_known_as_in_all(
     emotion_effects = EmotionEffects.of(X[groups < 5], y[groups < 5], groups[groups < 5])
     own = groups == 5
     known = own & np.isin(y, heard)
-    found = Enrolment.of_emotion_shares(X[known], np.eye(8)[y[known]], emotion_effects)
-    whole = Enrolment.of(X[own])
+    found = SpeakerStatistics.of_emotion_shares(X[known], np.eye(8)[y[known]], emotion_effects)
+    whole = SpeakerStatistics.of(X[own])
     np.testing.assert_allclose(found.mean, whole.mean, atol=0.5)
     np.testing.assert_allclose(found.deviation, whole.deviation, rtol=0.25)
     assert found.n_clips == known.sum()
     if len(heard) < 8:
-        assert np.abs(Enrolment.of(X[known]).mean - whole.mean).max() > 1
+        assert np.abs(SpeakerStatistics.of(X[known]).mean - whole.mean).max() > 1
 
 
 def test_moods_are_kept_with_the_average_speaker(moody: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

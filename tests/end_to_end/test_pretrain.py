@@ -26,6 +26,8 @@ from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict.diarization import SpeakerSpace
 from ravdess_mm.predict.predictor import PRETRAINED_DIR, SPEAKERS, Predictor
+from ravdess_mm.predict.recordings import Recording
+from ravdess_mm.predict.run_models import RunModels
 from ravdess_mm.run.settings import load_settings
 from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.store import read_json
@@ -177,9 +179,11 @@ def test_predict_needs_no_run(clips: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_a_long_film_shows_a_face_as_often_as_it_has_parts(clips: Path, tmp_path: Path) -> None:
     films = sorted(map(str, clips.rglob("02-*.mp4")))[:8]
     path = join_films(films, tmp_path / "long.mp4", sound=False)
-    face = Predictor.adaptable(PRETRAINED_DIR).face
+    face = RunModels.load_adapted(PRETRAINED_DIR).video
+    source = Recording.open(path, branches=["video"]).frames
+    assert source is not None
     spans = windows(probe_media(path).duration_s)
-    scores = [one for place, one in face.score_spans(path, spans) if place is not None]
+    scores = [one for place, one in face.score_spans(source, spans) if place is not None]
     assert 2 < len(scores) <= len(spans)
     shares, seen = face.shares_of([path])
     assert shares is not None

@@ -17,7 +17,7 @@ from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR as SR
 from ravdess_mm.audio.mfcc_delta_rms import FEATURE_SET, extract_features, feature_names
 from ravdess_mm.audio.voice_features import ClassicFeatures
-from ravdess_mm.classifiers.adaptation import Enrolment
+from ravdess_mm.classifiers.adaptation import SpeakerStatistics
 from ravdess_mm.classifiers.trained import load_classifier
 from ravdess_mm.classifiers.training import run_classifier
 from ravdess_mm.cli.main import app
@@ -27,8 +27,9 @@ from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError
 from ravdess_mm.fusion import fuse
 from ravdess_mm.fusion.recipe import read_recipe
-from ravdess_mm.predict.enrolment import enrol_speaker, load_or_enrol_speaker
+from ravdess_mm.predict.enrolment import enrol_voice, load_or_enrol_voice
 from ravdess_mm.predict.predictor import Predictor
+from ravdess_mm.predict.run_models import RunModels
 from ravdess_mm.store import write_json
 from tests.audio.sounds import SR as SPEECH_SR
 from tests.audio.sounds import sentence
@@ -102,7 +103,7 @@ def test_a_known_speaker_is_answered_by_the_adapted_model(clips: Path, run_dir: 
     believed = load_classifier(run_dir / "models" / "audio-logistic" / "holdout").predict_proba(np.stack(vectors))
     assert model.speaker is not None
     assert model.speaker.emotion_effects_ is not None
-    known = Enrolment.of_emotion_shares(np.stack(vectors), believed, model.speaker.emotion_effects_)
+    known = SpeakerStatistics.of_emotion_shares(np.stack(vectors), believed, model.speaker.emotion_effects_)
     expected = model.predict_proba(vectors[2][np.newaxis], enrolment=known)[0]
     recipe = read_recipe(run_dir / "models" / "fused-adapted" / "recipe.json")
     np.testing.assert_allclose(probabilities(adapted), recipe.apply({"audio": expected}), atol=1e-5)
@@ -112,9 +113,9 @@ def test_a_known_speaker_is_answered_by_the_adapted_model(clips: Path, run_dir: 
 
 
 def test_voices_that_know_no_moods_take_the_clips_as_they_are(run_dir: Path) -> None:
-    plain, adapted = Predictor.from_run(run_dir).voice, Predictor.adaptable(run_dir).voice
+    plain, adapted = Predictor.from_run(run_dir).voice, RunModels.load_adapted(run_dir).audio
     rows = np.random.default_rng(0).normal(size=(5, len(feature_names())))
-    known, simply = adapted.enrol(rows, plain=plain), Enrolment.of(rows)
+    known, simply = adapted.enrol(rows, plain=plain), SpeakerStatistics.of(rows)
     assert not np.allclose(known.mean, simply.mean)
     adapted._voices[0]["audio-logistic-adapted"].speaker.emotion_effects_ = None  # as in a run of an earlier version
     np.testing.assert_array_equal(adapted.enrol(rows, plain=plain).mean, simply.mean)
@@ -150,7 +151,7 @@ def test_a_long_recording_counts_as_many_clips_as_it_has_segments(
     spoken = [sentence(code) / np.abs(sentence(code)).max() * (0.1 + 0.1 * code) for code in range(7)]
     talk = tmp_path / "talk.wav"
     soundfile.write(talk, np.concatenate(spoken), SPEECH_SR)
-    enrolment, failed = enrol_speaker([talk], features=ClassicFeatures())
+    enrolment, failed = enrol_voice([talk], features=ClassicFeatures())
     assert (enrolment.n_clips, failed) == (7, {})
     # a segment that cannot be used costs only itself
 
@@ -158,7 +159,7 @@ def test_a_long_recording_counts_as_many_clips_as_it_has_segments(
         def extract(self, samples: Samples, sr: int) -> AnyFloats:
             return super().extract(samples if samples.max() > 0.2 else 0 * samples, sr)
 
-    loud, failed = enrol_speaker([talk], features=OfLoudSound())
+    loud, failed = enrol_voice([talk], features=OfLoudSound())
     assert 2 < loud.n_clips < 7
     assert failed == {}
     (answer,), _ = predict(sorted((clips / "Actor_03").iterdir())[0], "--run", run_dir, "--speaker", talk)
@@ -176,13 +177,13 @@ def test_a_run_without_adapted_models_refuses_a_speaker(clips: Path, run_dir: Pa
     assert refused.exit_code == 2
     assert "has no speaker-adapted voice models; `make ADAPT=speaker`" in refused.stderr
     with pytest.raises(InputError, match="no speaker-adapted voice models"):
-        Predictor.adaptable(plain)
+        RunModels.load_adapted(plain)
 
 
 def test_a_bad_clip_costs_only_itself(clips: Path, run_dir: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(clips / "Actor_02", tmp_path / "mixed"))
     (folder / "broken.wav").write_bytes(b"RIFF")
-    enrolment, failed = enrol_speaker([folder], features=ClassicFeatures())
+    enrolment, failed = enrol_voice([folder], features=ClassicFeatures())
     assert enrolment.n_clips == 8
     assert [path.name for path in failed] == ["broken.wav"]
     done = runner.invoke(app, ["enrol", str(folder), "-o", str(tmp_path / "e.json"), "--run", str(run_dir), "--json"])
@@ -204,18 +205,18 @@ def test_an_answer_to_noise_says_that_it_may_mean_nothing(clips: Path, run_dir: 
 
 def test_what_is_no_speaker_is_refused(run_dir: Path, clips: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
-        load_or_enrol_speaker(tmp_path / "nobody", features=ClassicFeatures())
+        load_or_enrol_voice(tmp_path / "nobody", features=ClassicFeatures())
     with pytest.raises(InputError, match="no media file in this folder"):
-        load_or_enrol_speaker(tmp_path, features=ClassicFeatures())
+        load_or_enrol_voice(tmp_path, features=ClassicFeatures())
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    assert load_or_enrol_speaker(tmp_path, features=ClassicFeatures()).n_clips == 0
+    assert load_or_enrol_voice(tmp_path, features=ClassicFeatures()).n_clips == 0
     with pytest.raises(InputError, match=f"{tmp_path}: no clip of the speaker can be used"):
         Predictor.from_run(run_dir, speaker=tmp_path)
     refused = runner.invoke(app, ["enrol", str(tmp_path), "-o", str(tmp_path / "x.json"), "--run", str(run_dir)])
     assert refused.exit_code == 2
     assert "clips of which none can be used say too little about a speaker" in " ".join(refused.stderr.split())
-    Enrolment.of(np.zeros((3, 2))).save(tmp_path / "other.json", features="others")
+    SpeakerStatistics.of(np.zeros((3, 2))).save(tmp_path / "other.json", features="others")
     with pytest.raises(InputError, match="enrol the speaker again with this model"):
-        load_or_enrol_speaker(tmp_path / "other.json", features=ClassicFeatures())
+        load_or_enrol_voice(tmp_path / "other.json", features=ClassicFeatures())
     words = ["enrol", str(clips / "Actor_01"), "-o", str(tmp_path / "anna.txt"), "--run", str(run_dir)]
     assert "an enrolment is a .json file" in runner.invoke(app, words).stderr

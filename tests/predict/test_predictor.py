@@ -32,15 +32,17 @@ from ravdess_mm.corpus.splits import Fold
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.fusion import fuse
 from ravdess_mm.fusion.rules import WeightedMean
-from ravdess_mm.predict.diarization import SpeakerSpace
+from ravdess_mm.predict.diarization import People, SpeakerSpace
 from ravdess_mm.predict.explanation import explain_clip, render_explanation
 from ravdess_mm.predict.prediction import clock
-from ravdess_mm.predict.predictor import INVENTED, PRETRAINED_DIR, Predictor
-from ravdess_mm.predict.recordings import People
+from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
+from ravdess_mm.predict.recordings import WHOLE, Recording
+from ravdess_mm.predict.run_models import INVENTED, RunModels
 from ravdess_mm.predict.video import load_video_model
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.store import read_table, write_json
+from ravdess_mm.video.decoding.frames import iter_frames
 from ravdess_mm.video.frame_store.store import FrameStore, build_frame_store
 from tests.audio.sounds import SR, sentence, tone
 from tests.films import join_films
@@ -239,6 +241,31 @@ def test_sound_in_memory_is_answered_like_a_file_of_it(run_dir: Path, long_sound
         predictor.predict_samples(np.zeros(16_000), 16_000)
 
 
+def test_pictures_in_memory_are_answered_like_a_film_of_them(run_dir: Path, clips: pd.DataFrame) -> None:
+    film = clips.loc[(clips["modality"] == "full-av") & clips["has_audio"], "path"].iloc[0]
+    images = np.stack([frame.image for frame in iter_frames(film, frame_step=1)])
+    predictor = Predictor.from_run(run_dir)
+    of_file, (samples, sr) = predictor.predict(film), decode_audio(film)
+    both = predictor.predict_frames(images, 30_000 / 1001, samples=samples, sr=sr)
+    assert both.probabilities == pytest.approx(of_file.probabilities)
+    assert [moment.time_s for moment in both.moments] == pytest.approx([moment.time_s for moment in of_file.moments])
+    silent = predictor.predict_frames(images, 30_000 / 1001)
+    assert silent.branches == {"video": pytest.approx(of_file.branches["video"])}
+    # at half the rate every tenth frame is looked at
+    half = predictor.predict_frames(list(images[::2]), 15_000 / 1001)
+    assert half.branches["video"] == pytest.approx(of_file.branches["video"])
+    for wrong, fps, why in (
+        (images[0], 25, "frames have shape"),
+        (images[:0], 25, "no frames"),
+        (images, 0, "fps is 0"),
+        (images.astype(float), 25, "float64"),
+    ):
+        with pytest.raises(InputError, match=why):
+            predictor.predict_frames(wrong, fps)
+    with pytest.raises(MediaError, match="black"):
+        predictor.predict_frames(np.zeros((3, 40, 40), np.uint8), 25)
+
+
 @pytest.mark.parametrize("ending", ["", ADAPTED])
 def test_the_network_that_ships_stands_in_for_action_units(run_dir: Path, ending: str) -> None:
     learned = replace(
@@ -296,7 +323,7 @@ def test_a_run_on_the_synthetic_sample_says_so_with_every_answer(
 def test_models_that_only_see_have_no_answer_to_long_sound(run_dir: Path, long_sound: Path) -> None:
     predictor = Predictor.from_run(run_dir)
     seeing = replace(predictor.recipe, models={"video": predictor.recipe.models["video"]})
-    blind = Predictor(seeing, voice=predictor.voice, face=predictor.face)
+    blind = Predictor(RunModels(seeing, predictor.voice, predictor.face))
     with pytest.raises(MediaError, match="the clip has audio; the models are for video"):
         blind.predict(long_sound)
     with pytest.raises(MediaError, match="the models are for video, not for sound"):
@@ -413,7 +440,9 @@ def test_of_a_long_film_every_piece_has_voice_and_face(run_dir: Path, long_film:
     assert seen is not None
     assert len(prediction.segments) >= 6
     # all frames are looked at, in and between the segments, as they would be at once
-    at_once = predictor.face.score_frames(long_film)
+    source = Recording.open(long_film, branches=["video"]).frames
+    assert source is not None
+    ((_, at_once),) = predictor.face.score_spans(source, [WHOLE])
     assert seen.times_s == at_once.times_s == tuple(moment.time_s for moment in prediction.moments)
     np.testing.assert_allclose(seen.probabilities, at_once.probabilities, atol=1e-5)
     np.testing.assert_array_equal(seen.images, at_once.images)

@@ -13,8 +13,9 @@ from ravdess_mm.corpus.identifier import EMOTIONS, Emotion
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predictions import PROBABILITIES
 from ravdess_mm.sample.face import EXPRESSIONS, draw_person, look
+from ravdess_mm.video.decoding.gray import as_gray
 from ravdess_mm.video.embeddings import load_embedder
-from ravdess_mm.video.face_emotions import BOX_COLUMNS, COLUMNS, FaceEmotions, _as_gray
+from ravdess_mm.video.face_emotions import BOX_COLUMNS, COLUMNS, FaceEmotions
 from ravdess_mm.video.faces import find_faces
 from ravdess_mm.video.frame_store.sampling import cut_face
 
@@ -74,7 +75,7 @@ def test_colour_gray_and_files_are_the_same_picture(faces: FaceEmotions, tmp_pat
     path.write_bytes(cv2.imencode(".png", TWO)[1].tobytes())
     assert faces.detect_emotions(path) == faces.detect_emotions(str(path)) == gray
     bgr = np.array([[[255, 0, 0], [0, 0, 255]]], dtype=np.uint8)
-    assert _as_gray(bgr).tolist() == [[29, 76]]  # blue counts 0.114, red 0.299
+    assert as_gray(bgr).tolist() == [[29, 76]]  # blue counts 0.114, red 0.299
 
 
 def test_without_a_face_there_is_nothing(faces: FaceEmotions, tmp_path: Path) -> None:

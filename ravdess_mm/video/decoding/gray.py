@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.errors import InputError
+
 BLACK_MAX: Final = 16
 """A frame whose brightest pixel (0-255) is at most this is black padding, not a picture of a face."""
 
@@ -74,3 +76,35 @@ def _upright(gray: npt.NDArray[np.uint8], rotation_deg: int) -> npt.NDArray[np.u
     # FFmpeg gives the counter-clockwise angle that puts the picture upright; phones write multiples of 90 degrees
     turns = round(rotation_deg / 90) % 4
     return np.ascontiguousarray(np.rot90(gray, turns))
+
+
+def as_gray(image: Any) -> npt.NDArray[np.uint8]:
+    """Return a picture in memory in gray [shape=(height, width), dtype=uint8].
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Blue, green, red [shape=(height, width, 3), dtype=uint8], as OpenCV reads them, or gray.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    import cv2
+
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"an image is a {type(image).__name__}; allowed: a numpy array or the path of a picture")
+    if (
+        image.dtype != np.uint8
+        or image.size == 0
+        or image.ndim not in (2, 3)
+        or image.shape[2:] not in ((), (1,), (3,))
+    ):
+        raise InputError(
+            f"an image has shape {image.shape} and type {image.dtype}; "
+            "allowed: uint8 of shape (height, width, 3) in the order BGR, or (height, width) in gray"
+        )
+    if image.shape[2:] == (3,):
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    return image.reshape(image.shape[:2])

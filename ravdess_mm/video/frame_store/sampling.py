@@ -7,7 +7,7 @@ predicted from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.config import Crop, FaceDetector
-from ravdess_mm.errors import MediaError
-from ravdess_mm.video.decoding.frames import iter_frames
+from ravdess_mm.video.decoding.frames import GrayFrame, iter_frames
 from ravdess_mm.video.decoding.gray import resize_area
 from ravdess_mm.video.faces import Box, Detector, FaceStatus, crop_face, find_faces, make_detector
 
@@ -66,46 +65,40 @@ def sample_frames(
         The clip.
     frame_step : int
         Keep every `frame_step`-th frame, at least 1.
-    crop : Crop
-        What part of a frame is kept.
-    detector : FaceDetector or Detector
-        What finds the faces to be cut out, by name, or itself.
-
-    Yields
-    ------
-    SampledFrame
+    crop, detector
+        As for `prepare_frames`.
 
     Raises
     ------
     InputError, MediaError
         As :func:`ravdess_mm.video.decoding.frames.iter_frames`.
     """
+    return prepare_frames(iter_frames(path, frame_step=frame_step), crop=crop, detector=detector)
+
+
+def prepare_frames(
+    frames: Iterable[GrayFrame], *, crop: Crop, detector: FaceDetector | Detector = FaceDetector.HAAR
+) -> Iterator[SampledFrame]:
+    """Yield frames of one clip as the networks take them, one at a time.
+
+    Parameters
+    ----------
+    frames : iterable of GrayFrame
+        In the order of time.
+    crop : Crop
+        What part of a frame is kept.
+    detector : FaceDetector or Detector
+        What finds the faces to be cut out, by name, or itself.
+    """
     if crop is Crop.NONE:
-        for frame in iter_frames(path, frame_step=frame_step):
+        for frame in frames:
             yield SampledFrame(frame.number, frame.time_s, resize_area(frame.image, FRAME_SIZE_PX))
         return
     detect = make_detector(detector) if isinstance(detector, FaceDetector) else detector
-    frames, searched = tee(iter_frames(path, frame_step=frame_step))  # both move on together: one frame in memory
-    for frame, face in zip(frames, find_faces((frame.image for frame in searched), detector=detect), strict=True):
+    shown, searched = tee(frames)  # both move on together: one frame in memory
+    for frame, face in zip(shown, find_faces((frame.image for frame in searched), detector=detect), strict=True):
         image = None if face.box is None else cut_face(frame.image, face.box)
         yield SampledFrame(frame.number, frame.time_s, image, face.status)
-
-
-def frames_with_picture(
-    path: str | Path, *, frame_step: int, crop: Crop, detector: FaceDetector = FaceDetector.HAAR
-) -> list[tuple[SampledFrame, npt.NDArray[np.uint8]]]:
-    """Return the frames of a clip that can be predicted from, with their pictures.
-
-    Raises
-    ------
-    InputError, MediaError
-        As `sample_frames`; also if no frame shows a face where one is to be cut out.
-    """
-    frames = list(sample_frames(path, frame_step=frame_step, crop=crop, detector=detector))
-    pictured = [(frame, frame.image) for frame in frames if frame.image is not None]
-    if not pictured:
-        raise MediaError(no_face(len(frames)))
-    return pictured
 
 
 def no_face(n_frames: int) -> str:
