@@ -134,8 +134,8 @@ def read_weights(path: str | Path) -> EncoderWeights:
     if not path.is_file():
         raise InputError(f"{path}: no such file; an encoder is a .safetensors file, a model.bin, or a folder with one")
     if path.suffix == ".safetensors":
-        arrays, said = _read_safetensors(path)
-        n_heads = n_heads or said
+        arrays, metadata = _read_safetensors(path)
+        n_heads = n_heads or metadata
     else:
         arrays = _read_ctranslate2(path)
     if not (n_heads is None or (isinstance(n_heads, int) and 0 < n_heads <= 64)):
@@ -202,19 +202,19 @@ def _read_ctranslate2(path: Path) -> dict[str, Array]:
 
 def _ctranslate2_variables(content: bytes) -> Iterable[tuple[str, Array]]:
     """Yield the variables of a model: counts and lengths little-endian, strings with their final zero."""
-    place = 0
+    offset = 0
 
     def take(layout: str) -> int:
-        nonlocal place
-        (value,) = struct.unpack_from("<" + layout, content, place)
-        place += struct.calcsize(layout)
+        nonlocal offset
+        (value,) = struct.unpack_from("<" + layout, content, offset)
+        offset += struct.calcsize(layout)
         return int(value)
 
     def text() -> str:
-        nonlocal place
+        nonlocal offset
         length = take("H")
-        place += length
-        return content[place - length : place].rstrip(b"\0").decode()
+        offset += length
+        return content[offset - length : offset].rstrip(b"\0").decode()
 
     version = take("I")
     if version != _CT2_VERSION:
@@ -226,8 +226,8 @@ def _ctranslate2_variables(content: bytes) -> Iterable[tuple[str, Array]]:
         kind, size = take("B"), take("I")
         if kind not in _CT2_TYPES:
             raise ValueError(f"{name} is of type {kind}; allowed: {', '.join(map(str, _CT2_TYPES))}")
-        array = np.frombuffer(content[place : place + size], dtype=_CT2_TYPES[kind])
-        place += size
+        array = np.frombuffer(content[offset : offset + size], dtype=_CT2_TYPES[kind])
+        offset += size
         yield name, array.reshape(shape)
 
 

@@ -118,10 +118,10 @@ def choose_others(voice: Voice, pool: Sequence[Voice], *, seed: int, n_voices: i
         raise InputError(f"a babble behind {voice.take} needs clips of another actor; there are none")
     random = np.random.default_rng(seed)
     actors = [int(actor) for actor in random.permutation(sorted(by_actor))]
-    queues = {actor: [by_actor[actor][place] for place in random.permutation(len(by_actor[actor]))] for actor in actors}
+    queues = {actor: [by_actor[actor][index] for index in random.permutation(len(by_actor[actor]))] for actor in actors}
     chosen = []
-    for place in range(n_voices):
-        round_number, turn = divmod(place, len(actors))
+    for index in range(n_voices):
+        round_number, turn = divmod(index, len(actors))
         queue = queues[actors[turn]]
         chosen.append(queue[round_number % len(queue)])
     return tuple(chosen)
@@ -172,13 +172,15 @@ def changed_features(
         backend=backend,
     )
     cache.merge_parts()
-    failed = {voice.take: cache[key].reason for voice, own in keys.items() for key in own if cache[key].vector is None}
+    failed = {
+        voice.take: cache[key].reason for voice, clip in keys.items() for key in clip if cache[key].vector is None
+    }
     left = sorted((voice for voice in wanted if voice.take not in failed), key=lambda voice: voice.take)
     facts = pd.DataFrame([(voice.take, voice.actor, voice.emotion) for voice in left])
     facts = facts.reindex(columns=range(3)).set_axis(["take", "actor", "emotion"], axis=1)
     tables = []
-    for place in range(max((len(changes) for changes in wanted.values()), default=0)):
-        values = np.array([cache[keys[voice][place]].vector for voice in left]).reshape(len(left), len(names))
+    for index in range(max((len(changes) for changes in wanted.values()), default=0)):
+        values = np.array([cache[keys[voice][index]].vector for voice in left]).reshape(len(left), len(names))
         tables.append(pd.concat([facts, pd.DataFrame(values, columns=list(names))], axis=1))
     return tables, failed
 

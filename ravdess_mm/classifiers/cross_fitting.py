@@ -67,14 +67,14 @@ def split_inner_folds(sample: Sample, folds: Integers) -> list[InnerFold]:
         train = train.learned()
         scaler = _scaler(train).fit(train.X)
         classes, codes = train.encoded()
-        places = np.full(len(EMOTIONS), UNSEEN, dtype=np.int64)
-        places[classes] = np.arange(len(classes))
+        code_of = np.full(len(EMOTIONS), UNSEEN, dtype=np.int64)
+        code_of[classes] = np.arange(len(classes))
         split.append(
             InnerFold(
                 X_train=scaler.transform(train.X),
                 y_train=codes,
                 X_test=scaler.transform(test.X),
-                y_test=places[test.y],
+                y_test=code_of[test.y],
                 classes=classes,
                 emotions=test.y,
                 actors=test.groups,

@@ -42,19 +42,19 @@ def build_dense_network(n_features: int, n_classes: int, *, seed: int) -> Any:
     """
     from ravdess_mm.bundles.keras_backend import keras
 
-    def dense(units: int, activation: str, *, name: str, place: int) -> Any:
-        start = keras.initializers.GlorotUniform(seed=seed + place)
+    def dense(units: int, activation: str, *, name: str, index: int) -> Any:
+        start = keras.initializers.GlorotUniform(seed=seed + index)
         return keras.layers.Dense(units, activation, kernel_initializer=start, name=name)
 
     stack = [
         keras.Input((n_features,), name="features"),
         keras.layers.GaussianNoise(INPUT_NOISE, seed=seed, name="noise"),
     ]
-    for place, units in enumerate(UNITS, start=1):
-        stack.append(dense(units, "relu", name=f"dense_{place}", place=place))
-        if place < len(UNITS):
-            stack.append(keras.layers.Dropout(DROPOUT, seed=seed + place, name=f"dropout_{place}"))
-    stack.append(dense(n_classes, "softmax", name="emotions", place=len(UNITS) + 1))
+    for index, units in enumerate(UNITS, start=1):
+        stack.append(dense(units, "relu", name=f"dense_{index}", index=index))
+        if index < len(UNITS):
+            stack.append(keras.layers.Dropout(DROPOUT, seed=seed + index, name=f"dropout_{index}"))
+    stack.append(dense(n_classes, "softmax", name="emotions", index=len(UNITS) + 1))
     return keras.Sequential(stack, name="dense")
 
 
@@ -130,8 +130,8 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows, labels = check_X_y(X, y, dtype=np.float32)
         self.n_features_in_ = rows.shape[1]
-        self.classes_, places = np.unique(labels, return_inverse=True)
-        codes = places.astype(np.int64)
+        self.classes_, classes = np.unique(labels, return_inverse=True)
+        codes = classes.astype(np.int64)
         held_out = self._held_out(groups, n_rows=len(rows))
         self.history_: list[float] = []
         if held_out.any():

@@ -80,16 +80,16 @@ def _is_sound_tree(estimator: Any, n_features: int, n_classes: int) -> bool:
     if type(estimator) is not DecisionTreeClassifier or estimator.n_features_in_ != n_features:
         return False
     tree = estimator.tree_
-    places = np.arange(tree.node_count)
+    nodes = np.arange(tree.node_count)
     inner = tree.children_left != LEAF
     downwards = all(
-        bool(((side[inner] > places[inner]) & (side[inner] < tree.node_count)).all())
+        bool(((side[inner] > nodes[inner]) & (side[inner] < tree.node_count)).all())
         for side in (tree.children_left, tree.children_right)
     )
-    known = bool(((tree.feature[inner] >= 0) & (tree.feature[inner] < n_features)).all())
+    has_known_features = bool(((tree.feature[inner] >= 0) & (tree.feature[inner] < n_features)).all())
     return bool(
         downwards
-        and known
+        and has_known_features
         and tree.node_count > 0
         and tree.n_features == n_features
         and tree.value.shape == (tree.node_count, 1, n_classes)

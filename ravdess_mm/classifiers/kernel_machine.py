@@ -119,11 +119,11 @@ class SupportVectorMachine(KernelMachine):
 
         coefficients = np.zeros((len(codes), len(self.classes_)))
         intercept = np.zeros(len(self.classes_))
-        for place in range(len(self.classes_)):
+        for index in range(len(self.classes_)):
             machine = SVC(C=self.C, kernel="precomputed", class_weight=self.class_weight, cache_size=500)
-            machine.fit(gram, codes == place, sample_weight=weights)
-            coefficients[machine.support_, place] = machine.dual_coef_[0]
-            intercept[place] = machine.intercept_[0]
+            machine.fit(gram, codes == index, sample_weight=weights)
+            coefficients[machine.support_, index] = machine.dual_coef_[0]
+            intercept[index] = machine.intercept_[0]
         return coefficients, intercept
 
 

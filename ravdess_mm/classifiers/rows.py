@@ -37,9 +37,9 @@ class Copies:
 
     def of_rows(self, kept: Integers, n_rows: int) -> Copies:
         """Return the copies of the rows `kept` [shape=(k,)] out of `n_rows`, whose places are now 0 .. k-1."""
-        places = np.full(n_rows, -1, dtype=np.int64)
-        places[kept] = np.arange(len(kept))
-        owners = places[self.owners]
+        new_index = np.full(n_rows, -1, dtype=np.int64)
+        new_index[kept] = np.arange(len(kept))
+        owners = new_index[self.owners]
         return Copies(self.X[owners >= 0], owners[owners >= 0], self.kinds[owners >= 0])
 
 
@@ -135,17 +135,17 @@ class FeatureRows:
         InputError
             If a table is unsound or has other columns.
         """
-        places = {take: place for place, take in enumerate(self.takes)}
+        row_of = {take: index for index, take in enumerate(self.takes)}
         values, owners, kinds = [], [], []
         for kind, table in enumerate(tables):
             rows = check_features(table)
-            foreign = [take for take in rows.takes if take not in places]
+            foreign = [take for take in rows.takes if take not in row_of]
             if foreign:
                 raise LeakageError(f"take {foreign[0]} has a changed copy, but it is not among the takes to train on")
             if rows.names != self.names:
                 raise InputError(f"changed copies have {len(rows.names)} features that are not the {len(self.names)}")
             values.append(rows.sample.X)
-            owners += [places[take] for take in rows.takes]
+            owners += [row_of[take] for take in rows.takes]
             kinds += [kind] * len(rows.takes)
         if not owners:
             return self

@@ -120,7 +120,7 @@ def search_parameters(
         blocks = [chosen[start : start + BLOCK] for start in range(0, len(chosen), BLOCK)]
         what = f"{family.kind.value}: {stage} search"
         results = map_parallel(score, blocks, description=what, jobs=jobs, unit="block", threads=True)
-        return [ParameterDraw(stage, *found) for block in results for found in block]
+        return [ParameterDraw(stage, *scored) for block in results for scored in block]
 
     (default,) = run("default", [family.defaults(width)])
     candidates = [default, *run("random", draw_parameters(spaces, draws, seed=seed))]
@@ -177,14 +177,14 @@ def rank(family: Family, candidates: Sequence[ParameterDraw]) -> list[ParameterD
 
 def results_table(candidates: Sequence[ParameterDraw], ranked: Sequence[ParameterDraw]) -> pd.DataFrame:
     """Return one row a candidate, in the order in which they were tried."""
-    places = {id(candidate): place for place, candidate in enumerate(ranked, start=1)}
+    rank_of = {id(candidate): rank for rank, candidate in enumerate(ranked, start=1)}
     rows = []
     for draw, candidate in enumerate(candidates):
         uar, accuracy, loss = candidate.scores.mean(axis=0)
         uar_std, accuracy_std, _ = candidate.scores.std(axis=0)
         parameters = json.dumps(candidate.params, sort_keys=True)
-        place = places[id(candidate)]
-        rows.append((candidate.stage, draw, place, uar, uar_std, accuracy, accuracy_std, loss, parameters))
+        rank = rank_of[id(candidate)]
+        rows.append((candidate.stage, draw, rank, uar, uar_std, accuracy, accuracy_std, loss, parameters))
     table = pd.DataFrame(rows, columns=list(SEARCH_COLUMNS))
     return table.astype({name: kind for name, kind in zip(SEARCH_COLUMNS, _DTYPES, strict=True)})
 
@@ -229,8 +229,8 @@ def _score_block(
         for part, fold in zip(parts, folds, strict=True):
             answers = spread(part, fold.classes)
             scores.append(score_rows(answers, fold.emotions))
-            own = [fold.actors == actor for actor in np.unique(fold.actors)]
-            by_actor += [score_rows(answers[rows], fold.emotions[rows])[0] for rows in own]
+            actor_masks = [fold.actors == actor for actor in np.unique(fold.actors)]
+            by_actor += [score_rows(answers[rows], fold.emotions[rows])[0] for rows in actor_masks]
         results.append((params, np.array(scores), np.array(by_actor)))
     return results
 
@@ -243,8 +243,8 @@ def _holds(space: Space, params: Params) -> bool:
 
 def _neighbours(values: Any, centre: Any) -> list[Any]:
     if isinstance(values, list):
-        place = values.index(centre)
-        return values[max(place - 1, 0) : place + 2]
+        index = values.index(centre)
+        return values[max(index - 1, 0) : index + 2]
     low, high = values.support()
     near = (_plain(min(max(factor * centre, low), high)) for factor in (0.5, 1.0, 2.0))
     return sorted(set(near))

@@ -105,11 +105,11 @@ class StoredMachine:
         for name, (kind, shape) in wanted.items():
             if name not in arrays:
                 raise ValueError(f"no array {name!r}")
-            found = arrays[name]
-            fits = len(found.shape) == len(shape) and all(
-                want in (None, size) for want, size in zip(shape, found.shape, strict=True)
+            array = arrays[name]
+            fits = len(array.shape) == len(shape) and all(
+                want in (None, size) for want, size in zip(shape, array.shape, strict=True)
             )
-            if not fits or found.dtype != kind or not np.isfinite(found).all():
+            if not fits or array.dtype != kind or not np.isfinite(array).all():
                 raise ValueError(
                     f"array {name!r} is not {n_features} features to {n_classes} classes in finite numbers"
                 )

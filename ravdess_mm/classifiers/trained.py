@@ -125,9 +125,9 @@ class TrainedClassifier:
                 values = self.speaker.transform(values, np.arange(len(values)) if speakers is None else speakers)
         if self.projection is not None:
             values = self.projection.transform(values)
-        places = np.array([EMOTIONS.index(emotion) for emotion in self.emotions])
+        columns = np.array([EMOTIONS.index(emotion) for emotion in self.emotions])
         scores = pipeline_scores(family_of(self.kind), self.pipeline, values)
-        return probabilities(spread(scores, places), temperature=self.temperature)
+        return probabilities(spread(scores, columns), temperature=self.temperature)
 
     def predict(self, X: pd.DataFrame | npt.ArrayLike) -> npt.NDArray[np.str_]:
         """Return the most probable emotion of each row [shape=(n,)]."""
@@ -211,7 +211,7 @@ def load_classifier(folder: str | Path) -> TrainedClassifier:
         raise BundleError(f"{bundle.folder}: its temperature is {temperature!r}; allowed: a number above 0")
     projection = _load_projection(bundle, n_features=len(names))
     n_inputs = len(names) if projection is None else projection.n_components
-    known = {"feature_names", "feature_set", "classes", "temperature"}
+    own_fields = {"feature_names", "feature_set", "classes", "temperature"}
     return TrainedClassifier(
         kind=Kind(bundle.kind),
         pipeline=_load_pipeline(bundle, n_features=n_inputs, n_classes=len(emotions)),
@@ -221,7 +221,7 @@ def load_classifier(folder: str | Path) -> TrainedClassifier:
         temperature=float(temperature),
         speaker=_load_speaker(bundle, n_features=len(names)),
         projection=projection,
-        card={name: value for name, value in bundle.card.items() if name not in known},
+        card={name: value for name, value in bundle.card.items() if name not in own_fields},
     )
 
 
@@ -268,10 +268,10 @@ def _load_pipeline(bundle: Bundle, *, n_features: int, n_classes: int) -> Any:
 
     scaler = _load_scaler(bundle, n_features=n_features)
     model = _load_booster(bundle) if kind is Kind.XGBOOST else _load_network(bundle)
-    found = (model.n_features_in_, len(model.classes_))
-    if found != (n_features, n_classes):
+    shape = (model.n_features_in_, len(model.classes_))
+    if shape != (n_features, n_classes):
         raise BundleError(
-            f"{bundle.folder}: the model maps {found[0]} features to {found[1]} classes; "
+            f"{bundle.folder}: the model maps {shape[0]} features to {shape[1]} classes; "
             f"the card says {n_features} and {n_classes}"
         )
     return Pipeline([("scale", scaler), ("model", model)])

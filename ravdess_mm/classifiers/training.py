@@ -192,7 +192,7 @@ def _check_sides(what: str, train: Sample, test: Sample) -> None:
     for side, sample in (("train", train), ("test", test)):
         if not len(sample):
             raise InputError(f"{what}: the feature table has no take of the actors to {side} on")
-    shown = [EMOTIONS[place] for place in train.encoded()[0]]
+    shown = [EMOTIONS[code] for code in train.encoded()[0]]
     if len(shown) < 2:
         raise InputError(f"{what}: the training actors show {shown[0]} only; a classifier needs two emotions or more")
 
@@ -260,7 +260,7 @@ def _fit(recipe: TrainingPlan, train: FeatureRows, fold: Fold, *, jobs: int) -> 
         pipeline=fit_pipeline(family, params, sample, seed=recipe.seed, jobs=jobs),
         feature_names=train.names,
         feature_set=recipe.feature_set,
-        emotions=tuple(EMOTIONS[place] for place in sample.encoded()[0]),
+        emotions=tuple(EMOTIONS[code] for code in sample.encoded()[0]),
         temperature=temperature,
         speaker=speaker,
         projection=projection,
@@ -285,8 +285,8 @@ def adapt_sample(sample: Sample, speaker: SpeakerScaler) -> Sample:
     """
     copies = sample.copies
     if copies is not None:
-        _, places = np.unique(np.stack([sample.groups[copies.owners], copies.kinds]), axis=1, return_inverse=True)
-        copies = replace(copies, X=speaker.transform(copies.X, places))
+        _, groups = np.unique(np.stack([sample.groups[copies.owners], copies.kinds]), axis=1, return_inverse=True)
+        copies = replace(copies, X=speaker.transform(copies.X, groups))
     return replace(sample, X=speaker.transform(sample.X, sample.groups), copies=copies)
 
 

@@ -155,8 +155,8 @@ def scan_folders(
     InputError
         If a folder is missing, no folder, empty or may not be read.
     """
-    found, rejections = discover(folders)
-    chosen = [candidate for candidate in found if _is_chosen(candidate, channel)]
+    candidates, rejections = discover(folders)
+    chosen = [candidate for candidate in candidates if _is_chosen(candidate, channel)]
     read: list[Clip] = []
     results = read_all(chosen, cache_path=cache_path, jobs=jobs, backend=backend)
     for candidate, facts in zip(chosen, results, strict=True):
@@ -168,7 +168,7 @@ def scan_folders(
             read.append(Clip(candidate, facts.sha256, facts.streams))
     clips, duplicates = _drop_duplicates(read)
     rejections = sorted(rejections + duplicates, key=lambda rejection: (rejection.path, rejection.reason))
-    return Scan(clips, rejections, len(found) - len(chosen))
+    return Scan(clips, rejections, len(candidates) - len(chosen))
 
 
 def same_bytes(clips: Iterable[Clip]) -> list[tuple[str, ...]]:

@@ -136,8 +136,8 @@ def _refusal(container: Any) -> str:
         return f"has no header and is {name} by its suffix alone; give it one, as in a WAV"
     # what was opened by its suffix alone has no rate and no size
     coded = [stream for stream in container.streams if stream.codec_context is not None]
-    known = (s for s in coded if s.type not in _MEASURE or getattr(s.codec_context, _MEASURE[s.type]))
-    if coded and not any(known):
+    measured = (s for s in coded if s.type not in _MEASURE or getattr(s.codec_context, _MEASURE[s.type]))
+    if coded and not any(measured):
         return "no audio or video stream that can be decoded"
     return ""
 

@@ -80,17 +80,17 @@ def find_corpus(name: str, folder: str | Path) -> CorpusClips:
     corpus = corpus_named(name)
     files, _ = list_files([folder])
     sounds = [file for file in files if _is_sound(file.path)]
-    found: dict[tuple[str, str], tuple[Path, NamedClip]] = {}
+    clips: dict[tuple[str, str], tuple[Path, NamedClip]] = {}
     n_misnamed = n_duplicates = 0
     for file in sorted(sounds, key=lambda file: (_suffix_rank(file.path), file.depth, file.path)):
         clip = corpus.parse(file.path) if printable(file.path) == str(file.path) else None
         if clip is None:
             n_misnamed += 1
-        elif (clip.speaker, file.path.stem) in found:
+        elif (clip.speaker, file.path.stem) in clips:
             n_duplicates += 1
         else:
-            found[clip.speaker, file.path.stem] = file.path, clip
-    named = sorted(found.values(), key=lambda item: item[0])
+            clips[clip.speaker, file.path.stem] = file.path, clip
+    named = sorted(clips.values(), key=lambda item: item[0])
     rows = [
         (str(path), clip.speaker, clip.sex.value if clip.sex else None, clip.emotion, corpus.language)
         for path, clip in named
@@ -133,11 +133,11 @@ def find_corpora(folders: Iterable[tuple[str, Path]]) -> dict[str, CorpusClips]:
     """
     pairs = sorted((corpus_named(name).name, Path(folder)) for name, folder in folders)
     names = Counter(name for name, _ in pairs)
-    places = Counter(os.path.realpath(folder) for _, folder in pairs)
+    counts = Counter(os.path.realpath(folder) for _, folder in pairs)
     for name, folder in pairs:
         if names[name] > 1:
             raise InputError(f"corpus {name} is named {names[name]} times; name each corpus once")
-        if places[os.path.realpath(folder)] > 1:
+        if counts[os.path.realpath(folder)] > 1:
             raise InputError(f"{printable(folder)}: named for more than one corpus; each has a folder of its own")
     return {name: find_corpus(name, folder) for name, folder in pairs}
 

@@ -69,13 +69,13 @@ def read_all(
     list of FileFacts or str
         In the order of `candidates`: what is known of the file, or the reason why it cannot be used.
     """
-    known = _read_cache(cache_path)
+    cached = _read_cache(cache_path)
     paths = [os.path.abspath(candidate.path) for candidate in candidates]
-    new = [place for place, path in enumerate(paths) if not _is_as_known(candidates[place], known.get(path))]
-    is_little = sum(candidates[place].size_bytes for place in new) < _IN_PROCESS_BYTES
+    new = [index for index, path in enumerate(paths) if not _is_as_known(candidates[index], cached.get(path))]
+    is_little = sum(candidates[index].size_bytes for index in new) < _IN_PROCESS_BYTES
     results = map_parallel(
         read_file,
-        [candidates[place] for place in new],
+        [candidates[index] for index in new],
         description="reading clips",
         jobs=1 if is_little else jobs,
         backend=backend,
@@ -84,19 +84,19 @@ def read_all(
     broken: dict[str, str] = {}
     unsaved = 0
     try:
-        for place, result in zip(new, results, strict=True):
+        for index, result in zip(new, results, strict=True):
             if isinstance(result, str):
-                broken[paths[place]] = result
+                broken[paths[index]] = result
                 continue
-            known[paths[place]] = result
+            cached[paths[index]] = result
             unsaved += 1
             if unsaved >= _FLUSH_FILES:
-                _write_cache(cache_path, known)
+                _write_cache(cache_path, cached)
                 unsaved = 0
     finally:
         if unsaved:
-            _write_cache(cache_path, known)
-    return [broken.get(path) or known[path] for path in paths]
+            _write_cache(cache_path, cached)
+    return [broken.get(path) or cached[path] for path in paths]
 
 
 def read_file(candidate: NamedFile) -> FileFacts | str:
@@ -137,10 +137,8 @@ def _read_cache(path: str | Path | None) -> dict[str, FileFacts]:
     }
 
 
-def _write_cache(path: str | Path | None, known: Mapping[str, FileFacts]) -> None:
+def _write_cache(path: str | Path | None, cached: Mapping[str, FileFacts]) -> None:
     if path is None:
         return
-    rows = [
-        (file, facts.size_bytes, facts.mtime_ns, facts.sha256, *astuple(facts.streams)) for file, facts in known.items()
-    ]
+    rows = [(file, f.size_bytes, f.mtime_ns, f.sha256, *astuple(f.streams)) for file, f in cached.items()]
     write_table(path, pd.DataFrame(rows, columns=list(_CACHE_COLUMNS)), schema=_cache_schema())

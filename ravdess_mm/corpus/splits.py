@@ -282,7 +282,7 @@ def group_folds(groups: npt.ArrayLike, n_folds: int, *, seed: int) -> npt.NDArra
     by_sex = _shuffled_by_sex(present, seed=seed)
     # one deal goes on where the other stopped, so that folds differ by one actor at most
     dealt = [actor for sex in by_sex for actor in by_sex[sex]]
-    fold_of = {actor: place % min(n_folds, len(present)) for place, actor in enumerate(dealt)}
+    fold_of = {actor: index % min(n_folds, len(present)) for index, actor in enumerate(dealt)}
     return np.array([fold_of[int(actor)] for actor in rows], dtype=np.int64)
 
 

@@ -126,9 +126,9 @@ class VerifyResult:
         """
         release = release_clips()
         expected = Counter(map(key, release))
-        found = Counter(key(clip) for clip in self.found.intersection(release))
+        counts = Counter(key(clip) for clip in self.found.intersection(release))
         broken = Counter(key(clip) for clip in self.broken_clips.intersection(release))
-        return {group: Tally(expected[group], found[group], broken[group]) for group in expected}
+        return {group: Tally(expected[group], counts[group], broken[group]) for group in expected}
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as what JSON knows; counts are against the whole release."""
@@ -174,7 +174,7 @@ def verify_corpus(folders: Sequence[str | Path], *, deep: bool = False, jobs: in
     damaged = _decode_all(scan, jobs=jobs) if deep else {}
     named = {str(clip.candidate.path): clip.candidate.identifier for clip in scan.clips}
     copies = {item.path: Identifier.parse(item.clip) for item in _of(Fault.DUPLICATE, scan.rejections)}
-    found = {clip for path, clip in (named | copies).items() if path not in damaged}
+    present = {clip for path, clip in (named | copies).items() if path not in damaged}
     rejections = [item for item in scan.rejections if item.path not in damaged]
     rejections += [
         Rejection(path, reason, Fault.BROKEN, str((named | copies)[path])) for path, reason in damaged.items()
@@ -182,7 +182,7 @@ def verify_corpus(folders: Sequence[str | Path], *, deep: bool = False, jobs: in
     result = VerifyResult(
         folders=tuple(map(str, folders)),
         deep=deep,
-        found=frozenset(found),
+        found=frozenset(present),
         broken=_of(Fault.BROKEN, rejections),
         duplicates=_of(Fault.DUPLICATE, rejections),
         foreign=_of(Fault.FOREIGN, rejections),

@@ -280,9 +280,9 @@ def permutation_test(table: pd.DataFrame, *, seed: int, draws: int = DRAWS) -> P
     generator = np.random.default_rng(seed)
     hits = np.zeros(draws, dtype=np.int64)
     for actor in np.unique(actors):
-        own = actors == actor
-        shuffled = generator.permuted(np.tile(labels[own], (draws, 1)), axis=1)
-        hits += (shuffled == answers[own]).sum(axis=1)
+        is_actor = actors == actor
+        shuffled = generator.permuted(np.tile(labels[is_actor], (draws, 1)), axis=1)
+        hits += (shuffled == answers[is_actor]).sum(axis=1)
     observed = int((labels == answers).sum())
     return PermutationTest(
         accuracy=observed / len(rows),

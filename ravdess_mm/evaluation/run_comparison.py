@@ -108,14 +108,14 @@ def compare_runs(runs: Mapping[str, Tables], *, seed: int, draws: int = DRAWS, l
                 f"{run} and {first} have no model in common ({', '.join(tables) or 'none'}; "
                 f"{', '.join(reference) or 'none'})"
             )
-        own = [_pair(first, run, name, reference[name], tables[name], seed, draws, level) for name in names]
-        found = [pair for pair in own if pair is not None]
-        if not found:
+        candidates = [_pair(first, run, name, reference[name], tables[name], seed, draws, level) for name in names]
+        compared = [pair for pair in candidates if pair is not None]
+        if not compared:
             raise InputError(
                 f"{run} and {first} have no test take in common, so there is nothing to compare; they need test "
                 "actors, channel and data that overlap"
             )
-        pairs += found
+        pairs += compared
     corrected = correct_family([pair.comparison for pair in pairs])
     matched = {pair.model for pair in pairs}
     alone = {run: tuple(name for name in tables if name not in reference) for run, tables in others}
@@ -134,11 +134,11 @@ def compare_runs(runs: Mapping[str, Tables], *, seed: int, draws: int = DRAWS, l
 def _pair(
     first: str, run: str, name: str, reference: pd.DataFrame, table: pd.DataFrame, seed: int, draws: int, level: float
 ) -> Pair | None:
-    scored, known = rows_for_test(table), rows_for_test(reference)
-    if not set(scored["take"]) & set(known["take"]):
+    scored, scored_first = rows_for_test(table), rows_for_test(reference)
+    if not set(scored["take"]) & set(scored_first["take"]):
         return None
     comparison = compare(table, reference, seed=seed, draws=draws, level=level, names=(run, first))
-    return Pair(run, name, comparison, len(scored), len(known))
+    return Pair(run, name, comparison, len(scored), len(scored_first))
 
 
 def _against_chance(tables: Tables, *, seed: int, draws: int) -> PermutationTest:

@@ -46,9 +46,9 @@ def confusion_by_group(
     y_true: Integers, y_pred: Integers, groups: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[Any], Integers]:
     """Return the sorted distinct groups [shape=(g,)] and a confusion matrix of each [shape=(g, 8, 8)]."""
-    names, places = np.unique(groups, return_inverse=True)
+    names, indices = np.unique(groups, return_inverse=True)
     matrices = np.stack(
-        [confusion_matrix(y_true[places == place], y_pred[places == place]) for place in range(len(names))]
+        [confusion_matrix(y_true[indices == index], y_pred[indices == index]) for index in range(len(names))]
     )
     return names, matrices
 
@@ -164,10 +164,10 @@ def _binned(probabilities: Floats, labels: Integers, bins: int) -> tuple[Integer
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
     inner_edges = np.linspace(0, 1, bins + 1)[1:-1]
-    place = np.digitize(confidence, inner_edges, right=True)
-    count = np.bincount(place, minlength=bins)
+    index = np.digitize(confidence, inner_edges, right=True)
+    count = np.bincount(index, minlength=bins)
     means = [
-        np.divide(np.bincount(place, weights=values, minlength=bins), count, out=np.full(bins, np.nan), where=count > 0)
+        np.divide(np.bincount(index, weights=values, minlength=bins), count, out=np.full(bins, np.nan), where=count > 0)
         for values in (confidence, right)
     ]
     return count, means[0], means[1]

@@ -50,12 +50,12 @@ def slices(table: pd.DataFrame, *, seed: int, draws: int = DRAWS, level: float =
     rows = scored_rows(table)
     takes = [Take.parse(take) for take in rows["take"]]
     right = probabilities_of(rows).argmax(axis=1) == labels_of(rows)
-    found = []
+    scored = []
     for dimension, part_of in DIMENSIONS.items():
         frame = pd.DataFrame([part_of(take) for take in takes], columns=["place", "part"])
         frame = frame.assign(actor=rows["actor"], right=right)
-        for (_, part), own in frame.groupby(["place", "part"]):
-            by_actor = own.groupby("actor")["right"].agg(["sum", "size"])
+        for (_, part), group in frame.groupby(["place", "part"]):
+            by_actor = group.groupby("actor")["right"].agg(["sum", "size"])
             estimate = mean_estimate(
                 by_actor["sum"].to_numpy(np.float64),
                 by_actor["size"].to_numpy(np.int64),
@@ -63,9 +63,9 @@ def slices(table: pd.DataFrame, *, seed: int, draws: int = DRAWS, level: float =
                 seed=seed,
                 level=level,
             )
-            found.append((dimension, part, len(own), len(by_actor), estimate.value, estimate.low, estimate.high))
+            scored.append((dimension, part, len(group), len(by_actor), estimate.value, estimate.low, estimate.high))
     columns = ["dimension", "part", "n_takes", "n_actors", "accuracy", "low", "high"]
-    table_of_slices = pd.DataFrame(found, columns=columns).astype({"low": np.float64, "high": np.float64})
+    table_of_slices = pd.DataFrame(scored, columns=columns).astype({"low": np.float64, "high": np.float64})
     worst = table_of_slices.groupby("dimension")["accuracy"].idxmin()
     return table_of_slices.assign(worst=table_of_slices.index.isin(worst))
 

@@ -79,18 +79,18 @@ def family_drops(trained: TrainedClassifier, table: pd.DataFrame, *, seed: int, 
     actors = table["actor"].to_numpy(dtype=np.int64)
     truth = np.array([EMOTIONS.index(emotion) for emotion in table["emotion"]])
     values = table[list(trained.feature_names)].to_numpy(dtype=np.float64)
-    places = {name: place for place, name in enumerate(trained.feature_names)}
+    column_of = {name: index for index, name in enumerate(trained.feature_names)}
     right = trained.predict_proba(values, speakers=actors).argmax(axis=1) == truth
     # each exchange is a room of its own, so that an adapted model meets each speaker with no more clips than there are
     rooms = np.repeat(np.arange(repeats), len(actors))
     speakers = np.tile(actors, repeats) + 1000 * rooms
     exchanged = {}
     for family, columns in column_families(trained.feature_names).items():
-        own = np.array([places[name] for name in columns], dtype=np.int64)
+        family_columns = np.array([column_of[name] for name in columns], dtype=np.int64)
         shuffled = np.tile(values, (repeats, 1))
         for repeat in range(repeats):
             order = _exchange(actors, seed=seed, family=family, repeat=repeat)
-            shuffled[np.ix_(rooms == repeat, own)] = values[np.ix_(order, own)]
+            shuffled[np.ix_(rooms == repeat, family_columns)] = values[np.ix_(order, family_columns)]
         answers = trained.predict_proba(shuffled, speakers=speakers).argmax(axis=1)
         exchanged[family] = (answers.reshape(repeats, -1) == truth).mean(axis=0)
     return Drops(actors, right.astype(np.float64), exchanged)
@@ -163,12 +163,12 @@ def importance_table(
     results = list(map_parallel(_work, tasks, description=name, jobs=jobs, backend=backend, unit="fold"))
     actors = np.concatenate([drops.actors for drops in results])
     right = np.concatenate([drops.right for drops in results])
-    people, places, counts = np.unique(actors, return_inverse=True, return_counts=True)
+    people, actor_indices, counts = np.unique(actors, return_inverse=True, return_counts=True)
     columns = column_families([column for column in features.columns if column not in ("take", "actor", "emotion")])
     rows = []
     for family in results[0].exchanged:
         lost = right - np.concatenate([drops.exchanged[family] for drops in results])
-        sums = np.array([lost[places == place].sum() for place in range(len(people))])
+        sums = np.array([lost[actor_indices == index].sum() for index in range(len(people))])
         estimate = mean_estimate(sums, counts, draws=draws, seed=seed, level=LEVEL)
         rows.append(
             {

@@ -105,9 +105,9 @@ def twin_clips(clips: pd.DataFrame) -> pd.DataFrame:
     """
     sounding = clips[clips["has_audio"].astype(bool) & (clips["modality"] != "video-only")]
     chosen = clips.loc[clips["voice"].astype(bool)].drop_duplicates("take").set_index("take")
-    known = sounding[sounding["take"].isin(chosen.index) & ~sounding["voice"].astype(bool)]
-    other = known["modality"].to_numpy() != chosen.loc[known["take"], "modality"].to_numpy()
-    twins = known[other].sort_values(["take", "path"]).drop_duplicates("take")
+    candidates = sounding[sounding["take"].isin(chosen.index) & ~sounding["voice"].astype(bool)]
+    other = candidates["modality"].to_numpy() != chosen.loc[candidates["take"], "modality"].to_numpy()
+    twins = candidates[other].sort_values(["take", "path"]).drop_duplicates("take")
     marked: pd.DataFrame = twins.assign(voice=True).reset_index(drop=True)
     return marked
 
@@ -160,8 +160,8 @@ def demonstrate_split_leakage(
             if split is SplitKind.ACTORS:
                 check_disjoint(train.groups, sample.groups[scored])
             answers[scored] = _answers(train, sample.X[scored], seed=seed, jobs=jobs)
-        own = [int(number) for number in numbers[: len(sample)]]
-        tables[split] = prediction_table(takes.tolist(), answers, fold=own, role="test")
+        fold_numbers = [int(number) for number in numbers[: len(sample)]]
+        tables[split] = prediction_table(takes.tolist(), answers, fold=fold_numbers, role="test")
     return LeakDemonstration(tables, n_folds, n_twins)
 
 

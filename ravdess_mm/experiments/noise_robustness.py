@@ -89,10 +89,10 @@ def choose_takes(voices: Sequence[Voice], *, most_per_actor: int, seed: int) -> 
     """
     chosen: list[Voice] = []
     for actor in sorted({voice.actor for voice in voices}):
-        own = sorted((voice for voice in voices if voice.actor == actor), key=lambda voice: voice.take)
+        actor_voices = sorted((voice for voice in voices if voice.actor == actor), key=lambda voice: voice.take)
         random = np.random.default_rng(seed_of(seed, actor, "takes"))
-        drawn = [own[place] for place in random.permutation(len(own))]
-        emotions = [str(emotion) for emotion in random.permutation(sorted({voice.emotion for voice in own}))]
+        drawn = [actor_voices[index] for index in random.permutation(len(actor_voices))]
+        emotions = [str(emotion) for emotion in random.permutation(sorted({voice.emotion for voice in actor_voices}))]
         seen = dict.fromkeys(emotions, 0)
         ranked = []
         for voice in drawn:
@@ -148,8 +148,8 @@ def perturbed_features(
     wanted: dict[Voice, list[Change]] = {}
     for fold in folds:
         pool = babble_pool(voices, fold)
-        own = [voice for voice in voices if voice.actor in fold.test]
-        for voice in choose_takes(own, most_per_actor=most_per_actor, seed=seed):
+        test_voices = [voice for voice in voices if voice.actor in fold.test]
+        for voice in choose_takes(test_voices, most_per_actor=most_per_actor, seed=seed):
             others = choose_others(voice, pool, seed=seed_of(seed, voice.take, "others"))
             wanted[voice] = [
                 Change(
@@ -198,10 +198,11 @@ def answer_perturbed(
     for fold in folds:
         voice = FoldVoice.load(models_dir, name, fold)
         for condition, table in tables.items():
-            own = table[table["actor"].isin(fold.test)]
-            if own.empty:
+            tested = table[table["actor"].isin(fold.test)]
+            if tested.empty:
                 continue
-            rows = prediction_table(own["take"].tolist(), voice.predict_proba(own), fold=fold.number, role="test")
+            values = voice.predict_proba(tested)
+            rows = prediction_table(tested["take"].tolist(), values, fold=fold.number, role="test")
             answers.append(rows.assign(model=name, condition=condition.name, snr_db=condition.snr_db))
     return pd.concat(answers, ignore_index=True)
 
@@ -280,14 +281,14 @@ def score_perturbed(
     """
     rows = []
     for name in answers["model"].drop_duplicates():
-        own = answers[answers["model"] == name]
+        rows = answers[answers["model"] == name]
         for condition in order:
-            chosen = own[(own["condition"] == condition.name) & (own["snr_db"] == condition.snr_db)]
+            chosen = rows[(rows["condition"] == condition.name) & (rows["snr_db"] == condition.snr_db)]
             if chosen.empty:
                 continue
-            found = evaluate(chosen, seed=seed, draws=draws, source=f"{name}, {condition.name}")
+            metrics = evaluate(chosen, seed=seed, draws=draws, source=f"{name}, {condition.name}")
             figures: dict[str, Any] = {}
-            for measure, estimate in (("accuracy", found.accuracy), ("uar", found.uar)):
+            for measure, estimate in (("accuracy", metrics.accuracy), ("uar", metrics.uar)):
                 for end, value in (("", estimate.value), ("_low", estimate.low), ("_high", estimate.high)):
                     figures[f"{measure}{end}"] = np.nan if value is None else value
             rows.append(
@@ -295,8 +296,8 @@ def score_perturbed(
                     "model": name,
                     "condition": condition.name,
                     "snr_db": condition.snr_db,
-                    "n_takes": found.n_takes,
-                    "n_actors": found.n_actors,
+                    "n_takes": metrics.n_takes,
+                    "n_actors": metrics.n_actors,
                     **figures,
                     "trained": trained[name],
                 }

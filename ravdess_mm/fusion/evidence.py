@@ -51,9 +51,9 @@ class Evidence:
     scored_actors: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        own = self.rows["fold"] == self.scored_fold
-        inner = (self.rows["role"] == "oof") & own
-        other = (self.rows["role"] == "test") & ~own
+        same_fold = self.rows["fold"] == self.scored_fold
+        inner = (self.rows["role"] == "oof") & same_fold
+        other = (self.rows["role"] == "test") & ~same_fold
         if not (inner | other).all():
             bad = self.rows[~(inner | other)].iloc[0]
             raise LeakageError(
@@ -140,10 +140,10 @@ def join_by_take(parts: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, Float
     about = ["take", "actor", "emotion", "fold", "role"]
     every = pd.concat([part[about] for part in parts.values()])
     rows = every.drop_duplicates("take").sort_values("take").reset_index(drop=True)
-    places = pd.Index(rows["take"])
+    index = pd.Index(rows["take"])
     values = np.full((len(rows), len(parts), 8), np.nan)
     for column, part in enumerate(parts.values()):
-        values[places.get_indexer(pd.Index(part["take"])), column] = np.log(np.maximum(probabilities_of(part), FLOOR))
+        values[index.get_indexer(pd.Index(part["take"])), column] = np.log(np.maximum(probabilities_of(part), FLOOR))
     return rows, values
 
 

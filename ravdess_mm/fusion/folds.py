@@ -155,15 +155,15 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
     checked = np.array([branch not in unchecked for branch in speakers.models])
     heard = np.where((present & checked).any(axis=1, keepdims=True), present & checked, present)
     for pattern in np.unique(heard, axis=0)[::-1]:
-        own = (heard == pattern).all(axis=1)
+        matching = (heard == pattern).all(axis=1)
         names = tuple(branch for branch, there in zip(speakers.models, pattern, strict=True) if there)
-        sources[own] = "+".join(names)
+        sources[matching] = "+".join(names)
         if len(names) == 1:
-            answers[own] = np.exp(values[own][:, pattern][:, 0])
+            answers[matching] = np.exp(values[matching][:, pattern][:, 0])
             continue
         evidence = speakers.evidence(names).calibrated([temperatures[name] for name in names])
         lessons[names] = _learn(rule, evidence)
-        answers[own] = lessons[names].combiner(values[own][:, pattern])
+        answers[matching] = lessons[names].combiner(values[matching][:, pattern])
         if rule in LEARNED_RULES and lessons[names].n_takes == 0:
             messages.append(f"{'+'.join(names)}: no out-of-fold take in common, so all have equal weight")
     return FusedFold(

@@ -164,7 +164,7 @@ def _fuse_out_of_fold(branches: Candidates, *, fold: int, rule: Rule, seed: int,
     groups = group_folds(actors, CROSS_FIT_FOLDS, seed=seed)
     fused = []
     for group in np.unique(groups):
-        inside = [actor for actor, own in zip(actors, groups == group, strict=True) if own]
+        inside = [actor for actor, is_inside in zip(actors, groups == group, strict=True) if is_inside]
         scored = select_rows(inner, actors=inside)
         taught = {
             branch: {name: table[~table["actor"].isin(inside)] for name, table in models.items()}
@@ -182,16 +182,16 @@ def _messages(parts: Sequence[FusedFold], branches: Candidates) -> tuple[str, ..
     for part in parts:
         for message in part.messages:
             folds_of.setdefault(message, []).append(part.recipe.fold)
-    said = [
+    messages = [
         message if len(folds) == len(parts) else f"{message} (fold {', '.join(str(fold) for fold in folds)})"
         for message, folds in folds_of.items()
     ]
     if len(branches) == 1:
-        return (*said, f"only {next(iter(branches))} is there: nothing to fuse it with")
+        return (*messages, f"only {next(iter(branches))} is there: nothing to fuse it with")
     counts = Counter(sources for part in parts for sources in part.sources)
-    said += [
+    messages += [
         f"{count} of {counts.total()} test takes rest on {sources.replace('+', ' and ')} alone"
         for sources, count in sorted(counts.items())
         if sources != "+".join(branches)
     ]
-    return tuple(said)
+    return tuple(messages)

@@ -94,22 +94,22 @@ def read_recipe(path: str | Path, *, fold: int | None = None) -> FusionRecipe:
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != FUSION_SCHEMA or not content.get("folds"):
         raise BundleError(f"{path}: not a fusion recipe of schema {FUSION_SCHEMA!r}")
-    found = next((one for one in content["folds"] if fold is None or one["fold"] == fold), None)
-    if found is None:
-        known = ", ".join(str(one["fold"]) for one in content["folds"])
-        raise BundleError(f"{path}: no fold {fold}; it has {known}")
+    recipe = next((one for one in content["folds"] if fold is None or one["fold"] == fold), None)
+    if recipe is None:
+        allowed = ", ".join(str(one["fold"]) for one in content["folds"])
+        raise BundleError(f"{path}: no fold {fold}; it has {allowed}")
     if content.get("rule") not in tuple(Rule):
         raise BundleError(f"{path}: rule {content.get('rule')!r}; allowed: {', '.join(Rule)}")
     rule = Rule(content["rule"])
-    temperatures = _numbers([*found["temperatures"].values()], "temperatures", path)
+    temperatures = _numbers([*recipe["temperatures"].values()], "temperatures", path)
     if not (temperatures > 0).all():
         raise BundleError(f"{path}: a temperature is {temperatures.min()}; allowed: above 0")
     return FusionRecipe(
-        fold=int(found["fold"]),
-        models=dict(found["models"]),
-        temperatures=dict(zip(found["temperatures"], temperatures.tolist(), strict=True)),
-        combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in found["lessons"]},
-        unchecked=tuple(found.get("unchecked", ())),
+        fold=int(recipe["fold"]),
+        models=dict(recipe["models"]),
+        temperatures=dict(zip(recipe["temperatures"], temperatures.tolist(), strict=True)),
+        combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in recipe["lessons"]},
+        unchecked=tuple(recipe.get("unchecked", ())),
     )
 
 

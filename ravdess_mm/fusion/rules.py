@@ -173,7 +173,7 @@ def learn_pool(evidence: Evidence) -> Pool:
 
     n_models = len(evidence.names)
     targets = np.eye(N_CLASSES)[evidence.labels] + UNKNOWN_TAKES / (len(evidence) * N_CLASSES)
-    found = minimize(
+    optimum = minimize(
         _pool_loss,
         np.full(n_models, 1 / n_models),
         args=(evidence.log_probabilities, targets / targets.sum(axis=1, keepdims=True)),
@@ -183,7 +183,7 @@ def learn_pool(evidence: Evidence) -> Pool:
         options={"maxiter": 1000, "ftol": 1e-13, "gtol": 1e-8},
     )
     # the last digits of an optimum depend on how many threads added up: they are not part of the answer
-    return Pool(tuple(float(weight) for weight in np.round(found.x, 4)))
+    return Pool(tuple(float(weight) for weight in np.round(optimum.x, 4)))
 
 
 def _pool_loss(weights: Floats, log_probabilities: Floats, targets: Floats) -> tuple[float, Floats]:
@@ -214,7 +214,7 @@ def learn_stacking(evidence: Evidence) -> Stacking:
     pool = [weight * np.eye(N_CLASSES) for weight in learn_pool(evidence).weights]
     start = np.vstack([*pool, np.zeros((1, N_CLASSES))])
     inputs = np.hstack([evidence.log_probabilities.reshape(len(evidence), -1), np.ones((len(evidence), 1))])
-    found = minimize(
+    optimum = minimize(
         _penalised_loss,
         start.ravel(),
         args=(inputs, evidence.labels, start),
@@ -222,7 +222,7 @@ def learn_stacking(evidence: Evidence) -> Stacking:
         method="L-BFGS-B",
         options={"maxiter": 1000},
     )
-    fitted = np.round(found.x, 6).reshape(start.shape)
+    fitted = np.round(optimum.x, 6).reshape(start.shape)
     return Stacking(
         coefficients=tuple(tuple(float(value) for value in row) for row in fitted[:-1]),
         intercepts=tuple(float(value) for value in fitted[-1]),

@@ -51,20 +51,20 @@ def choose_model(models: Mapping[str, pd.DataFrame], *, scored_fold: int, scored
         name: collect_evidence({name: table}, scored_fold=scored_fold, scored_actors=scored_actors)
         for name, table in models.items()
     }
-    known = {name: models[name] for name, evidence in single.items() if len(evidence)}
-    if not known:
+    comparable = {name: models[name] for name, evidence in single.items() if len(evidence)}
+    if not comparable:
         return Choice(first, pd.DataFrame(), f"{first} taken without comparison: no model has out-of-fold rows")
-    evidence = collect_evidence(known, scored_fold=scored_fold, scored_actors=scored_actors)
+    evidence = collect_evidence(comparable, scored_fold=scored_fold, scored_actors=scored_actors)
     if len(evidence) == 0:
         return Choice(first, pd.DataFrame(), f"{first} taken without comparison: no out-of-fold take in common")
-    passed = sorted(set(models) - set(known))
+    passed = sorted(set(models) - set(comparable))
     message = f"{', '.join(passed)} passed over: no out-of-fold rows to compare by" if passed else ""
     labels = evidence.labels
-    found = []
+    scored = []
     for column, name in enumerate(evidence.names):
         values = np.exp(evidence.log_probabilities[:, column])
         uar = float(rates(confusion_matrix(labels, values.argmax(axis=1))).uar)
-        found.append((name, uar, log_loss(values, labels), len(evidence), evidence.n_actors))
-    scores = pd.DataFrame(found, columns=["model", "uar", "log_loss", "n_takes", "n_actors"])
-    best = min(found, key=lambda row: (-round(row[1], 9), row[2], row[0]))
+        scored.append((name, uar, log_loss(values, labels), len(evidence), evidence.n_actors))
+    scores = pd.DataFrame(scored, columns=["model", "uar", "log_loss", "n_takes", "n_actors"])
+    best = min(scored, key=lambda row: (-round(row[1], 9), row[2], row[0]))
     return Choice(best[0], scores, message)

@@ -126,7 +126,7 @@ def _check_split(models: Mapping[str, pd.DataFrame]) -> None:
         out_of_fold = table[table["role"] == "oof"]
         for fold in sorted({int(fold) for fold in out_of_fold["fold"]}):
             inner = out_of_fold[out_of_fold["fold"] == fold]
-            tested = [actor for actor, (known, _) in fold_of.items() if known == fold]
+            tested = [actor for actor, (test_fold, _) in fold_of.items() if test_fold == fold]
             try:
                 check_disjoint(inner["actor"].to_numpy(), tested)
             except LeakageError as error:

@@ -61,8 +61,8 @@ def _check_workers(client: Any, address: str) -> None:
             raise InputError(f"worker {worker} does not see {folder}; all workers must share our files") from failure
     for worker, version in client.run(version_here, on_error="return").items():
         if version != __version__:
-            found = f"cannot load it ({version})" if isinstance(version, Exception) else f"has {version}"
-            raise InputError(f"worker {worker} needs ravdess-mm {__version__} and {found}")
+            problem = f"cannot load it ({version})" if isinstance(version, Exception) else f"has {version}"
+            raise InputError(f"worker {worker} needs ravdess-mm {__version__} and {problem}")
 
 
 def version_here() -> str:

@@ -64,4 +64,4 @@ def _multiplied(values: Floats, factor: Floats) -> Floats:
 
 
 def _columns(values: Floats) -> dict[str, Floats]:
-    return {name: values[:, place] for place, name in enumerate(PROBABILITIES)}
+    return {name: values[:, index] for index, name in enumerate(PROBABILITIES)}

@@ -63,13 +63,13 @@ class CrossCorpusSection:
 
 def cross_corpus_section(files: RunFiles) -> CrossCorpusSection | None:
     """Return the section, or None where nobody ran `make cross-corpus`."""
-    found = files.cross_corpus
-    if not found:
+    metrics = files.cross_corpus
+    if not metrics:
         return None
-    corpora = found["corpora"]
+    corpora = metrics["corpora"]
     groups = []
     for variant, title in (("plain", "Corpora left out"), ("adapted", "Corpora left out, speaker-adapted")):
-        rows = tuple(_row(one, corpora[one["corpus"]]) for one in found["results"] if one["variant"] == variant)
+        rows = tuple(_row(one, corpora[one["corpus"]]) for one in metrics["results"] if one["variant"] == variant)
         if rows:
             groups.append(CrossCorpusGroup(title, variant == "adapted", rows))
     cited = [corpus for corpus in corpora.values() if corpus.get("reference")]

@@ -82,15 +82,15 @@ def data_overview(catalog: pd.DataFrame | None) -> DataOverview | None:
         return None
     shown = [name for name in MODALITIES if (catalog["modality"] == name).any()]
 
-    def column(name: str, note: str, own: pd.DataFrame) -> DataColumn:
-        clips = [int((own["modality"] == modality).sum()) for modality in shown]
-        takes = [own.loc[own[branch].astype(bool), "take"].nunique() for branch in ("voice", "face")]
-        return DataColumn(name, note, (*clips, *takes, own["take"].nunique()))
+    def column(name: str, note: str, rows: pd.DataFrame) -> DataColumn:
+        clips = [int((rows["modality"] == modality).sum()) for modality in shown]
+        takes = [rows.loc[rows[branch].astype(bool), "take"].nunique() for branch in ("voice", "face")]
+        return DataColumn(name, note, (*clips, *takes, rows["take"].nunique()))
 
     actors = []
-    for actor, own in catalog.groupby("actor", sort=True):
+    for actor, rows in catalog.groupby("actor", sort=True):
         number = int(str(actor))
-        actors.append(column(f"{number:02d}", actor_sex(number).value[0], own))
+        actors.append(column(f"{number:02d}", actor_sex(number).value[0], rows))
     emotions = [column(emotion, "", catalog[catalog["emotion"] == emotion]) for emotion in EMOTIONS]
     return DataOverview(
         sentence=_in_words(catalog),
@@ -154,10 +154,10 @@ def search_rows(files: RunFiles) -> list[SearchRow]:
 
 def _parameters(text: str) -> str:
     try:
-        found = json.loads(text)
+        values = json.loads(text)
     except json.JSONDecodeError:
         return text
-    return ", ".join(f"{name} {_short(value)}" for name, value in found.items()) if isinstance(found, dict) else text
+    return ", ".join(f"{name} {_short(value)}" for name, value in values.items()) if isinstance(values, dict) else text
 
 
 def _short(value: Any) -> str:
@@ -176,32 +176,32 @@ def curve_panels(files: RunFiles) -> list[tuple[str, str, Markup]]:
                     if np.isfinite(values).any():
                         curves.append((side, values))
             if curves:
-                said = f"{model_label(name)}: {measure} after each epoch, {count(len(folds), 'fold')}"
-                panel = figures.curve_panel(curves, label=said, as_percent=measure == "accuracy")
+                description = f"{model_label(name)}: {measure} after each epoch, {count(len(folds), 'fold')}"
+                panel = figures.curve_panel(curves, label=description, as_percent=measure == "accuracy")
                 panels.append((model_label(name), measure, panel))
     return panels
 
 
-def map_drawing(found: FeatureMap) -> Markup:
+def map_drawing(feature_map: FeatureMap) -> Markup:
     """Return the drawing of a feature map: a dot a take, with classes for its emotion and its actor."""
     return _dots(
-        found,
-        found.points,
-        f"{len(found.takes)} takes on the first two principal components. Nearest neighbours share the actor in "
-        f"{percent(found.same_actor, digits=0)} and the emotion in {percent(found.same_emotion, digits=0)} "
+        feature_map,
+        feature_map.points,
+        f"{len(feature_map.takes)} takes on the first two principal components. Nearest neighbours share the actor in "
+        f"{percent(feature_map.same_actor, digits=0)} and the emotion in {percent(feature_map.same_emotion, digits=0)} "
         "of the cases",
     )
 
 
-def neighbour_drawing(found: FeatureMap) -> Markup | None:
+def neighbour_drawing(feature_map: FeatureMap) -> Markup | None:
     """Return the drawing of the t-SNE, or None where there is none."""
-    if found.neighbours is None:
+    if feature_map.neighbours is None:
         return None
-    return _dots(found, found.neighbours, f"{len(found.takes)} takes by t-SNE: neighbours are alike")
+    return _dots(feature_map, feature_map.neighbours, f"{len(feature_map.takes)} takes by t-SNE: neighbours are alike")
 
 
-def _dots(found: FeatureMap, points: npt.NDArray[np.float64], label: str) -> Markup:
-    rows = found.takes.to_dict("records")
+def _dots(feature_map: FeatureMap, points: npt.NDArray[np.float64], label: str) -> Markup:
+    rows = feature_map.takes.to_dict("records")
     return figures.map_panel(
         points,
         [f"emotion-{row['emotion']} actor-{row['actor']}" for row in rows],

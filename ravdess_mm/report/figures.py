@@ -60,9 +60,9 @@ def actor_strip(shares: Mapping[str, float], *, label: str) -> Markup:
     """
     (branch, value), *others = shares.items()
     bar = element("rect", x=0, y=3, width=_at(value), height=STRIP_PX - 6, rx=2, class_=f"bar c-{branch}")
-    said = ", ".join(f"{MARK_LABELS[name]} {percent(share)}" for name, share in shares.items())
+    values = ", ".join(f"{MARK_LABELS[name]} {percent(share)}" for name, share in shares.items())
     marks = [mark(share, name) for name, share in others]
-    return drawing(*_strip_grid(), bar, *marks, label=f"{label}: {said}", height=STRIP_PX)
+    return drawing(*_strip_grid(), bar, *marks, label=f"{label}: {values}", height=STRIP_PX)
 
 
 def mark(value: float, branch: str) -> Markup:
@@ -85,10 +85,10 @@ def search_strip(scores: npt.NDArray[np.float64], *, best: int, branch: str, lab
         for score in scores
         if np.isfinite(score)
     ]
-    said = (
+    description = (
         f"{label}: {count(len(scores), 'draw')}, {percent(float(np.nanmin(scores)))} to {percent(float(scores[best]))}"
     )
-    return drawing(*_strip_grid(), *dots, mark(float(scores[best]), branch), label=said, height=STRIP_PX)
+    return drawing(*_strip_grid(), *dots, mark(float(scores[best]), branch), label=description, height=STRIP_PX)
 
 
 def agreement_strip(share: float, fused_right: float, *, label: str) -> Markup:
@@ -176,18 +176,18 @@ def missing_panel(curves: Sequence[tuple[str, pd.DataFrame]]) -> Markup:
         The missing branch, and its rows of :func:`ravdess_mm.fusion.fuse_missing_curve`.
     """
     width, height = _PANEL
-    low = min(float(own["low"].min()) for _, own in curves)
-    high = max(float(own["high"].max()) for _, own in curves)
-    largest = max(float(own["share"].max()) for _, own in curves)
+    low = min(float(rows["low"].min()) for _, rows in curves)
+    high = max(float(rows["high"].max()) for _, rows in curves)
+    largest = max(float(rows["share"].max()) for _, rows in curves)
     x = Scale(0, largest or 1.0, _LEFT, width - 48)
     y = Scale(math.floor(20 * low) / 20, math.ceil(20 * high) / 20, height - _BOTTOM, _TOP)
     drawn = []
     ends = []
-    for branch, own in curves:
-        at = [x(float(share)) for share in own["share"]]
-        values = [y(float(value)) for value in own["accuracy"]]
-        above = [y(float(value)) for value in own["high"]]
-        below = [y(float(value)) for value in own["low"]]
+    for branch, rows in curves:
+        at = [x(float(share)) for share in rows["share"]]
+        values = [y(float(value)) for value in rows["accuracy"]]
+        above = [y(float(value)) for value in rows["high"]]
+        below = [y(float(value)) for value in rows["low"]]
         outline = [*zip(at, above, strict=True), *zip(at[::-1], below[::-1], strict=True)]
         drawn.append(polygon(outline, class_=f"band c-{branch}"))
         drawn.append(polyline(list(zip(at, values, strict=True)), class_=f"curve own c-{branch}"))
@@ -197,16 +197,16 @@ def missing_panel(curves: Sequence[tuple[str, pd.DataFrame]]) -> Markup:
         *(_tick(f"{100 * at:.0f}", x(at), height - _BOTTOM + 15) for at in ticks(x.low, x.high, wanted=5)),
         _tick("% of takes without it", (_LEFT + width - 48) / 2, height - 4, "axis"),
     ]
-    said = "; ".join(
-        f"{branch} missing from {percent(float(own['share'].iloc[-1]), digits=0)}: "
-        f"{percent(float(own['accuracy'].iloc[-1]))}"
-        for branch, own in curves
+    description = "; ".join(
+        f"{branch} missing from {percent(float(rows['share'].iloc[-1]), digits=0)}: "
+        f"{percent(float(rows['accuracy'].iloc[-1]))}"
+        for branch, rows in curves
     )
     return drawing(
         *frame,
         *drawn,
         *_end_labels(ends),
-        label=f"Fused accuracy, {said}",
+        label=f"Fused accuracy, {description}",
         height=height,
         view_box=f"0 0 {width:g} {height:g}",
     )
@@ -237,9 +237,9 @@ def noise_panel(lines: Sequence[tuple[str, pd.DataFrame]], *, label: str) -> Mar
     y = Scale(0, 1, height - _BOTTOM, _TOP)
     bands, drawn = [], []
     for noise, line in lines:
-        at = [x(place) for place in range(len(line))]
-        known = line["accuracy_low"].notna().all() and line["accuracy_high"].notna().all()
-        if known:
+        at = [x(index) for index in range(len(line))]
+        has_intervals = line["accuracy_low"].notna().all() and line["accuracy_high"].notna().all()
+        if has_intervals:
             above = [y(float(value)) for value in line["accuracy_high"]]
             below = [y(float(value)) for value in line["accuracy_low"]]
             outline = [*zip(at, above, strict=True), *zip(at[::-1], below[::-1], strict=True)]
@@ -249,8 +249,8 @@ def noise_panel(lines: Sequence[tuple[str, pd.DataFrame]], *, label: str) -> Mar
     frame = [
         *_horizontal([(at / 100, _axis_text(at)) for at in _AXIS], y, right),
         *(
-            _tick(f"{ratio:.0f}" if np.isfinite(ratio) else "none", x(place), height - _BOTTOM + 15)
-            for place, ratio in enumerate(ratios)
+            _tick(f"{ratio:.0f}" if np.isfinite(ratio) else "none", x(index), height - _BOTTOM + 15)
+            for index, ratio in enumerate(ratios)
         ),
         _tick("signal to noise, dB", (_LEFT + right) / 2, height - 4, "axis"),
     ]
@@ -265,8 +265,8 @@ def drop_panel(bars: Sequence[tuple[str, Estimate]], *, label: str) -> Markup:
     x = Scale(min(0.0, *ends), max(0.01, *ends), left, width - _RIGHT)
     bottom = height - _BOTTOM
     drawn = []
-    for place, (family, drop) in enumerate(bars):
-        middle = _TOP + step * (place + 0.5)
+    for index, (family, drop) in enumerate(bars):
+        middle = _TOP + step * (index + 0.5)
         start, end = sorted((x(0), x(drop.value)))
         drawn.append(
             element("rect", x=start, y=middle - 5, width=max(end - start, 0.5), height=10, class_="bar c-voice")

@@ -88,9 +88,9 @@ def model_label(model: str) -> str:
     branch = model.partition("-")[0]
     if branch not in BRANCHES:
         return model.replace("-", " ")
-    said = kind_label(model)
+    kind = kind_label(model)
     first = {"fused": "Fused", "audio": "Voice", "video": "Face"}[branch]
-    return f"{first} · {said}" if said else first
+    return f"{first} · {kind}" if kind else first
 
 
 def kind_label(model: str) -> str:
@@ -99,8 +99,8 @@ def kind_label(model: str) -> str:
     A speaker-adapted one says so: ``SVC (adapted)``.
     """
     kind = model.partition("-")[2].removesuffix(ADAPTED)
-    said = _KINDS.get(kind, kind.replace("-", " "))
-    return f"{said} (adapted)" if model.endswith(ADAPTED) else said
+    words = _KINDS.get(kind, kind.replace("-", " "))
+    return f"{words} (adapted)" if model.endswith(ADAPTED) else words
 
 
 def take_in_words(take: Take) -> str:

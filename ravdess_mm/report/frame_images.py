@@ -85,7 +85,7 @@ def _choose(index: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     one_a_take = shuffled.drop_duplicates("take")
     first = one_a_take.drop_duplicates("emotion")
     rest = one_a_take.drop(first.index).head(max(0, SHOWN_FRAMES - len(first)))
-    codes = {emotion: place for place, emotion in enumerate(EMOTIONS)}
+    codes = {emotion: code for code, emotion in enumerate(EMOTIONS)}
     chosen = pd.concat([first, rest])
     return chosen.sort_values(["emotion", "actor", "take"], key=lambda c: c.map(codes) if c.name == "emotion" else c)
 
@@ -94,9 +94,9 @@ def _picture(row: Mapping[Hashable, Any], image: npt.NDArray[np.uint8]) -> Frame
     take = Take.parse(row["take"])
     answers: tuple[tuple[str, float], ...] = ()
     if "top1" in row:
-        answers = tuple((row[place], float(row[f"p_{row[place]}"])) for place in ("top1", "top2"))
-    said = ", then ".join(f"{emotion} {percent(share, digits=0)}" for emotion, share in answers)
-    alt = f"Frame at {row['time_s']:.2f} s: {take_in_words(take)}" + (f". The network says {said}" if said else "")
+        answers = tuple((row[rank], float(row[f"p_{row[rank]}"])) for rank in ("top1", "top2"))
+    top2 = ", then ".join(f"{emotion} {percent(share, digits=0)}" for emotion, share in answers)
+    alt = f"Frame at {row['time_s']:.2f} s: {take_in_words(take)}{f'. The network says {top2}' if top2 else ''}"
     uri = data_uri(image, size_px=SHOWN_PX)
     return FrameImage(uri, alt, take.actor, take.emotion.label, float(row["time_s"]), answers)
 
@@ -120,20 +120,20 @@ def thumbnails(store: FrameStore, takes: Sequence[str]) -> dict[str, list[str]]:
     present = [take for take in takes if take in rows_of]
     if not present:
         return {}
-    shown = [present[place] for place in evenly(len(present), min(len(present), THUMBNAILS))]
+    shown = [present[index] for index in evenly(len(present), min(len(present), THUMBNAILS))]
     each = max(1, min(THUMBNAILS_PER_TAKE, THUMBNAILS // len(shown)))
-    found = {}
+    uris = {}
     for take in shown:
         rows = rows_of[take]
-        chosen = [rows[place] for place in evenly(len(rows), min(each, len(rows)))]
-        found[take] = [data_uri(image, size_px=THUMBNAIL_PX) for image in store.read(chosen)]
-    return found
+        chosen = [rows[index] for index in evenly(len(rows), min(each, len(rows)))]
+        uris[take] = [data_uri(image, size_px=THUMBNAIL_PX) for image in store.read(chosen)]
+    return uris
 
 
 def evenly(n: int, wanted: int) -> list[int]:
     """Return `wanted` places out of `n`, in the middle of equal parts."""
-    places: list[int] = ((2 * np.arange(wanted) + 1) * n // (2 * wanted)).tolist()
-    return places
+    indices: list[int] = ((2 * np.arange(wanted) + 1) * n // (2 * wanted)).tolist()
+    return indices
 
 
 def data_uri(image: npt.NDArray[np.uint8], *, size_px: int, quality: int = 68) -> str:

@@ -128,11 +128,11 @@ def sources_in_words(files: RunFiles) -> str | None:
     if table is None or "sources" not in table.columns:
         return None
     counts = table["sources"].astype(str).value_counts()
-    said = (
+    phrases = (
         f"{n:,} on {listing(BRANCHES.get(branch, branch) for branch in str(source).split('+'))}"
         for source, n in counts.items()
     )
-    return listing(said)
+    return listing(phrases)
 
 
 def missing_curve(files: RunFiles) -> MissingCurve | None:
@@ -150,10 +150,10 @@ def missing_curve(files: RunFiles) -> MissingCurve | None:
     except RavdessError:  # no take has both branches, or the tables are not of one split: there is no curve to draw
         return None
     rows, drawn = [], []
-    for branch, own in curve.groupby("missing", sort=True):
-        values = tuple(float(value) for value in own["accuracy"])
+    for branch, rows_of_branch in curve.groupby("missing", sort=True):
+        values = tuple(float(value) for value in rows_of_branch["accuracy"])
         rows.append((BRANCHES[str(branch)], values))
-        drawn.append((BRANCHES[str(branch)], own))
+        drawn.append((BRANCHES[str(branch)], rows_of_branch))
     shares = tuple(float(share) for share in curve["share"].drop_duplicates())
     return MissingCurve(int(curve["n_takes"].iloc[0]), figures.missing_panel(drawn), tuple(rows), shares)
 

@@ -97,9 +97,9 @@ def gradcam_section(files: RunFiles) -> GradcamSection:
     images = store.read(chosen["row"].to_numpy(np.int64))
     heats = np.zeros(images.shape, np.float32)
     try:
-        for number, own in chosen.reset_index(drop=True).groupby("fold"):
-            places = own.index.to_numpy()
-            heats[places] = _heats(files, int(str(number)), images[places], own["top1"])
+        for number, frames_of_fold in chosen.reset_index(drop=True).groupby("fold"):
+            indices = frames_of_fold.index.to_numpy()
+            heats[indices] = _heats(files, int(str(number)), images[indices], frames_of_fold["top1"])
     except (BundleError, InputError) as error:
         return GradcamSection(reason=f"the network cannot be asked ({error})")
     rows = chosen.to_dict("records")
@@ -142,11 +142,11 @@ def _heats(files: RunFiles, fold: int, images: npt.NDArray[np.uint8], answers: p
 
 def _picture(row: Mapping[Hashable, Any], image: Any, heat: Singles) -> GradcamImage:
     share = float(row[f"p_{row['top1']}"])
-    said = take_in_words(Take.parse(row["take"]))
+    description = take_in_words(Take.parse(row["take"]))
     return GradcamImage(
         plain_uri=data_uri(image, size_px=SHOWN_PX),
         heat_uri=data_uri(overlay(image, heat), size_px=SHOWN_PX),
-        alt=f"{said}. The network says {row['top1']} {percent(share, digits=0)}",
+        alt=f"{description}. The network says {row['top1']} {percent(share, digits=0)}",
         actor=int(row["actor"]),
         emotion=str(row["emotion"]),
         answer=str(row["top1"]),

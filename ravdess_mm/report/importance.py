@@ -61,9 +61,9 @@ def importance_section(files: RunFiles) -> ImportanceSection | None:
     names = [str(name) for name in table["model"].drop_duplicates()]
     groups = []
     for adapted, title in ((False, "Voice models"), (True, "Speaker-adapted voice models")):
-        own = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
-        if own:
-            groups.append(_group(table[table["model"].isin(own)], own, title))
+        names_of_group = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
+        if names_of_group:
+            groups.append(_group(table[table["model"].isin(names_of_group)], names_of_group, title))
     return ImportanceSection(
         n_takes=int(table["n_takes"].max()),
         n_actors=int(table["n_actors"].max()),
@@ -73,28 +73,28 @@ def importance_section(files: RunFiles) -> ImportanceSection | None:
 
 
 def _group(table: pd.DataFrame, names: list[str], title: str) -> ImportanceGroup:
-    found: dict[tuple[str, str], Estimate] = {}
+    drops: dict[tuple[str, str], Estimate] = {}
     sizes: dict[str, int] = {}
     for row in table.to_dict("records"):
         low, high = float(row["drop_low"]), float(row["drop_high"])
-        known = bool(np.isfinite(low) and np.isfinite(high))
-        estimate = Estimate(float(row["drop"]), low if known else None, high if known else None)
-        found[str(row["model"]), str(row["family"])] = estimate
+        has_interval = bool(np.isfinite(low) and np.isfinite(high))
+        estimate = Estimate(float(row["drop"]), low if has_interval else None, high if has_interval else None)
+        drops[str(row["model"]), str(row["family"])] = estimate
         sizes[str(row["family"])] = int(row["n_columns"])
     missing = Estimate(float("nan"), None, None)
-    families = sorted(sizes, key=lambda family: -_mean([found.get((name, family), missing).value for name in names]))
+    families = sorted(sizes, key=lambda family: -_mean([drops.get((name, family), missing).value for name in names]))
     rows = tuple(
         FamilyRow(
             family,
             MEANINGS.get(family, ""),
             sizes[family],
-            tuple(found.get((name, family), missing) for name in names),
+            tuple(drops.get((name, family), missing) for name in names),
         )
         for family in families
     )
     panels = []
     for name in names:
-        bars = sorted(((family, found[name, family]) for family in families if (name, family) in found), key=_by_drop)
+        bars = sorted(((family, drops[name, family]) for family in families if (name, family) in drops), key=_by_drop)
         label = f"{model_label(name)}: most is lost without {bars[0][0]}, {100 * bars[0][1].value:.1f} points"
         panels.append((model_label(name), figures.drop_panel(bars, label=label)))
     return ImportanceGroup(title, tuple(model_label(name) for name in names), rows, tuple(panels))
@@ -105,5 +105,5 @@ def _by_drop(item: tuple[str, Estimate]) -> float:
 
 
 def _mean(values: list[float]) -> float:
-    known = [value for value in values if np.isfinite(value)]
-    return sum(known) / len(known) if known else -1.0
+    finite = [value for value in values if np.isfinite(value)]
+    return sum(finite) / len(finite) if finite else -1.0

@@ -94,8 +94,7 @@ def _face(files: RunFiles) -> str:
 
 def _fusion(files: RunFiles) -> str:
     rule = str(files.settings.get("rule", ""))
-    said = RULES.get(rule)
-    text = f"The fused answer is {said}." if said else "The fused answer combines the branches’ probabilities."
+    text = f"The fused answer is {RULES.get(rule, 'a combination of the branches’ probabilities')}."
     text += " A take with one branch missing is answered by the other and marked."
     return text
 

@@ -171,9 +171,9 @@ def _confusion(name: str, metrics: Mapping[str, Any], *, is_open: bool) -> Confu
     counts = np.asarray(metrics["confusion"], dtype=np.int64)
     support = counts.sum(axis=1)
     rows = []
-    for emotion, own, total in zip(EMOTIONS, counts, support, strict=True):
-        shares = [float(n) / total if total else None for n in own]
-        cells = tuple(Cell(int(n), s, round(SHADES * (s or 0))) for n, s in zip(own, shares, strict=True))
+    for emotion, row, total in zip(EMOTIONS, counts, support, strict=True):
+        shares = [float(n) / total if total else None for n in row]
+        cells = tuple(Cell(int(n), s, round(SHADES * (s or 0))) for n, s in zip(row, shares, strict=True))
         rows.append((emotion, cells))
     return Confusion(name, model_label(name), is_open, tuple(rows), _worst_confusion(counts, support))
 
@@ -198,7 +198,9 @@ def actor_rows(files: RunFiles, headline: Summary) -> list[ActorRow]:
     rows = []
     for actor, n_takes in tested.items():
         number = int(str(actor))
-        shares = {branch: float(own[str(number)]) for branch, own in by_branch.items() if str(number) in own}
+        shares = {
+            branch: float(by_actor[str(number)]) for branch, by_actor in by_branch.items() if str(number) in by_actor
+        }
         sex = actor_sex(number)
         strip = figures.actor_strip(shares, label=f"Actor {number:02d}")
         rows.append(ActorRow(number, "male" if sex is Sex.MALE else "female", int(n_takes), shares, strip))
@@ -215,12 +217,12 @@ def slice_rows(files: RunFiles, headline: Summary) -> tuple[list[SliceRow], str 
     except InputError:  # one take, or takes of one kind: no part is worse than the rest
         worst = None
     rows = []
-    for found in table[table["dimension"] != "actor"].to_dict("records"):
-        low, high = (None if np.isnan(found[end]) else float(found[end]) for end in ("low", "high"))
-        estimate = Estimate(float(found["accuracy"]), low, high)
-        part = _SLICE_WORDS.get(found["part"], found["part"])
+    for group in table[table["dimension"] != "actor"].to_dict("records"):
+        low, high = (None if np.isnan(group[end]) else float(group[end]) for end in ("low", "high"))
+        estimate = Estimate(float(group["accuracy"]), low, high)
+        part = _SLICE_WORDS.get(group["part"], group["part"])
         strip = figures.interval_strip(estimate, branch=branch_of(headline.main), references={}, label=part)
-        rows.append(SliceRow(found["dimension"], part, int(found["n_takes"]), estimate, bool(found["worst"]), strip))
+        rows.append(SliceRow(group["dimension"], part, int(group["n_takes"]), estimate, bool(group["worst"]), strip))
     return rows, worst
 
 
@@ -229,14 +231,14 @@ def reliability_panels(files: RunFiles, headline: Summary) -> list[ReliabilityPa
     panels = []
     for name in headline.shown:
         label, gap, rows = model_label(name), float(files.metrics[name]["ece"]), files.tested[name]
-        said = f"{label}: how often right against how sure, calibration error {percent(gap)}"
+        text = f"{label}: how often right against how sure, calibration error {percent(gap)}"
         before = before_calibration(files, name)
         gap_before, bins_before = None, None
         if before is not None:
             gap_before = expected_calibration_error(probabilities_of(before), labels_of(before))
             bins_before = reliability(before)
-            said += f", before calibration {percent(gap_before)}"
-        panel = figures.reliability_panel(reliability(rows), branch=branch_of(name), label=said, before=bins_before)
+            text += f", before calibration {percent(gap_before)}"
+        panel = figures.reliability_panel(reliability(rows), branch=branch_of(name), label=text, before=bins_before)
         by_chance = _gap_by_chance(probabilities_of(rows), seed=files.seed)
         panels.append(ReliabilityPanel(label, gap, gap_before, by_chance, panel))
     return panels

@@ -81,10 +81,10 @@ def noise_section(files: RunFiles) -> NoiseSection | None:
         (False, "Robustness of the voice models"),
         (True, "Robustness of the speaker-adapted voice models"),
     ):
-        own = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
-        if own:
-            rows = tuple(_row(table[table["model"] == name], name, conditions) for name in own)
-            groups.append(NoiseGroup(title, adapted, rows, tuple(_panels(table, own))))
+        names_of_group = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
+        if names_of_group:
+            rows = tuple(_row(table[table["model"] == name], name, conditions) for name in names_of_group)
+            groups.append(NoiseGroup(title, adapted, rows, tuple(_panels(table, names_of_group))))
     kinds = [str(condition) for condition, _ in conditions]
     return NoiseSection(
         n_takes=int(table["n_takes"].max()),
@@ -99,10 +99,10 @@ def _heading(condition: str, snr_db: float) -> str:
     return f"{snr_db:.0f} dB" if np.isfinite(snr_db) else LABELS.get(condition, condition)
 
 
-def _row(own: pd.DataFrame, name: str, conditions: list[tuple[str, float]]) -> NoiseRow:
-    found = {(str(row["condition"]), float(row["snr_db"])): row for row in own.to_dict("records")}
+def _row(figures_of_model: pd.DataFrame, name: str, conditions: list[tuple[str, float]]) -> NoiseRow:
+    by_condition = {(str(row["condition"]), float(row["snr_db"])): row for row in figures_of_model.to_dict("records")}
     figures_of = {
-        measure: tuple(_estimate(found[condition], measure) if condition in found else None for condition in conditions)
+        measure: tuple(_estimate(by_condition[key], measure) if key in by_condition else None for key in conditions)
         for measure in ("accuracy", "uar")
     }
     return NoiseRow(model_label(name), figures_of["accuracy"], figures_of["uar"])
@@ -110,22 +110,22 @@ def _row(own: pd.DataFrame, name: str, conditions: list[tuple[str, float]]) -> N
 
 def _estimate(row: Mapping[Any, Any], measure: str) -> Estimate:
     low, high = (row[f"{measure}_{end}"] for end in ("low", "high"))
-    known = np.isfinite(low) and np.isfinite(high)
-    return Estimate(float(row[measure]), float(low) if known else None, float(high) if known else None)
+    has_interval = np.isfinite(low) and np.isfinite(high)
+    return Estimate(float(row[measure]), float(low) if has_interval else None, float(high) if has_interval else None)
 
 
 def _panels(table: pd.DataFrame, names: list[str]) -> list[tuple[str, Markup]]:
     """Return a panel a model."""
     panels = []
     for name in names:
-        lines, said = [], []
+        lines, texts = [], []
         rows = table[table["model"] == name]
         clean, noisy = rows[rows["condition"] == CLEAN], rows[np.isfinite(rows["snr_db"])]
         for noise in noisy["condition"].drop_duplicates():
             line = pd.concat([clean, noisy[noisy["condition"] == noise].sort_values("snr_db", ascending=False)])
             lines.append((str(noise), line))
-            said.append(f"{noise} noise: {percent(line['accuracy'].iloc[0])} to {percent(line['accuracy'].iloc[-1])}")
+            texts.append(f"{noise} noise: {percent(line['accuracy'].iloc[0])} to {percent(line['accuracy'].iloc[-1])}")
         loudest = f"{noisy['snr_db'].min():.0f} dB"
-        label = f"{model_label(name)}, accuracy from no noise to {loudest}: {'; '.join(said)}"
+        label = f"{model_label(name)}, accuracy from no noise to {loudest}: {'; '.join(texts)}"
         panels.append((model_label(name), figures.noise_panel(lines, label=label)))
     return panels

@@ -21,12 +21,12 @@ SHOWN_SETTINGS: Final[tuple[str, ...]] = ("protocol", "test_actors", "adapt", "n
 STRIP_PX: Final = 22
 
 
-def write_comparison(found: RunComparison, records: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
+def write_comparison(comparison: RunComparison, records: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
     """Write the page of a comparison.
 
     Parameters
     ----------
-    found : RunComparison
+    comparison : RunComparison
         What was compared.
     records : mapping of str to mapping
         Run to the content of its ``run.json``; may be empty.
@@ -34,19 +34,19 @@ def write_comparison(found: RunComparison, records: Mapping[str, Mapping[str, An
         The HTML file; written whole or not at all, self-contained, without scripts. The same comparison gives the
         same bytes.
     """
-    ends = [end for pair in found.pairs for end in _ends(pair.comparison.difference)]
+    ends = [end for pair in comparison.pairs for end in _ends(pair.comparison.difference)]
     span = max(0.05, math.ceil(20 * max(map(abs, ends))) / 20)
-    runs = [found.first, *dict.fromkeys(pair.run for pair in found.pairs)]
+    runs = [comparison.first, *dict.fromkeys(pair.run for pair in comparison.pairs)]
     text = render(
         "across.html.j2",
-        found=found,
+        comparison=comparison,
         runs=runs,
-        title=f"{words.listing(runs[1:])} against {found.first}",
+        title=f"{words.listing(runs[1:])} against {comparison.first}",
         synthetic=[run for run in runs if records.get(run, {}).get("synthetic")],
         settings=_settings_rows(runs, records),
         commands={run: records.get(run, {}).get("command", "") for run in runs},
-        notes=sorted({words.sentence(note) for pair in found.pairs for note in pair.comparison.notes}),
-        strips=[_strip(pair.comparison.difference, span, words.model_label(pair.model)) for pair in found.pairs],
+        notes=sorted({words.sentence(note) for pair in comparison.pairs for note in pair.comparison.notes}),
+        strips=[_strip(pair.comparison.difference, span, words.model_label(pair.model)) for pair in comparison.pairs],
         span=words.percent(span, digits=0),
         model_label=words.model_label,
         percent=words.percent,

@@ -170,7 +170,7 @@ def _open_frames(path: Path) -> FrameStore | None:
 
 
 def _read_predictions(reader: _Reader) -> dict[str, pd.DataFrame]:
-    found: dict[str, pd.DataFrame] = {}
+    tables: dict[str, pd.DataFrame] = {}
     for path in sorted((reader.root / "predictions").glob("*.parquet")):
         name = f"predictions/{path.name}"
         table = reader.read(name, "this model is left out", read_predictions)
@@ -181,10 +181,10 @@ def _read_predictions(reader: _Reader) -> dict[str, pd.DataFrame]:
             why = "has no test rows" if tested.empty else "scores a take twice"
             reader.left_out.append(f"{name} {why}: this model is left out.")
             continue
-        found[path.stem] = table
-    if not found:
+        tables[path.stem] = table
+    if not tables:
         reader.left_out.append("There are no predictions: accuracy, confusion and everything about models is left out.")
-    return dict(sorted(found.items(), key=lambda item: (_BRANCH_ORDER.index(branch_of(item[0])), item[0])))
+    return dict(sorted(tables.items(), key=lambda item: (_BRANCH_ORDER.index(branch_of(item[0])), item[0])))
 
 
 def _metrics_of(reader: _Reader, tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -192,11 +192,11 @@ def _metrics_of(reader: _Reader, tables: Mapping[str, pd.DataFrame], record: Map
     if not tables:
         return {}
     path = reader.root / "metrics.json"
-    known: Mapping[str, Any] = {}
+    stored: Mapping[str, Any] = {}
     if path.is_file():
-        known = reader.read("metrics.json", "metrics were recomputed from the predictions", _read_object) or {}
-    if known.get("schema") == METRICS_SCHEMA and set(known.get("models", {})) >= set(tables):
-        return known
+        stored = reader.read("metrics.json", "metrics were recomputed from the predictions", _read_object) or {}
+    if stored.get("schema") == METRICS_SCHEMA and set(stored.get("models", {})) >= set(tables):
+        return stored
     settings = record.get("settings") or {}
     return evaluate_many(
         {name: rows_for_test(table) for name, table in tables.items()},
@@ -217,21 +217,21 @@ def _read_figures(reader: _Reader, path: str, *, schema: str, without: str) -> M
     """Return the figures of an experiment that a run may have or not."""
     if not (reader.root / path).is_file():
         return {}
-    found = reader.read(path, without, _read_object) or {}
-    return found if found.get("schema") == schema else {}
+    content = reader.read(path, without, _read_object) or {}
+    return content if content.get("schema") == schema else {}
 
 
 def _read_temperatures(reader: _Reader) -> dict[str, dict[int, float]]:
     """Return the temperatures that the bundles of models name; a model of another layout simply has none."""
-    found: dict[str, dict[int, float]] = {}
+    temperatures: dict[str, dict[int, float]] = {}
     for path in sorted((reader.root / "models").glob(f"*/*/{CARD_NAME}")):
         relative = path.relative_to(reader.root).as_posix()
         card = (reader.read(relative, "its temperature is not known", _read_object) or {}).get("card") or {}
         fold, temperature = card.get("fold"), card.get("temperature")
         number = fold.get("number") if isinstance(fold, dict) else fold
         if isinstance(number, int) and isinstance(temperature, (int, float)):
-            found.setdefault(path.parts[-3], {})[number] = float(temperature)
-    return found
+            temperatures.setdefault(path.parts[-3], {})[number] = float(temperature)
+    return temperatures
 
 
 def _read_measured(reader: _Reader, stage: str, *, schema: str, columns: tuple[str, ...]) -> pd.DataFrame | None:
@@ -244,30 +244,30 @@ def _read_measured(reader: _Reader, stage: str, *, schema: str, columns: tuple[s
 
 
 def _by_model_and_fold(reader: _Reader, name: str) -> dict[str, dict[str, pd.DataFrame]]:
-    found: dict[str, dict[str, pd.DataFrame]] = {}
+    tables: dict[str, dict[str, pd.DataFrame]] = {}
     for path in sorted((reader.root / "models").glob(f"*/*/{name}")):
         relative = path.relative_to(reader.root).as_posix()
         table = reader.read(relative, "this table is left out", read_table)
         if table is not None and len(table):
-            found.setdefault(path.parts[-3], {})[path.parts[-2]] = table
-    return found
+            tables.setdefault(path.parts[-3], {})[path.parts[-2]] = table
+    return tables
 
 
 def _splits_of(record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> tuple[FoldActors, ...]:
     """Return the split as ``run.json`` has it, else as far as the prediction tables show it."""
-    said = record.get("folds")
-    if said:
+    folds = record.get("folds")
+    if folds:
         splits = [
             FoldActors(int(fold["number"]), *(tuple(fold.get(side) or ()) for side in ("train", "validation", "test")))
-            for fold in said
+            for fold in folds
         ]
         return tuple(sorted(splits, key=lambda split: split.number))
     rows = pd.concat([table[["actor", "fold", "role"]] for table in tables.values()]) if tables else None
     if rows is None:
         return ()
     splits = []
-    for number, own in rows.groupby("fold", sort=True):
-        test = {int(actor) for actor in own.loc[own["role"] == "test", "actor"]}
+    for number, rows_of_fold in rows.groupby("fold", sort=True):
+        test = {int(actor) for actor in rows_of_fold.loc[rows_of_fold["role"] == "test", "actor"]}
         others = {int(actor) for actor in rows["actor"]} - test
         splits.append(FoldActors(int(str(number)), tuple(sorted(others)), (), tuple(sorted(test))))
     return tuple(splits)

@@ -65,8 +65,8 @@ def make_summary(files: RunFiles) -> Summary:
 
 def estimate_of(metrics: Mapping[str, Any], name: str) -> Estimate:
     """Return one figure of a model, such as ``accuracy``, from its metrics."""
-    found = metrics[name]
-    return Estimate(float(found["value"]), found.get("low"), found.get("high"))
+    figure = metrics[name]
+    return Estimate(float(figure["value"]), figure.get("low"), figure.get("high"))
 
 
 def _representative(files: RunFiles, branch: str) -> str | None:
@@ -86,13 +86,13 @@ def _out_of_fold_accuracy(table: pd.DataFrame) -> float:
 def _sentence(files: RunFiles, main: str, voice: str | None, face: str | None) -> str:
     metrics = files.metrics[main]
     who = _tested_on(metrics)
-    said = {"both": "Fused", "voice": "Voice alone", "face": "Face alone", "other": main}[branch_of(main)]
-    text = f"{said}: {with_interval(estimate_of(metrics, 'accuracy'))} on {who}"
+    subject = {"both": "Fused", "voice": "Voice alone", "face": "Face alone", "other": main}[branch_of(main)]
+    text = f"{subject}: {with_interval(estimate_of(metrics, 'accuracy'))} on {who}"
     others = []
     for name, words in ((voice, "voice alone"), (face, "face alone")):
         if name is not None and name != main:
-            own = files.metrics[name]
-            others.append(f"{words} {percent(estimate_of(own, 'accuracy').value)}{_fewer_takes(own, metrics)}")
+            branch = files.metrics[name]
+            others.append(f"{words} {percent(estimate_of(branch, 'accuracy').value)}{_fewer_takes(branch, metrics)}")
     if others:
         return f"{text}; {', '.join(others)}"
     missing = {"voice": "face", "face": "voice"}.get(branch_of(main))
@@ -108,10 +108,10 @@ def _tested_on(metrics: Mapping[str, Any]) -> str:
     return f"{count(actors, 'test actor')} nobody trained on"
 
 
-def _fewer_takes(own: Mapping[str, Any], main: Mapping[str, Any]) -> str:
+def _fewer_takes(metrics: Mapping[str, Any], main: Mapping[str, Any]) -> str:
     """Return a remark where a branch has scored so many fewer takes that the figures do not compare."""
-    few = own["n_takes"] < COMPARABLE * main["n_takes"]
-    return f" (of {count(own['n_takes'], 'take')})" if few else ""
+    few = metrics["n_takes"] < COMPARABLE * main["n_takes"]
+    return f" (of {count(metrics['n_takes'], 'take')})" if few else ""
 
 
 def _facts(files: RunFiles, main: str) -> tuple[tuple[str, str, str], ...]:
@@ -155,6 +155,6 @@ def _facts(files: RunFiles, main: str) -> tuple[tuple[str, str, str], ...]:
         )
     if files.is_real_speech and files.human.get("accuracy"):
         people = files.human["accuracy"]
-        said = listing(f"{what} {percent(people[key], digits=0)}" for key, what in HUMAN_WORDS.items() if key in people)
-        facts.append(("People", percent(people.get("audio-video"), digits=0), f"{said}; {files.human['source']}"))
+        text = listing(f"{what} {percent(people[key], digits=0)}" for key, what in HUMAN_WORDS.items() if key in people)
+        facts.append(("People", percent(people.get("audio-video"), digits=0), f"{text}; {files.human['source']}"))
     return tuple(facts)

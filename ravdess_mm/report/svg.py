@@ -85,7 +85,7 @@ def ticks(low: float, high: float, *, wanted: int = 4) -> list[float]:
     magnitude = 10.0 ** np.floor(np.log10(span / wanted))
     step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if span / (factor * magnitude) <= wanted + 0.5)
     first = np.ceil(low / step - 1e-9) * step
-    return [round(float(first + place * step), 10) for place in range(int((high - first) / step + 1e-9) + 1)]
+    return [round(float(first + index * step), 10) for index in range(int((high - first) / step + 1e-9) + 1)]
 
 
 def _points(points: Sequence[tuple[float, float]]) -> str:

@@ -35,7 +35,7 @@ def explorer_data(files: RunFiles, shown: Sequence[str]) -> dict[str, Any]:
     """
     order = [*shown, *(name for name in files.tables if name not in shown)]
     answers = {name: _answers(files, name) for name in order}
-    takes = sorted({take for own in answers.values() for take in own})
+    takes = sorted({take for by_take in answers.values() for take in by_take})
     pictures: Mapping[str, list[str]] = thumbnails(files.frames, takes) if files.frames is not None else {}
     sounds = waveforms(files.catalog, takes) if files.catalog is not None else {}
     return {
@@ -47,10 +47,10 @@ def explorer_data(files: RunFiles, shown: Sequence[str]) -> dict[str, Any]:
         ],
         "takes": takes,
         "answers": [[answers[name].get(take) for take in takes] for name in order],
-        "pictures": {str(place): pictures[take] for place, take in enumerate(takes) if take in pictures},
+        "pictures": {str(index): pictures[take] for index, take in enumerate(takes) if take in pictures},
         "sounds": {
-            str(place): [sounds[take].bars, round(sounds[take].duration_s, 2)]
-            for place, take in enumerate(takes)
+            str(index): [sounds[take].bars, round(sounds[take].duration_s, 2)]
+            for index, take in enumerate(takes)
             if take in sounds
         },
     }

@@ -49,18 +49,18 @@ def waveforms(catalog: pd.DataFrame, takes: Sequence[str]) -> dict[str, Waveform
     """
     from ravdess_mm.audio.decoding import decode_audio
 
-    own = catalog[catalog["voice"].astype(bool)]
-    path_of = dict(zip(own["take"].astype(str), own["path"].astype(str), strict=True))
+    voices = catalog[catalog["voice"].astype(bool)]
+    path_of = dict(zip(voices["take"].astype(str), voices["path"].astype(str), strict=True))
     heard = [take for take in takes if take in path_of]
-    found = {}
-    for place in evenly(len(heard), min(len(heard), WAVEFORMS)):
-        take = heard[place]
+    drawn = {}
+    for index in evenly(len(heard), min(len(heard), WAVEFORMS)):
+        take = heard[index]
         try:
             y, sr = decode_audio(path_of[take])
         except MediaError:  # the clip was moved or changed since; the page says how many waveforms it shows
             continue
-        found[take] = Waveform(draw_bars(y), len(y) / sr)
-    return found
+        drawn[take] = Waveform(draw_bars(y), len(y) / sr)
+    return drawn
 
 
 def draw_bars(y: npt.NDArray[np.float32]) -> str:

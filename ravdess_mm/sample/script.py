@@ -131,8 +131,8 @@ class Script:
     def sounds_at(self, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Look up the sound at each time [shape=(n,), in seconds]: rows of `SOUNDS` [shape=(n, 7)]."""
         table = np.array([SOUNDS[sound] for sound in self.sounds])
-        places = np.searchsorted(self.starts_s, times_s, side="right") - 1
-        return np.asarray(table[np.clip(places, 0, len(table) - 1)])
+        indices = np.searchsorted(self.starts_s, times_s, side="right") - 1
+        return np.asarray(table[np.clip(indices, 0, len(table) - 1)])
 
 
 def take_rng(take: Take, stream: Stream) -> np.random.Generator:

@@ -117,8 +117,8 @@ def _prosody(script: Script, who: VoiceSettings, rng: np.random.Generator) -> Pr
 def _pitch(script: Script, who: VoiceSettings, how: Prosody, times_s: Floats, rng: np.random.Generator) -> Floats:
     """Return the pitch at each frame, in Hz: declination, one accent a stressed vowel, the end, drift."""
     begin_s, end_s = script.starts_s[1], script.starts_s[-2]
-    place = np.clip((times_s - begin_s) / (end_s - begin_s), 0.0, 1.0)
-    semitones = how.pitch_st + 1.0 - 2.0 * place + how.rise_st * np.clip((place - 0.75) / 0.25, 0.0, 1.0) ** 2
+    progress = np.clip((times_s - begin_s) / (end_s - begin_s), 0.0, 1.0)
+    semitones = how.pitch_st + 1.0 - 2.0 * progress + how.rise_st * np.clip((progress - 0.75) / 0.25, 0.0, 1.0) ** 2
     for sound, start_s, stop_s in zip(script.sounds, script.starts_s[:-1], script.starts_s[1:], strict=True):
         if SOUNDS[sound].jaw >= 0.8:
             size_st = how.range_st * rng.lognormal(0.0, 0.3)

@@ -65,16 +65,16 @@ def find_tables(paths: Sequence[Path]) -> tuple[Path, ...]:
     InputError
         If a path does not exist or is neither a folder nor a ``.csv`` file.
     """
-    found: set[Path] = set()
+    tables: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            found.update(file for file in path.rglob("*") if file.suffix.lower() == ".csv" and file.is_file())
+            tables.update(file for file in path.rglob("*") if file.suffix.lower() == ".csv" and file.is_file())
         elif path.is_file() and path.suffix.lower() == ".csv":
-            found.add(path)
+            tables.add(path)
         else:
             problem = "is not a .csv file" if path.is_file() else "no such file or folder"
             raise InputError(f"{path}: {problem}; action units are read from .csv files and folders of them")
-    return tuple(sorted(found))
+    return tuple(sorted(tables))
 
 
 def tables_among(data: Sequence[Path]) -> tuple[Path, ...]:
@@ -91,12 +91,12 @@ def tables_among(data: Sequence[Path]) -> tuple[Path, ...]:
     InputError
         If a file is missing.
     """
-    found: set[Path] = set(find_tables([path for path in data if path.suffix.lower() == ".csv"]))
+    paths: set[Path] = set(find_tables([path for path in data if path.suffix.lower() == ".csv"]))
     for folder in data:
         if folder.is_dir():
             inside = (table for table in find_tables([folder]) if not _is_hidden(table.relative_to(folder)))
-            found.update(table for table in inside if table not in found and may_hold_units(table))
-    return tuple(sorted(found))
+            paths.update(table for table in inside if table not in paths and may_hold_units(table))
+    return tuple(sorted(paths))
 
 
 def of_channel(tables: Sequence[Path], channel: ChannelChoice) -> tuple[Path, ...]:
@@ -161,13 +161,13 @@ def build_action_unit_table(
     if not files:
         raise InputError(f"no .csv file in {', '.join(map(str, paths)) or 'an empty list of paths'}")
     read = partial(read_unit_file, min_confidence=min_confidence)
-    found = [
+    matches = [
         item
         for items in map_parallel(read, files, description="action units", jobs=jobs, backend=backend, unit="table")
         for item in items
     ]
-    rejects = [item for item in found if isinstance(item, UnitReject)]
-    rows = [item for item in found if isinstance(item, UnitRow)]
+    rejects = [item for item in matches if isinstance(item, UnitReject)]
+    rows = [item for item in matches if isinstance(item, UnitRow)]
     if not rows:
         reason = f"{rejects[0].path}: {rejects[0].reason}" if rejects else f"{files[0]}: the table has no rows"
         raise InputError(f"no usable action units; {reason}")
@@ -206,8 +206,8 @@ def with_lengths(features: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
         neither is, the table is returned as it is.
     """
     for branch in ("voice", "face"):
-        own = clips[clips[branch].astype(bool) & (clips["duration_s"] > 0)].drop_duplicates("take").set_index("take")
-        lengths = features["take"].map(own["duration_s"])
+        usable = clips[clips[branch].astype(bool) & (clips["duration_s"] > 0)].drop_duplicates("take").set_index("take")
+        lengths = features["take"].map(usable["duration_s"])
         if lengths.notna().all():
             return features.assign(**{LENGTH: np.log(lengths.to_numpy(dtype=np.float64))})
     return features

@@ -119,19 +119,19 @@ class Embedder:
         that which holds its faces (`SHARED`).
         """
         even = answers.probabilities / self._shares
-        found = np.zeros((len(even), len(EMOTIONS)))
-        found[:, [EMOTIONS.index(name) for name in self.classes]] = even / even.sum(axis=1, keepdims=True)
+        probabilities = np.zeros((len(even), len(EMOTIONS)))
+        probabilities[:, [EMOTIONS.index(name) for name in self.classes]] = even / even.sum(axis=1, keepdims=True)
         for emotion in self.missing:
             if emotion in SHARED:
                 both = [EMOTIONS.index(name) for name in (emotion, SHARED[emotion])]
-                found[:, both] = found[:, both].sum(axis=1, keepdims=True) / 2
-        return found
+                probabilities[:, both] = probabilities[:, both].sum(axis=1, keepdims=True) / 2
+        return probabilities
 
     def feature_names(self) -> tuple[str, ...]:
         """Return the names of what `pool` gives."""
         width = int(self._model.output_shape[0][-1])
         answers = [f"{start}{name}" for start in ANSWERS for name in self.classes]
-        return (*answers, *(f"{what}_{place:03d}" for what in ("mean", "deviation") for place in range(width)))
+        return (*answers, *(f"{what}_{index:03d}" for what in ("mean", "deviation") for index in range(width)))
 
     def pool(self, answers: FrameAnswers) -> Floats:
         """Return one vector for a take: mean and deviation of log-probabilities, then of embeddings."""
@@ -168,8 +168,8 @@ def build_embedding_table(store: FrameStore, embedder: Embedder) -> EmbeddingTab
             shown.update(1)
     labels = index.drop_duplicates("take").sort_values("take")[["take", "actor", "emotion"]].reset_index(drop=True)
     values = pd.DataFrame(np.array(vectors), columns=list(embedder.feature_names()))
-    own = pd.DataFrame(np.array(answers), columns=list(EMOTIONS))
-    return EmbeddingTable(pd.concat([labels, values], axis=1), pd.concat([labels[["take"]], own], axis=1))
+    zero_shot = pd.DataFrame(np.array(answers), columns=list(EMOTIONS))
+    return EmbeddingTable(pd.concat([labels, values], axis=1), pd.concat([labels[["take"]], zero_shot], axis=1))
 
 
 def answers_only(features: pd.DataFrame) -> pd.DataFrame:

@@ -259,10 +259,12 @@ def _haar(*, every_face: bool) -> Detector:
         border = round(_BORDER * short_side_px)
         padded = cv2.copyMakeBorder(small, border, border, border, border, cv2.BORDER_REPLICATE)
         side = round(smallest * short_side_px)
-        found = cascade.detectMultiScale(padded, scaleFactor=1.1, minNeighbors=_MIN_NEIGHBOURS, minSize=(side, side))
+        detections = cascade.detectMultiScale(
+            padded, scaleFactor=1.1, minNeighbors=_MIN_NEIGHBOURS, minSize=(side, side)
+        )
         boxes = [
             Box((x - border) / scale, (y - border) / scale, w / scale, h / scale)
-            for x, y, w, h in np.asarray(found, dtype=np.float64).reshape(-1, 4).tolist()
+            for x, y, w, h in np.asarray(detections, dtype=np.float64).reshape(-1, 4).tolist()
         ]
         whole = Box(0, 0, image.shape[1], image.shape[0])
         return [box for box in boxes if whole.holds_centre_of(box)]  # not what is in the border alone
@@ -293,8 +295,10 @@ def _mtcnn() -> Detector:
             return []
         # it finds faces of 20 pixels and more, and fails where it is told another size
         small, scale = _scaled(image, min(_FINE_SEARCH_PX, *image.shape))
-        found = network.detect_faces(np.repeat(small[:, :, None], 3, axis=2), box_format="xywh") or []
-        sides = [[float(side) / scale for side in face["box"]] for face in found if face["confidence"] >= MIN_SCORE]
+        detections = network.detect_faces(np.repeat(small[:, :, None], 3, axis=2), box_format="xywh") or []
+        sides = [
+            [float(side) / scale for side in face["box"]] for face in detections if face["confidence"] >= MIN_SCORE
+        ]
         return [Box(*box) for box in sides if box[2] > 0 and box[3] > 0]
 
     return detect

@@ -159,9 +159,9 @@ def _scores(model: Any) -> tuple[Any, Callable[[Any], Any]]:
 def _slopes(to_scores: Callable[[Any], Any], maps: npt.NDArray[Any], chosen: Singles) -> Singles:
     """Return how each image's chosen score changes with its map [shape of maps]."""
 
-    def total(found: Any) -> Any:
+    def total(network_output: Any) -> Any:
         # images do not mix, so the derivative of the sum holds the derivative of each
-        return keras.ops.sum(keras.ops.multiply(keras.ops.cast(to_scores(found), "float32"), chosen))
+        return keras.ops.sum(keras.ops.multiply(keras.ops.cast(to_scores(network_output), "float32"), chosen))
 
     return np.asarray(_DERIVATIVES[keras.backend.backend()](total, maps), dtype=np.float32)
 

@@ -183,6 +183,6 @@ def frame_table(index: pd.DataFrame, probabilities: Floats, *, fold: int, role: 
     table[["frame_number", "time_s"]] = index[["frame_number", "time_s"]].reset_index(drop=True)
     table[list(PROBABILITIES)] = probabilities
     ranked = np.argsort(-probabilities, axis=1, kind="stable")
-    for place in (0, 1):
-        table[f"top{place + 1}"] = np.array(EMOTIONS, dtype=object)[ranked[:, place]]
+    for rank in (0, 1):
+        table[f"top{rank + 1}"] = np.array(EMOTIONS, dtype=object)[ranked[:, rank]]
     return table.astype({"role": "str", "top1": "str", "top2": "str"})

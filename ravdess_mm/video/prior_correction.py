@@ -77,12 +77,12 @@ class ClassShares:
             If it is something else.
         """
         try:
-            found = cls(int(content["n_clips"]), np.array([float(content["shares"][name]) for name in EMOTIONS]))
+            shares = cls(int(content["n_clips"]), np.array([float(content["shares"][name]) for name in EMOTIONS]))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError("what is known of the face lacks the shares of the eight emotions") from error
-        if found.n_clips < 0 or not (found.shares >= 0).all() or not np.isclose(found.shares.sum(), 1, atol=1e-4):
+        if shares.n_clips < 0 or not (shares.shares >= 0).all() or not np.isclose(shares.shares.sum(), 1, atol=1e-4):
             raise InputError("what is known of the face are no shares: they are below 0, or do not sum to 1")
-        return found
+        return shares
 
 
 def correct_priors_by_actor(answers: npt.ArrayLike, people: npt.ArrayLike) -> Floats:
@@ -103,6 +103,6 @@ def correct_priors_by_actor(answers: npt.ArrayLike, people: npt.ArrayLike) -> Fl
     values, who = np.asarray(answers, dtype=np.float64), np.asarray(people)
     out = np.empty_like(values)
     for person in np.unique(who):
-        own = who == person
-        out[own] = ClassShares.of(values[own]).even(values[own])
+        is_actor = who == person
+        out[is_actor] = ClassShares.of(values[is_actor]).even(values[is_actor])
     return out

@@ -59,14 +59,14 @@ def inspect_picture(data: bytes, *, n_length_bytes: int) -> CodedPicture:
 
 
 def _lengths(data: bytes, n_length_bytes: int) -> Iterator[int]:
-    place = n_length_bytes
-    while place < len(data):
-        yield data[place]
-        place += int.from_bytes(data[place - n_length_bytes : place], "big") + n_length_bytes
+    offset = n_length_bytes
+    while offset < len(data):
+        yield data[offset]
+        offset += int.from_bytes(data[offset - n_length_bytes : offset], "big") + n_length_bytes
 
 
 def _start_codes(data: bytes) -> Iterator[int]:
-    place = data.find(b"\0\0\1") + 3
-    while 3 <= place < len(data):
-        yield data[place]
-        place = data.find(b"\0\0\1", place) + 3
+    offset = data.find(b"\0\0\1") + 3
+    while 3 <= offset < len(data):
+        yield data[offset]
+        offset = data.find(b"\0\0\1", offset) + 3

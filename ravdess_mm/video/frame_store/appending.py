@@ -102,7 +102,7 @@ class Appender:
             self.takes = list(read_takes(self._journal_path))
         self._frames = self._frames_path.open("r+b" if self.takes else "w+b")
         self._journal = self._journal_path.open("r+b" if self.takes else "w+b")
-        self.keep_while(lambda place, found: True)
+        self.keep_while(lambda index, frames: True)
         return self
 
     def __exit__(
@@ -124,7 +124,7 @@ class Appender:
     @property
     def n_frames(self) -> int:
         """Number of frames appended so far."""
-        return sum(len(found.numbers) for found in self.takes)
+        return sum(len(frames.numbers) for frames in self.takes)
 
     def keep_while(self, is_right: Callable[[int, TakeFrames], bool]) -> None:
         """Keep what a killed build appended up to the first take that `is_right` refuses, and cut off the rest.
@@ -134,28 +134,28 @@ class Appender:
         kept: list[TakeFrames] = []
         on_disk = os.fstat(self._frames.fileno()).st_size
         n_frames = 0
-        for place, found in enumerate(self.takes):
-            n_frames += len(found.numbers)
-            if not is_right(place, found) or self.size_of(n_frames, self._size_px) > on_disk:
+        for index, frames in enumerate(self.takes):
+            n_frames += len(frames.numbers)
+            if not is_right(index, frames) or self.size_of(n_frames, self._size_px) > on_disk:
                 break
-            kept.append(found)
+            kept.append(frames)
         self.takes = kept
         self._frames.truncate(self.size_of(self.n_frames, self._size_px))
         self._frames.seek(0, os.SEEK_END)
-        self._journal.truncate(sum(len(_line(found)) for found in kept))
+        self._journal.truncate(sum(len(_line(frames)) for frames in kept))
         self._journal.seek(0, os.SEEK_END)
 
-    def append(self, found: TakeFrames, images: npt.NDArray[np.uint8]) -> None:
+    def append(self, frames: TakeFrames, images: npt.NDArray[np.uint8]) -> None:
         """Append one take's frames [shape=(n, size_px, size_px)]."""
-        expected = (len(found.numbers), self._size_px, self._size_px)
+        expected = (len(frames.numbers), self._size_px, self._size_px)
         if images.shape != expected or images.dtype != np.uint8:
-            msg = f"take {found.take}: frames are {images.dtype} {images.shape}; expected uint8 {expected}"
+            msg = f"take {frames.take}: frames are {images.dtype} {images.shape}; expected uint8 {expected}"
             raise ValueError(msg)
         self._frames.write(images.tobytes())
         self._frames.flush()
-        self._journal.write(_line(found))
+        self._journal.write(_line(frames))
         self._journal.flush()
-        self.takes.append(found)
+        self.takes.append(frames)
 
     def finish(self) -> None:
         """Write the array's header and give both files their final names."""
@@ -173,5 +173,5 @@ class Appender:
         self._journal_path.replace(self._folder / TAKES_NAME)
 
 
-def _line(found: TakeFrames) -> bytes:
-    return found.to_json().encode() + b"\n"
+def _line(frames: TakeFrames) -> bytes:
+    return frames.to_json().encode() + b"\n"

@@ -29,17 +29,17 @@ class TakePlan:
     take: str
     clips: tuple[ClipChoice, ...]
 
-    def agrees_with(self, found: TakeFrames) -> bool:
-        """Return whether `found` is what decoding these clips would give."""
+    def agrees_with(self, frames: TakeFrames) -> bool:
+        """Return whether `frames` is what decoding these clips would give."""
         keys = tuple(clip.key for clip in self.clips)
-        tried = found.tried
-        return found.take == self.take and keys[: len(tried)] == tried and (bool(found.numbers) or keys == tried)
+        tried = frames.tried
+        return frames.take == self.take and keys[: len(tried)] == tried and (bool(frames.numbers) or keys == tried)
 
-    def rejections(self, found: TakeFrames) -> list[dict[str, str]]:
+    def rejections(self, frames: TakeFrames) -> list[dict[str, str]]:
         """Return a row of ``rejected.parquet`` for each clip that failed."""
         return [
             {"path": clip.path, "reason": reason, "stage": "video"}
-            for clip, reason in zip(self.clips, found.failures, strict=False)
+            for clip, reason in zip(self.clips, frames.failures, strict=False)
         ]
 
 

@@ -127,19 +127,19 @@ class FrameStore:
     def index(self) -> pd.DataFrame:
         """One row a frame, in the order of `frames`: take, actor, emotion, frame_number, time_s, face.
 
-        `face` is ``found`` or ``carried`` where the frame was cut around a face, and empty where it is whole.
+        `face` is ``frames`` or ``carried`` where the frame was cut around a face, and empty where it is whole.
         """
-        lengths = [len(found.numbers) for found in self.takes]
-        takes = [Take.parse(found.take) for found in self.takes]
+        lengths = [len(frames.numbers) for frames in self.takes]
+        takes = [Take.parse(frames.take) for frames in self.takes]
         return pd.DataFrame(
             {
                 "take": np.repeat(np.array([str(take) for take in takes], dtype=object), lengths),
                 "actor": np.repeat(np.array([take.actor for take in takes], dtype=np.int64), lengths),
                 "emotion": np.repeat(np.array([take.emotion.label for take in takes], dtype=object), lengths),
-                "frame_number": np.array([n for found in self.takes for n in found.numbers], dtype=np.int64),
-                "time_s": np.array([t for found in self.takes for t in found.times_s], dtype=np.float64),
+                "frame_number": np.array([n for frames in self.takes for n in frames.numbers], dtype=np.int64),
+                "time_s": np.array([t for frames in self.takes for t in frames.times_s], dtype=np.float64),
                 "face": np.array(
-                    [s for found in self.takes for s in found.faces or ("",) * len(found.numbers)], dtype=object
+                    [s for frames in self.takes for s in frames.faces or ("",) * len(frames.numbers)], dtype=object
                 ),
             }
         ).astype({"take": "str", "emotion": "str", "face": "str"})
@@ -220,7 +220,7 @@ def build_frame_store(
             decode = partial(decode_takes, **sampling, jobs=jobs, backend=backend)
             n_computed = fill_store(plans, folder, earlier, decode, sampling=sampling)
         store = FrameStore.open(folder)
-    rejected = [row for plan, found in zip(plans, store.takes, strict=True) for row in plan.rejections(found)]
+    rejected = [row for plan, frames in zip(plans, store.takes, strict=True) for row in plan.rejections(frames)]
     table = pd.DataFrame(rejected, columns=["path", "reason", "stage"]).sort_values("path", ignore_index=True)
     return FrameStoreBuild(table.astype("str"), n_computed, store.n_frames)
 
@@ -268,22 +268,22 @@ def fill_store(
     """
     old: dict[str, tuple[TakeFrames, int]] = {}
     if earlier is not None:
-        first = np.cumsum([0, *(len(found.numbers) for found in earlier.takes)])
-        old = {found.take: (found, int(row)) for found, row in zip(earlier.takes, first, strict=False)}
+        first = np.cumsum([0, *(len(frames.numbers) for frames in earlier.takes)])
+        old = {frames.take: (frames, int(row)) for frames, row in zip(earlier.takes, first, strict=False)}
     with Appender(folder, FRAME_SIZE_PX) as appender:
-        appender.keep_while(lambda place, found: place < len(plans) and plans[place].agrees_with(found))
+        appender.keep_while(lambda index, frames: index < len(plans) and plans[index].agrees_with(frames))
         rest = plans[appender.n_takes :]
         reusable = [plan.take in old and plan.agrees_with(old[plan.take][0]) for plan in rest]
         decoded = decode([plan for plan, there in zip(rest, reusable, strict=True) if not there])
         n_computed = 0
         for plan, there in zip(rest, reusable, strict=True):
             if there and earlier is not None:
-                found, row = old[plan.take]
-                images = earlier.read(range(row, row + len(found.numbers)))
+                frames, row = old[plan.take]
+                images = earlier.read(range(row, row + len(frames.numbers)))
             else:
-                found, images = next(decoded)
-                n_computed += len(found.tried)
-            appender.append(found, images)
+                frames, images = next(decoded)
+                n_computed += len(frames.tried)
+            appender.append(frames, images)
         appender.finish()
     card = {
         "schema": SCHEMA,
@@ -304,27 +304,27 @@ def decode_takes(
 
 def _decode_take(plan: TakePlan, *, frame_step: int, crop: Crop, detector: FaceDetector) -> Decoded:
     """Sample the first clip of a take that can be used; runs in a worker process."""
-    found = TakeFrames(plan.take)
+    take_frames = TakeFrames(plan.take)
     for clip in plan.clips:
-        found = replace(found, tried=(*found.tried, clip.key))
+        take_frames = replace(take_frames, tried=(*take_frames.tried, clip.key))
         try:
             frames = list(sample_frames(clip.path, frame_step=frame_step, crop=crop, detector=detector))
         except MediaError as error:
-            found = replace(found, failures=(*found.failures, str(error)))
+            take_frames = replace(take_frames, failures=(*take_frames.failures, str(error)))
             continue
         shown = [frame for frame in frames if frame.image is not None]
         if not shown:
-            found = replace(found, failures=(*found.failures, no_face(len(frames))))
+            take_frames = replace(take_frames, failures=(*take_frames.failures, no_face(len(frames))))
             continue
         return replace(
-            found,
+            take_frames,
             numbers=tuple(frame.number for frame in shown),
             times_s=tuple(round(frame.time_s, 6) for frame in shown),
             faces=tuple(frame.face.value for frame in shown if frame.face is not None),
         ), np.stack([frame.image for frame in shown if frame.image is not None])
-    return found, np.empty((0, FRAME_SIZE_PX, FRAME_SIZE_PX), dtype=np.uint8)
+    return take_frames, np.empty((0, FRAME_SIZE_PX, FRAME_SIZE_PX), dtype=np.uint8)
 
 
 def takes_fingerprint(takes: Sequence[TakeFrames]) -> str:
     """Return the hexadecimal hash of a store of these takes in this order."""
-    return fingerprint([(found.take, found.tried, found.numbers) for found in takes])
+    return fingerprint([(frames.take, frames.tried, frames.numbers) for frames in takes])

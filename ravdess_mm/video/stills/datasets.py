@@ -90,8 +90,8 @@ class Stills:
         """
         rows = self.groups == usage
         if not rows.any():
-            found = ", ".join(sorted(set(self.groups.tolist())))
-            raise InputError(f"no images of part {usage!r}; this copy has: {found}")
+            allowed = ", ".join(sorted(set(self.groups.tolist())))
+            raise InputError(f"no images of part {usage!r}; this copy has: {allowed}")
         return self.select(rows)
 
 
@@ -157,8 +157,8 @@ def subject_folds(stills: Stills, *, n_folds: int = 10) -> npt.NDArray[np.int64]
 
 def find_duplicates(stills: Stills, among: Stills) -> npt.NDArray[np.bool_]:
     """Return which images [shape=(n,)] of `stills` are pixel for pixel in `among` too, whatever their labels."""
-    known = {image.tobytes() for image in among.images}
-    return np.array([image.tobytes() in known for image in stills.images], dtype=np.bool_)
+    contents = {image.tobytes() for image in among.images}
+    return np.array([image.tobytes() in contents for image in stills.images], dtype=np.bool_)
 
 
 def _fer_usage(name: str) -> str:

@@ -168,11 +168,11 @@ def draw_pictures(pca: PCA, folder: Path) -> list[Path]:
     faces = Figure(figsize=(8, 3.4), layout="constrained")
     n_shown = min(SHOWN, len(shares))
     pictures = [("mean", pca.mean_), *((str(n + 1), pca.components_[n]) for n in range(n_shown))]
-    for (title, picture), place in zip(pictures, np.ravel(faces.subplots(3, 8)), strict=False):
-        place.imshow(picture.reshape(SIZE_PX, SIZE_PX), cmap="gray")
-        place.set_title(title, fontsize=8)
-    for place in faces.axes:
-        place.set_axis_off()
+    for (title, picture), panel in zip(pictures, np.ravel(faces.subplots(3, 8)), strict=False):
+        panel.imshow(picture.reshape(SIZE_PX, SIZE_PX), cmap="gray")
+        panel.set_title(title, fontsize=8)
+    for panel in faces.axes:
+        panel.set_axis_off()
     paths = [folder / "scree.png", folder / "eigenfaces.png"]
     for path, figure in zip(paths, (scree, faces), strict=True):
         with whole_file(path) as temporary:

@@ -122,7 +122,7 @@ def find_weights(
     socket.setdefaulttimeout(_PATIENCE_S)  # Keras' download would wait for ever
     try:
         with redirect_stdout(sys.stderr):  # standard output is for results
-            found = keras.utils.get_file(
+            path = keras.utils.get_file(
                 origin=url, file_hash=md5 or base.md5, cache_subdir="models", cache_dir=cache_dir
             )
     except Exception as error:  # Keras raises bare Exception for whatever goes wrong
@@ -136,7 +136,7 @@ def find_weights(
         return None
     finally:
         socket.setdefaulttimeout(before)
-    return Path(found)
+    return Path(path)
 
 
 def build_imagenet_network(

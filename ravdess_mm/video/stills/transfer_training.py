@@ -49,12 +49,12 @@ def train_imagenet_network(
     for number, epochs, rate in _phases(settings, from_random=weights is None):
         if weights is not None:
             (freeze_base, open_last_blocks)[number](model)
-        own = settings.model_copy(update={"epochs": epochs, "learning_rate": rate})
+        phase_settings = settings.model_copy(update={"epochs": epochs, "learning_rate": rate})
         state_path, best_path = (
             working_dir / f"state-{key}-{number}.npz",
             working_dir / f"best-{key}-{number}.weights.h5",
         )
-        state = fit_network(model, train, validation, own, seed + number, state_path, best_path)
+        state = fit_network(model, train, validation, phase_settings, seed + number, state_path, best_path)
         if best_path.is_file():
             model.load_weights(best_path)
         history += [{**row, "epoch": row["epoch"] + len(history)} for row in state.history]

@@ -80,7 +80,7 @@ class TrainingState:
     def write(self, path: Path) -> None:
         """Write the state, whole or not at all."""
         facts = {name: getattr(self, name) for name in ("epochs", "is_over", "history", "counters")}
-        arrays: dict[str, Any] = {f"variable_{place:04d}": value for place, value in enumerate(self.variables)}
+        arrays: dict[str, Any] = {f"variable_{index:04d}": value for index, value in enumerate(self.variables)}
         with whole_file(path) as temporary:
             np.savez(temporary, facts=np.array(json.dumps(facts)), **arrays)
 

@@ -54,7 +54,7 @@ def fine_tuned_network(
     whole = build_face_network(name, input_shape=input_shape, n_classes=len(trained.classes))
     whole.set_weights(trained.model.get_weights())  # what shrinks a larger input has no weights
     kept = whole.layers[:-REPLACED_LAYERS]
-    convolutions = [place for place, layer in enumerate(kept) if layer.name.startswith("convolution_")]
+    convolutions = [index for index, layer in enumerate(kept) if layer.name.startswith("convolution_")]
     for layer in kept[: convolutions[-OPEN_CONVOLUTIONS]]:
         layer.trainable = False
     layers = keras.layers

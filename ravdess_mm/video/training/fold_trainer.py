@@ -183,8 +183,8 @@ class FoldTrainer:
     def _watched_frames(self) -> PlainStream:
         validation = self._sides.validation
         count = min(WATCHED_FRAMES, len(validation.rows))
-        places = np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
-        return PlainStream(self._store, validation.rows[places], validation.labels[places], batch_size=64)
+        indices = np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
+        return PlainStream(self._store, validation.rows[indices], validation.labels[indices], batch_size=64)
 
     def _predict(self, model: Any) -> float:
         """Write the predictions of everybody who was not trained on; return the temperature."""
