@@ -88,6 +88,22 @@ class Backend(StrEnum):
     DASK = "dask"
 
 
+def split_paths(text: str) -> tuple[str, ...]:
+    """Return the words of a text; the whole of it where that is a path, blanks and apostrophes and all.
+
+    Raises
+    ------
+    ValueError
+        If a quotation mark is not closed.
+    """
+    try:
+        if Path(text).exists():
+            return (text,)
+    except OSError:  # too long for a name
+        pass
+    return tuple(shlex.split(text))
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -100,6 +116,7 @@ class SearchSettings(_Section):
     refine: bool = Field(True, description="search a smaller grid around the best draw")
     models: tuple[str, ...] = Field(
         ("random-forest", "svc", "xgboost", "logistic", "network"),
+        min_length=1,
         description="which classifiers to train; ``ridge`` and ``kernel-ridge`` are there too, not among the defaults",
     )
     ensemble: Rule = Field(Rule.WEIGHTED, description="how the classifiers of one run become ``audio-ensemble``")
@@ -187,7 +204,7 @@ class Settings(_Section):
     @field_validator("data", "corpora", mode="before")
     @classmethod
     def _split_words(cls, value: Any) -> Any:
-        return tuple(shlex.split(value)) if isinstance(value, str) else value
+        return split_paths(value) if isinstance(value, str) else value
 
     @field_validator("corpora")
     @classmethod

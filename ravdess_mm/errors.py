@@ -49,4 +49,17 @@ def one_line(error: Exception, path: Path | None = None) -> str:
     if path is not None:
         text = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error)
         text = text.replace(repr(str(path)), path.name).replace(str(path), path.name)
-    return " ".join(text.split())[:200] or type(error).__name__
+    return printable(" ".join(text.split())[:200]) or type(error).__name__
+
+
+def printable(value: object) -> str:
+    """Return a name as it can be shown: what would move the cursor or colour the text is escaped, such as ``\\x1b``."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "backslashreplace").decode()
+        for letter in str(value)
+    )
+
+
+def os_reason(error: OSError) -> str:
+    """Return the reason of a system error in lower case and without the path."""
+    return (error.strerror or type(error).__name__).lower()

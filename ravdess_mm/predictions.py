@@ -5,16 +5,18 @@ Metrics, fusion and the report all derive from these tables, so any figure can b
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.corpus.identifier import EMOTIONS, Take
-from ravdess_mm.errors import IdentifierError, InputError
+from ravdess_mm.errors import IdentifierError, InputError, one_line, printable
 from ravdess_mm.store import read_table, write_table
 
 SCHEMA: Final = "predictions/1"
@@ -24,7 +26,12 @@ COLUMNS: Final[tuple[str, ...]] = ("take", "actor", "emotion", "fold", "role", *
 ROLES: Final[tuple[str, ...]] = ("test", "oof")
 ADAPTED: Final = "-adapted"
 """End of the names of speaker-adapted models: their figures stand apart from the plain ones."""
-SUM_TOLERANCE: Final = 1e-3
+SUM_TOLERANCE: Final = 0.041
+"""Eight probabilities that were rounded to two decimals sum to 1 within this."""
+LARGEST_BYTES: Final = 2**28
+"""Tables are not larger."""
+_WHOLE: Final = ("actor", "fold")
+_TEXTS: Final = ("take", "emotion", "role")
 
 
 def prediction_table(
@@ -97,7 +104,7 @@ def check_predictions(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Names the first thing that is wrong: a missing column, a bad take, a label or actor that contradicts the
+        Names the first thing that is wrong: a missing column, a cell of another type with its row, a bad take, a label or actor that contradicts the
         take, a role or probability out of range, a take that occurs twice in one role and fold.
     """
     missing = [column for column in COLUMNS if column not in table.columns]
@@ -105,6 +112,7 @@ def check_predictions(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
         raise InputError(f"{source}: no column {', '.join(missing)}; a prediction table has {', '.join(COLUMNS)}")
     if table.empty:
         raise InputError(f"{source}: the prediction table has no rows")
+    table = _typed(table, source)
     said = table[["take", "actor", "emotion"]].drop_duplicates()
     for take, actor, emotion in zip(said["take"], said["actor"], said["emotion"], strict=True):
         try:
@@ -135,13 +143,86 @@ def check_predictions(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
     return checked
 
 
+def _typed(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return the table with whole numbers, numbers and texts where these belong.
+
+    Raises
+    ------
+    InputError
+        Names the row, from 1, and the column of the first cell that is something else.
+    """
+    doubled = table.columns[table.columns.duplicated()]
+    if len(doubled):
+        raise InputError(f"{source}: two columns are named {printable(doubled[0])!r}")
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        values = table[name]
+        read: list[Any]
+        if name in _TEXTS:
+            read, kind = [value if isinstance(value, str) else None for value in values], "a text"
+        elif name in _WHOLE:
+            read, kind = [_number(value, whole=True) for value in values], "a whole number"
+        elif pd.api.types.is_float_dtype(values.dtype):
+            continue
+        else:
+            read, kind = [_number(value) for value in values], "a number"
+        if None in read:
+            row = read.index(None)
+            shown = printable(values.iloc[row])[:40]
+            raise InputError(f"{source}: row {row + 1}, column {name}: {shown!r} is not {kind}")
+        columns[name] = np.array(read, dtype=np.int64 if name in _WHOLE else None)
+    return table.assign(**columns)
+
+
+def _number(value: Any, *, whole: bool = False) -> float | int | None:
+    """Return what a cell says as a number, with a comma or a point; None where it says none."""
+    try:
+        number = float(value.replace(",", ".") if isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not whole:
+        return number
+    return int(number) if abs(number) < 2**31 and number == int(number) else None
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read a table as spreadsheets and pandas write it, every cell as text.
+
+    Commas, semicolons or tabs; UTF-8 or UTF-16, with a mark or without; a first column without a name is passed over.
+
+    Raises
+    ------
+    InputError
+        If it is another encoding, or a line has more or fewer cells than the first.
+    """
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: neither UTF-8 nor UTF-16 ({one_line(error)})") from error
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        header, *rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row] or [[]]
+    except csv.Error as error:
+        raise InputError(f"{path}: not a readable table ({one_line(error)})") from error
+    names = [name.strip() for name in header]
+    if rows and all(len(row) == len(names) + 1 for row in rows):  # as R writes the names of rows
+        names.insert(0, "")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(names):
+            raise InputError(f"{path}: row {number} has {len(row)} cells; the first line names {len(names)} columns")
+    table = pd.DataFrame(rows, columns=names, dtype=object)
+    return table.loc[:, [name not in ("", "Unnamed: 0") for name in names]]
+
+
 def write_predictions(path: str | Path, table: pd.DataFrame) -> None:
     """Write a checked, sorted prediction table."""
     write_table(path, check_predictions(sort_predictions(table), source=str(path)), schema=SCHEMA)
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read a prediction table from ``.parquet`` (ours or anyone's) or ``.csv``, and check it.
+    """Read a prediction table from ``.parquet`` (ours or anyone's), ``.csv`` or ``.tsv``, and check it.
 
     Raises
     ------
@@ -149,13 +230,12 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         If the file is missing, unreadable or not a sound prediction table.
     """
     path = Path(path)
-    if path.suffix == ".csv":
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-        table = pd.read_csv(path, dtype={"take": str})
-    else:
-        table = read_table(path, schema=SCHEMA)
-    return check_predictions(table, source=str(path))
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if (size := path.stat().st_size) > LARGEST_BYTES:
+        raise InputError(f"{path}: {size:,} bytes; a prediction table has at most {LARGEST_BYTES:,}")
+    table = _read_csv(path) if path.suffix.lower() in (".csv", ".tsv", ".txt") else read_table(path, schema=SCHEMA)
+    return check_predictions(table, source=printable(path))
 
 
 def rows_for_test(table: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,8 @@ from ravdess_mm.errors import InputError, one_line
 
 SCHEMA_KEY = b"ravdess_mm.schema"
 VERSION_KEY = b"ravdess_mm.version"
+LARGEST_TEXT: Final = 2**26
+"""JSON and TOML files are not larger, in bytes."""
 UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 """What `zipfile` raises over an archive that is damaged, encrypted, or packed in a way that it does not know."""
 
@@ -112,11 +114,34 @@ def read_json(path: str | Path) -> Any:
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a JSON file ({error})") from error
+        return json.loads(read_text(path))
+    except RecursionError as error:
+        raise InputError(f"{path}: not a JSON file that is read here (nested too deep)") from error
+    except ValueError as error:  # also a number of thousands of digits
+        raise InputError(f"{path}: not a JSON file ({one_line(error)})") from error
+
+
+def read_text(path: str | Path) -> str:
+    """Read a UTF-8 file of at most `LARGEST_TEXT` bytes.
+
+    Raises
+    ------
+    InputError
+        If it is missing, no file but a folder, a pipe or a device, larger, or may not be read.
+    UnicodeDecodeError
+        If it is not UTF-8.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        if not path.is_file():
+            raise InputError(f"{path}: not a file")
+        if (size := path.stat().st_size) > LARGEST_TEXT:
+            raise InputError(f"{path}: {size:,} bytes; a file of this kind has at most {LARGEST_TEXT:,}")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({one_line(error, path)})") from error
 
 
 def write_table(path: str | Path, table: pd.DataFrame, *, schema: str) -> None:

@@ -84,6 +84,12 @@ def test_roles_are_kept_apart(table: pd.DataFrame) -> None:
         (lambda t: t.assign(p_calm=np.nan), "negative or not finite"),
         (lambda t: t.assign(p_calm=0.9), "sum to"),
         (lambda t: pd.concat([t, t.iloc[:1]]), "occurs twice"),
+        (lambda t: t.assign(p_calm=["0.1", "much", "0.1"]), "row 2, column p_calm: 'much' is not a number"),
+        (lambda t: t.assign(p_calm=[[0.1], [0.1], [0.1]]), "row 1, column p_calm: .* is not a number"),
+        (lambda t: t.assign(fold=[0, np.nan, 0]), "row 2, column fold: 'nan' is not a whole number"),
+        (lambda t: t.assign(actor=[3.5, 22, 21]), "row 1, column actor: '3.5' is not a whole number"),
+        (lambda t: t.assign(take=[1, 2, 3]), "row 1, column take: '1' is not a text"),
+        (lambda t: t.assign(emotion=[["sad"]] * 3), "row 1, column emotion: .* is not a text"),
     ],
 )
 def test_an_unsound_table_is_refused(tmp_path: Path, table: pd.DataFrame, change: object, message: str) -> None:
@@ -102,3 +108,47 @@ def test_wrong_shape_is_refused() -> None:
 def test_row_without_any_probability_is_refused() -> None:
     with pytest.raises(InputError, match="negative or not finite"):
         prediction_table(TAKES, np.zeros((3, 8)), fold=-1, role="test")
+
+
+def texts(table: pd.DataFrame) -> dict[str, bytes]:
+    """Return the table as people have it."""
+    comma = table.to_csv(index=False)
+    rounded = table.round(2).to_csv(index=False)
+    with_index = table.to_csv()
+    german = table.to_csv(index=False, sep=";", decimal=",")
+    return {
+        "rounded": rounded.encode(),
+        "semicolons": german.encode(),
+        "tabs": table.to_csv(index=False, sep="\t").encode(),
+        "utf-16": comma.encode("utf-16"),
+        "mark": comma.encode("utf-8-sig"),
+        "index": with_index.encode(),
+        "names of rows": with_index.removeprefix(",").encode(),
+        "lines of Windows": comma.replace("\n", "\r\n").encode(),
+        "blank lines": (comma + "\n\n").encode(),
+    }
+
+
+@pytest.mark.parametrize("kind", list(texts(pd.DataFrame({"a": [1]}))))
+def test_a_csv_as_people_have_it_is_read(tmp_path: Path, table: pd.DataFrame, kind: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(texts(table)[kind])
+    found = probabilities_of(read_predictions(path))
+    np.testing.assert_allclose(found, probabilities_of(table), atol=0.02)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no column take"),
+        (b"take,actor\n1,2,3\n1,2\n", "row 1 has 3 cells; the first line names 2 columns"),
+        ("täke".encode("latin-1"), "neither UTF-8 nor UTF-16"),
+        (b'a,"' + b"x" * 200_000, "not a readable table"),
+        (b"take,take\n1,2\n", "no column actor"),
+    ],
+)
+def test_a_csv_that_is_no_table_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.csv: .*{message}"):
+        read_predictions(tmp_path / "a.csv")

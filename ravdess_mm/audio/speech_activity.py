@@ -28,6 +28,9 @@ SPEECH: Final = 0.5
 SLOWED: Final = 1.5
 """How many times longer the sound is made for the second hearing."""
 
+SILENCE_DB: Final = -119.0
+"""Nothing at all is quieter."""
+
 HEARD_DB: Final = -23.0
 """The level that the detector is given, in dB of full scale; RAVDESS has -36 with 7 dB of deviation.
 
@@ -83,6 +86,8 @@ class SpeechActivity:
         samples = np.asarray(y)
         power = [np.square(frames, dtype=np.float64).mean(axis=1) for frames in _frames(prepared_blocks(samples, sr))]
         level_db = (10 * np.log10(np.concatenate([[], *power]) + 1e-12)).astype(np.float32)
+        if not (level_db > SILENCE_DB).any():
+            return cls(np.zeros_like(level_db), level_db, len(samples) / sr)
         gain = np.float32(10 ** (_gain_db(level_db) / 20))
         heard, heard_again = ((block * gain for block in prepared_blocks(samples, sr)) for _ in range(2))
         return cls(_probability(heard, heard_again), level_db, len(samples) / sr)

@@ -60,8 +60,10 @@ def find_clips(paths: Iterable[str | Path], *, quiet: bool = False) -> Iterator[
         path = Path(given)
         if path.is_dir():
             yield from _clips_inside(path, quiet=quiet)
-        elif path.exists():
+        elif path.is_file():
             yield path
+        elif path.exists():
+            raise InputError(f"{path}: neither a file nor a folder")
         else:
             raise InputError(f"{path}: no such file or folder")
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from ravdess_mm.corpus.identifier import Identifier
-from ravdess_mm.corpus.probe import MEDIA_SUFFIXES, os_reason
-from ravdess_mm.errors import IdentifierError, InputError
+from ravdess_mm.corpus.probe import MEDIA_SUFFIXES
+from ravdess_mm.errors import IdentifierError, InputError, os_reason
 
 TABLE_SUFFIX: Final = ".csv"
 TABLE_OF_A_CLIP: Final = "a table named as a clip, such as of its action units; no clip itself"

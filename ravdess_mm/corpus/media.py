@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,21 @@ HEAD_BYTES: Final = 4096
 
 JOINED_S: Final = 0.25
 """An MP3 holds this much more than its first header says, in seconds, where others follow the first."""
+
+LONGEST_S: Final = 86_400.0
+"""A header that claims more than a day of sound or film is not believed."""
+
+LONG_MP3_S: Final = 600.0
+"""A longer MP3 is FFmpeg's, in seconds: libsndfile reads all of it at once, or at least as much as its header says."""
+
+UNMEASURED: Final = frozenset({"aac", "ac3", "amr", "dts", "eac3", "loas", "mp3", "truehd"})
+"""Formats without a declared length: what FFmpeg says of it is a guess from the first frames."""
+
+LATE_S: Final = 0.1
+"""A track that begins so much later than its file, in seconds, is late; less is the delay of an encoder."""
+
+LATEST_S: Final = 3600.0
+"""A track that begins later than this is not waited for: what a header says is believed within bounds."""
 
 _OGG_SOUND: Final = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 # fmt: off
@@ -49,7 +65,8 @@ def sound_kind(path: Path) -> str:
     -------
     str
         ``wav``, ``flac``, ``ogg``, ``mp3``; or empty: for another kind, Ogg with a picture, WAV with a codec that
-        libsndfile has not, FLAC that was written to a pipe and knows no length, and MP3 that was joined of several.
+        libsndfile has not or whose header says that it is empty, FLAC that was written to a pipe and knows no length,
+        and MP3 that is long or was joined of several.
 
     Raises
     ------
@@ -63,16 +80,19 @@ def sound_kind(path: Path) -> str:
             file.seek(10 + sum((byte & 0x7F) << 7 * (3 - number) for number, byte in enumerate(head[6:10])))
             head = file.read(HEAD_BYTES)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
-        return "wav" if _length_s(path) is not None else ""
+        length_s = _length_s(path)
+        is_empty = length_s == 0 and path.stat().st_size < HEAD_BYTES
+        return "wav" if length_s or is_empty else ""
     if head[:4] == b"fLaC":
-        # the number of samples is the last 36 bits before the checksum (RFC 9639, section 8.2); 0 is unknown
-        return "flac" if int.from_bytes(head[18:26], "big") & (2**36 - 1) else ""
+        # rate and number of samples stand before the checksum (RFC 9639, section 8.2); 0 samples are unknown
+        facts = int.from_bytes(head[18:26], "big")
+        return "flac" if 0 < facts & (2**36 - 1) <= LONGEST_S * (facts >> 44) else ""
     if head[:4] == b"OggS":
         return "ogg" if _is_ogg_sound(head) else ""
     # eleven bits set, and a layer: AAC in ADTS has none
     is_mp3 = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
     # tags may be padded beyond what they say
-    return "mp3" if (is_mp3 or (is_tagged and not any(head[:16]))) and not _is_joined(path) else ""
+    return "mp3" if (is_mp3 or (is_tagged and not any(head[:16]))) and _is_one_mp3(path) else ""
 
 
 def open_media(path: Path) -> InputContainer:
@@ -102,6 +122,21 @@ def open_media(path: Path) -> InputContainer:
         opened.close()
         raise MediaError(reason)
     return opened
+
+
+def default_track(streams: Sequence[Any]) -> Any:
+    """Return the track that a player shows: the first that the file calls its default, else the first."""
+    import av
+
+    return next((stream for stream in streams if stream.disposition & av.stream.Disposition.default), streams[0])
+
+
+def late_s(container: Any, start_s: float) -> float:
+    """Return by how much a track that starts at `start_s` is late, in seconds; 0 where hardly, or beyond belief."""
+    import av
+
+    late = start_s - float(container.start_time or 0) / float(av.time_base)
+    return late if LATE_S < late <= LATEST_S else 0.0
 
 
 def is_media(path: Path) -> bool:
@@ -164,12 +199,14 @@ def _length_s(path: Path) -> float | None:
         return None
 
 
-def _is_joined(path: Path) -> bool:
-    """Tell whether an MP3 goes on where its first header says that it ends."""
+def _is_one_mp3(path: Path) -> bool:
+    """Tell whether an MP3 ends where its first header says that it ends, within `LONG_MP3_S`."""
     import av
 
     length_s = _length_s(path)
     if length_s is None:
+        return True  # what is wrong with it is said where it is read
+    if length_s > LONG_MP3_S:
         return False
     held_s = 0.0
     try:
@@ -177,5 +214,5 @@ def _is_joined(path: Path) -> bool:
             for packet in container.demux(container.streams.audio):
                 held_s += float((packet.duration or 0) * packet.time_base) if packet.size else 0.0
     except (av.FFmpegError, MediaError):
-        return False
-    return held_s > length_s + JOINED_S
+        return True
+    return held_s <= length_s + JOINED_S

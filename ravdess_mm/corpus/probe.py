@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from ravdess_mm.corpus.media import open_media, sound_kind
-from ravdess_mm.errors import MediaError, one_line
+from ravdess_mm.corpus.media import LONGEST_S, UNMEASURED, open_media, sound_kind
+from ravdess_mm.errors import MediaError, one_line, os_reason
 
 SOUND_SUFFIXES: Final[tuple[str, ...]] = (".wav", ".flac", ".ogg", ".mp3")
 """Sound files, the best first: where a clip exists twice, the earlier one is kept."""
@@ -23,12 +24,10 @@ FILM_SUFFIXES: Final[tuple[str, ...]] = (".mp4", ".mov", ".mkv", ".webm", ".avi"
 
 MEDIA_SUFFIXES: Final[tuple[str, ...]] = SOUND_SUFFIXES + FILM_SUFFIXES
 
-MISSING_FRAMES_ALLOWED: Final = 2
-"""How many pictures fewer than promised a whole film may hold: headers are often off by one or two."""
-
 MISSING_SECONDS_ALLOWED: Final = 0.25
 """How much shorter than promised a whole stream may be: encoders pad their first and last block."""
 
+_UNKNOWN_BYTES: Final = 0x7FFFF000  # what writes to a pipe puts the largest number there, less its header
 _OGG_PAGE_BYTES: Final = 65_307  # the largest page RFC 3533 allows
 
 
@@ -41,7 +40,7 @@ class Streams:
     has_audio, has_video : bool
         Whether there is a stream that can be decoded; a cover picture is no video.
     duration_s : float
-        Length in seconds; NaN where the header does not say.
+        Length in seconds; NaN where the header of sound does not say, and where a day is not enough.
     """
 
     has_audio: bool
@@ -86,7 +85,7 @@ def decode_to_end(path: str | Path) -> str:
         if kind and kind != "mp3":
             _decode_sound(path, kind)
         else:
-            _decode_film(path)
+            _decode_film(path, is_one_mp3=bool(kind))
     except MediaError as error:
         return str(error)
     except Exception as error:  # as above: whatever a decoder raises is the file's fault
@@ -94,14 +93,11 @@ def decode_to_end(path: str | Path) -> str:
     return ""
 
 
-def os_reason(error: OSError) -> str:
-    """Return the reason of a system error in lower case and without the path."""
-    return (error.strerror or type(error).__name__).lower()
-
-
 def _check_readable(path: Path) -> None:
     """Say what the system says, before a decoder turns it into "unknown error"."""
     try:
+        if path.exists() and not path.is_file():
+            raise MediaError("is no file" if not path.is_dir() else "is a folder")
         with path.open("rb"):
             pass
     except OSError as error:
@@ -120,7 +116,18 @@ def _probe_sound(path: Path) -> Streams:
 def _probe_film(path: Path) -> Streams:
     with open_media(path) as container:
         audio, video = _decodable(container)
-        return Streams(has_audio=bool(audio), has_video=bool(video), duration_s=_duration_s(container))
+        duration_s = _duration_s(container)
+        if math.isnan(duration_s) and not audio:
+            duration_s = _measured_s(container, video)
+        return Streams(has_audio=bool(audio), has_video=bool(video), duration_s=duration_s)
+
+
+def _measured_s(container: Any, streams: list[Any]) -> float:
+    """Return where the last picture ends, in seconds; NaN where that is nowhere, or beyond a day."""
+    packets = container.demux(streams)
+    ends_s = [end_of(packet, packet.stream) for packet in packets if packet.size and packet.pts is not None]
+    longest_s = max(ends_s, default=math.nan)
+    return longest_s if 0 < longest_s <= LONGEST_S else math.nan
 
 
 def _decodable(container: Any) -> tuple[list[Any], list[Any]]:
@@ -140,10 +147,10 @@ def _decodable(container: Any) -> tuple[list[Any], list[Any]]:
 def _duration_s(container: Any) -> float:
     import av
 
-    if container.duration is not None:
-        return float(container.duration / av.time_base)
     lengths = [float(s.duration * s.time_base) for s in container.streams if s.duration is not None and s.time_base]
-    return max(lengths, default=math.nan)
+    if container.duration is not None:
+        lengths.insert(0, float(container.duration / av.time_base))
+    return next((length for length in lengths if 0 < length <= LONGEST_S), math.nan)
 
 
 def _decode_sound(path: Path, kind: str) -> None:
@@ -185,12 +192,12 @@ def _wave_data_end(file: BinaryIO) -> int:
     while len(head := file.read(8)) == 8:
         name, length = struct.unpack("<4sI", head)
         if name == b"data":
-            return 0 if length == 0xFFFFFFFF else file.tell() + length
+            return 0 if length >= _UNKNOWN_BYTES else file.tell() + length
         file.seek(length + length % 2, 1)
     return 0
 
 
-def _decode_film(path: Path) -> None:
+def _decode_film(path: Path, *, is_one_mp3: bool) -> None:
     with open_media(path) as container:
         audio, video = _decodable(container)
         for stream in audio + video:
@@ -198,14 +205,27 @@ def _decode_film(path: Path) -> None:
         pictures = dict.fromkeys((stream.index for stream in video), 0)
         ends_s = dict.fromkeys((stream.index for stream in audio + video), 0.0)
         for packet in container.demux(audio + video):
-            for frame in packet.decode():
+            for frame in _decoded(packet, is_joined=container.format.name == "mp3" and not is_one_mp3):
                 _check_frame(frame, packet.stream, ends_s)
                 if packet.stream.index in pictures:
                     pictures[packet.stream.index] += 1
-        for stream in video:
-            _check_pictures(stream, pictures[stream.index])
-        for stream in audio + video:
+        if any(count == 0 for count in pictures.values()):
+            raise MediaError("the video stream holds no pictures")
+        # of joined MP3 files, and where no header says it, the length is a guess
+        for stream in audio + video if is_one_mp3 or container.format.name not in UNMEASURED else ():
             _check_length(stream, ends_s[stream.index])
+
+
+def _decoded(packet: Any, *, is_joined: bool) -> list[Any]:
+    """Return the frames of a packet; what stands between joined MP3 files, as tags do, has none."""
+    import av
+
+    try:
+        return list(packet.decode())
+    except av.InvalidDataError:
+        if is_joined:
+            return []
+        raise
 
 
 def _check_frame(frame: Any, stream: Any, ends_s: dict[int, float]) -> None:
@@ -213,30 +233,39 @@ def _check_frame(frame: Any, stream: Any, ends_s: dict[int, float]) -> None:
     if frame.is_corrupt:
         raise MediaError(f"damaged after {ends_s[stream.index]:.2f} s")
     if frame.pts is not None and frame.time_base is not None:
-        start = stream.start_time or 0
-        end_s = float((frame.pts + (frame.duration or 0)) * frame.time_base - start * stream.time_base)
-        ends_s[stream.index] = max(ends_s[stream.index], end_s)
+        ends_s[stream.index] = max(ends_s[stream.index], end_of(frame, stream))
 
 
-def _check_pictures(stream: Any, decoded: int) -> None:
-    if decoded == 0:
-        raise MediaError("the video stream holds no pictures")
-    if stream.frames - decoded > MISSING_FRAMES_ALLOWED:
-        raise MediaError(f"truncated: {decoded} of {stream.frames} pictures")
+def end_of(part: Any, stream: Any) -> float:
+    """Return where a packet or frame ends, in seconds from the start of its stream."""
+    time_base = part.time_base or stream.time_base
+    return float((part.pts + (part.duration or 0)) * time_base - (stream.start_time or 0) * stream.time_base)
 
 
 def _check_length(stream: Any, end_s: float) -> None:
-    promised_s = float(stream.duration * stream.time_base) if stream.duration else _tagged_s(stream)
     # one picture may last longer than the allowance
     picture_s = 1 / float(stream.average_rate) if stream.type == "video" and stream.average_rate else 0.0
-    if promised_s - end_s > max(MISSING_SECONDS_ALLOWED, 2 * picture_s):
-        raise MediaError(f"truncated: {end_s:.2f} of {promised_s:.2f} s of {stream.type}")
+    if (lacking_s := missing_s(stream, end_s)) > max(MISSING_SECONDS_ALLOWED, 2 * picture_s):
+        raise MediaError(f"truncated: {end_s:.2f} of {end_s + lacking_s:.2f} s of {stream.type}")
+
+
+def missing_s(stream: Any, end_s: float) -> float:
+    """Return how much longer a stream is by its header, in seconds, than what was found in it; at least 0.
+
+    How many pictures a header says there are is asked of AVI alone, where the duration is what FFmpeg finds in the
+    file: elsewhere edit lists may show fewer. More than a day is not believed.
+    """
+    start_s = float((stream.start_time or 0) * stream.time_base)  # the tag says where a late stream ends
+    promised_s = float(stream.duration * stream.time_base) if stream.duration else _tagged_s(stream) - start_s
+    if stream.container.format.name == "avi" and stream.type == "video" and stream.average_rate:
+        promised_s = max(promised_s, stream.frames / float(stream.average_rate))
+    return max(0.0, promised_s - end_s) if promised_s < LONGEST_S else 0.0
 
 
 def _tagged_s(stream: Any) -> float:
     """Return the length Matroska notes in a tag such as ``00:00:03.303000000``, in seconds; 0 without one."""
-    hours, minutes, seconds = [*stream.metadata.get("DURATION", "").split(":"), "", ""][:3]
-    return 3600 * int(hours) + 60 * int(minutes) + float(seconds) if hours and minutes and seconds else 0.0
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3]) if match else 0.0
 
 
 def _reason(error: Exception, path: Path) -> str:

@@ -15,8 +15,8 @@ import pandas as pd
 
 from ravdess_mm.config import Backend
 from ravdess_mm.corpus.discovery import NamedFile, printable
-from ravdess_mm.corpus.probe import Streams, os_reason, probe_media
-from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.corpus.probe import Streams, probe_media
+from ravdess_mm.errors import InputError, MediaError, os_reason
 from ravdess_mm.import_graph import source_fingerprint
 from ravdess_mm.parallel.progress import map_parallel
 from ravdess_mm.store import fingerprint, hash_file, read_table, write_table

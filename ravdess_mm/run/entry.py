@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ravdess_mm.config import Settings
-from ravdess_mm.errors import RavdessError, one_line
+from ravdess_mm.errors import RavdessError, one_line, os_reason, printable
 from ravdess_mm.parallel.progress import set_up_logging
 from ravdess_mm.run.settings import MAKE_VARIABLES, load_settings
 
@@ -58,16 +60,29 @@ def guarded(action: Callable[[], None], *, debug: bool = False) -> int:
     int
         0 fine, 2 unusable input or an unexpected error, 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the encoding cannot say is escaped
+            stream.reconfigure(errors="backslashreplace")
     try:
         action()
+        sys.stdout.flush()
     except RavdessError as error:
         if debug:
             traceback.print_exc()
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {printable(error)}\n")
         return error.exit_status
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; finished work is kept, the same command goes on from there\n")
         return 130
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        where = f"{printable(error.filename)}: " if error.filename else ""
+        sys.stderr.write(f"error: {where}{os_reason(error)}\n")
+        return 2
     except Exception as error:
         if debug:
             traceback.print_exc()

@@ -7,7 +7,6 @@ embedded sample (only where no ``DATA`` is given), the file named by ``CONFIG``,
 from __future__ import annotations
 
 import re
-import shlex
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
@@ -16,9 +15,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from ravdess_mm.config import LONGEST_NAME, Settings
+from ravdess_mm.config import LONGEST_NAME, Settings, split_paths
 from ravdess_mm.corpus.corpus_names import corpus_named
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, one_line, printable
+from ravdess_mm.store import read_text
 
 MAKE_VARIABLES: Final[dict[str, str]] = {
     "DATA": "data",
@@ -112,13 +112,13 @@ def read_words(arguments: Sequence[str] | Mapping[str, str], names: Iterable[str
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"CONFIG={path}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"CONFIG={path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"CONFIG={path}: not a TOML file ({error})") from error
+        return tomllib.loads(read_text(path))
+    except InputError as error:
+        raise InputError(f"CONFIG={error}") from error
+    except RecursionError as error:
+        raise InputError(f"CONFIG={path}: not a TOML file that is read here (nested too deep)") from error
+    except ValueError as error:  # also bytes that are no UTF-8, and a number of thousands of digits
+        raise InputError(f"CONFIG={path}: not a TOML file ({one_line(error)})") from error
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _run_name(data: Any) -> str:
     try:
-        first = shlex.split(data)[0] if isinstance(data, str) else data[0]
+        first = split_paths(data)[0] if isinstance(data, str) else data[0]
     except (ValueError, IndexError, KeyError, TypeError):
         return "run"  # what is wrong with the data is said next
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(first)).resolve().name).strip("-._")
@@ -154,4 +154,4 @@ def _one_line(error: ValidationError, config: str | None) -> str:
         reason = f"allowed: {first['ctx']['expected']}".replace("'", "").replace(" or ", ", ")
     if not field:
         return reason
-    return f"{shown}={first['input']}: {reason}"
+    return f"{shown}={printable(first['input'])[:LONGEST_NAME]}: {reason}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from ravdess_mm.audio.decoding import decode_audio, resample
+from ravdess_mm.audio import decoding
+from ravdess_mm.audio.decoding import decode_audio, decode_with_note, resample
+from ravdess_mm.corpus.probe import decode_to_end, probe_media
 from ravdess_mm.errors import InputError, MediaError
 
 SR = 48000
@@ -270,3 +273,78 @@ def test_real_film_has_its_sound(real_data: Path) -> None:
 def test_recordings_as_people_have_them_are_heard_whole(real_cases: Path, name: str, seconds: float) -> None:
     y, sr = decode_audio(real_cases / name)
     assert len(y) / sr == pytest.approx(seconds, abs=0.1)
+
+
+def claim(path: Path, mark: bytes, offset: int, value: bytes) -> Path:
+    """Overwrite what a header says, `offset` bytes after a mark in it."""
+    content = bytearray(path.read_bytes())
+    start = content.index(mark) + offset
+    content[start : start + len(value)] = value
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFF0, 0xFFFFFFFF])
+def test_a_wav_is_as_long_as_its_samples_whatever_its_header_says(tmp_path: Path, size: int) -> None:
+    soundfile.write(path := tmp_path / "a.wav", tone(), SR, subtype="PCM_16")
+    claim(path, b"RIFF", 4, struct.pack("<I", size))
+    claim(path, b"data", 4, struct.pack("<I", size))
+    assert len(decode_audio(path)[0]) == len(tone())
+    assert probe_media(path).has_audio
+    assert decode_to_end(path) == ""
+
+
+def test_a_flac_that_claims_a_month_is_as_long_as_its_samples(tmp_path: Path) -> None:
+    soundfile.write(path := tmp_path / "a.flac", tone(), SR)
+    facts = int.from_bytes(path.read_bytes()[18:26], "big") | (2**36 - 1)
+    path.write_bytes(path.read_bytes()[:18] + facts.to_bytes(8, "big") + path.read_bytes()[26:])
+    assert len(decode_audio(path)[0]) == len(tone())
+    assert decode_to_end(path) == ""
+
+
+@pytest.mark.parametrize("rate", [1, 2_000_000])
+def test_a_rate_that_is_no_sounds_is_refused(tmp_path: Path, rate: int) -> None:
+    soundfile.write(path := tmp_path / "a.wav", tone(), SR, subtype="PCM_16")
+    with pytest.raises(MediaError, match=r"sampling rate of .* allowed: 1,000 to 1,000,000"):
+        decode_audio(claim(path, b"fmt ", 12, struct.pack("<I", rate)))
+
+
+def test_what_is_long_is_kept_at_a_lower_rate_and_what_is_longer_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(path := tmp_path / "a.wav", tone(seconds=3), SR, subtype="FLOAT")
+    monkeypatch.setattr(decoding, "BLOCK", 4096)
+    monkeypatch.setattr(decoding, "MOST_OWN", SR)
+    lowered = decode_with_note(path)
+    assert (lowered.sr, lowered.note) == (decoding.LONG_SR, "")
+    np.testing.assert_allclose(lowered.samples, resample(tone(seconds=3), SR, decoding.LONG_SR), atol=1e-3)
+    monkeypatch.setattr(decoding, "MOST_READ", 2 * SR)
+    cut = decode_with_note(path)
+    assert len(cut.samples) == pytest.approx(2 * decoding.LONG_SR, rel=0.05)
+    assert cut.note == "only the first 0 minutes are used"
+
+
+def write_tracks(path: Path, *tracks: np.ndarray, default: int = 0, late_s: float = 0.0) -> Path:
+    """Write mono sounds as the tracks of one file."""
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("pcm_s16le", rate=SR, layout="mono") for _ in tracks]
+        for number, stream in enumerate(streams):
+            stream.disposition = av.stream.Disposition.default if number == default else av.stream.Disposition(0)
+        for number, (stream, y) in enumerate(zip(streams, tracks, strict=True)):
+            frame = av.AudioFrame.from_ndarray((y[np.newaxis] * 32767).astype(np.int16), format="s16", layout="mono")
+            frame.sample_rate = SR
+            frame.pts = round(late_s * SR) if number == default else 0
+            container.mux([*stream.encode(frame), *stream.encode()])
+    return path
+
+
+def test_the_default_track_is_heard_and_the_other_mentioned(tmp_path: Path) -> None:
+    decoded = decode_with_note(write_tracks(tmp_path / "a.mkv", 0 * tone(), tone(), default=1))
+    assert decoded.samples.max() == pytest.approx(0.5, abs=0.01)
+    assert decoded.note == "the sound is track 2 of 2"
+
+
+def test_a_late_track_begins_when_a_player_plays_it(tmp_path: Path) -> None:
+    samples, _ = decode_audio(write_tracks(tmp_path / "a.mkv", tone(), tone(), default=1, late_s=3.0))
+    assert len(samples) == 3 * SR + len(tone())
+    assert not samples[: 3 * SR].any()

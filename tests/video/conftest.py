@@ -45,6 +45,7 @@ def write_video(
     rate: int = 30,
     gop: int = 12,
     rotation_deg: int = 0,
+    aspect: int = 1,
 ) -> Path:
     """Write gray pictures as a video; `times` are presentation times in thirtieths of a second."""
     with av.open(str(path), "w", options=container_options or {}) as container:
@@ -54,6 +55,7 @@ def write_video(
         stream.gop_size = gop
         stream.codec_context.thread_count = 1
         stream.time_base = Fraction(1, rate)
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect, 1)
         if rotation_deg:
             stream.set_display_rotation(rotation_deg)
         for number, image in enumerate(images):

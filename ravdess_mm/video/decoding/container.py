@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ravdess_mm.corpus.media import open_media
+from ravdess_mm.corpus.media import default_track, open_media
+from ravdess_mm.corpus.probe import end_of, missing_s
 from ravdess_mm.errors import MediaError
 from ravdess_mm.video.decoding.gop import Packet
 from ravdess_mm.video.decoding.h264 import inspect_picture, length_bytes
@@ -50,10 +50,11 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
         streams = [stream for stream in container.streams.video if not stream.disposition & still]
         if not streams:
             raise MediaError("no video track")
-        if streams[0].codec_context is None:
+        stream = default_track(streams)
+        if stream.codec_context is None:
             raise MediaError("no decoder for its video track")
-        streams[0].codec_context.thread_count = 1
-        yield container, streams[0]
+        stream.codec_context.thread_count = 1
+        yield container, stream
 
 
 def reason_of(error: Exception) -> str:
@@ -84,10 +85,10 @@ def list_packets(container: Any, stream: Any) -> tuple[Packet, ...]:
         for packet in coded_packets(container, stream):
             packets.append(describe(packet))
             if packet.pts is not None:
-                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * stream.time_base))
+                end_s = max(end_s, end_of(packet, stream))
     except av.error.FFmpegError as error:
         broken = error
-    promised = stream.frames or _frames_of_duration(stream, end_s, len(packets))
+    promised = len(packets) + round(missing_s(stream, end_s) * float(stream.average_rate or 0))
     if not packets:
         raise MediaError("the video track holds no frames")
     if promised - len(packets) > MISSING_ALLOWED:
@@ -97,19 +98,16 @@ def list_packets(container: Any, stream: Any) -> tuple[Packet, ...]:
     return tuple(packets)
 
 
-def _frames_of_duration(stream: Any, end_s: float, n_packets: int) -> int:
-    """Return how many frames a Matroska track promises, from its own duration tag; 0 where there is none."""
-    match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if match is None or not stream.average_rate:
-        return 0
-    track_s = 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
-    return n_packets + max(0, round((track_s - end_s) * float(stream.average_rate)))
-
-
 def coded_packets(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield the whole packets of a track; a half one at the end of a truncated file is left out."""
+    """Yield the whole packets of a track from its first key frame.
+
+    What stands before one, in a film that was cut out of another, cannot be decoded; a half packet at the end of a
+    truncated file is left out.
+    """
+    is_begun = False
     for packet in container.demux(stream):
-        if packet.size and not packet.is_corrupt:  # PyAV marks the end of the stream by an empty packet
+        is_begun |= packet.is_keyframe
+        if is_begun and packet.size and not packet.is_corrupt:  # PyAV marks the end by an empty packet
             yield packet
 
 

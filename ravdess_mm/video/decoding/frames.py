@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ravdess_mm.corpus.media import late_s
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.video.decoding.container import MISSING_ALLOWED, coded_packets, list_packets, open_video, reason_of
 from ravdess_mm.video.decoding.gop import GroupOfPictures, Packet, plan_groups
@@ -33,7 +34,8 @@ class GrayFrame:
     number : int
         Place in the order of presentation, from 0.
     time_s : float
-        Time of presentation in seconds after the first frame.
+        Time of presentation in seconds, as a player shows it: after the first frame, or after the sound where that
+        begins well before.
     image : numpy.ndarray [shape=(height, width), dtype=uint8]
         Gray, 0-255, upright, in the size of the stream.
     """
@@ -153,7 +155,7 @@ def _decode_all(path: Path, wanted: range) -> Iterator[GrayFrame]:
         first_pts: int | None = None
         number = -1
         try:
-            for number, frame in enumerate(container.decode(stream)):
+            for number, frame in enumerate(_all_frames(container, stream)):
                 if first_pts is None:
                     first_pts = frame.pts
                 if number in wanted:
@@ -164,12 +166,19 @@ def _decode_all(path: Path, wanted: range) -> Iterator[GrayFrame]:
             raise MediaError(f"truncated: only {number + 1} frames can be decoded")
 
 
+def _all_frames(container: Any, stream: Any) -> Iterator[Any]:
+    for packet in coded_packets(container, stream):
+        yield from packet.decode()
+    yield from stream.codec_context.decode(None)
+
+
 def gray_frame(frame: Any, number: int, first_pts: int | None, stream: Any) -> GrayFrame:
     """Turn a decoded frame into a :class:`GrayFrame`; refuse one whose data the decoder found damaged."""
     if frame.is_corrupt:
         raise MediaError(f"frame {number} is damaged")
     if frame.pts is not None and first_pts is not None:
-        time_s = float((frame.pts - first_pts) * stream.time_base)
+        first_s = late_s(stream.container, float(first_pts * stream.time_base))
+        time_s = float((frame.pts - first_pts) * stream.time_base) + first_s
     else:
         time_s = number / float(stream.average_rate or 30)
-    return GrayFrame(number, time_s, gray_of(frame))
+    return GrayFrame(number, time_s, gray_of(frame, pixel_aspect=float(stream.sample_aspect_ratio or 1)))

@@ -16,6 +16,11 @@ from ravdess_mm.errors import InputError
 BLACK_MAX: Final = 16
 """A frame whose brightest pixel (0-255) is at most this is black padding, not a picture of a face."""
 
+SQUARE: Final = 0.02
+"""Pixels this close to square are."""
+ASPECTS: Final = (0.25, 4.0)
+"""Pixels are no narrower and no wider."""
+
 _LUMA_FIRST: Final = frozenset(
     ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "nv12", "nv21", "gray")
 )
@@ -23,13 +28,16 @@ _ALWAYS_FULL: Final = frozenset(("yuvj420p", "yuvj422p", "yuvj444p", "gray"))
 _STRETCH: Final = np.clip(np.rint((np.arange(256) - 16.0) * (255.0 / 219.0)), 0, 255).astype(np.uint8)
 
 
-def gray_of(frame: Any) -> npt.NDArray[np.uint8]:
+def gray_of(frame: Any, *, pixel_aspect: float = 1.0) -> npt.NDArray[np.uint8]:
     """Return the gray picture of a decoded frame, turned upright.
 
     Parameters
     ----------
     frame : av.VideoFrame
         Any pixel format, limited or full range, with or without a rotation flag.
+    pixel_aspect : float
+        Width of a pixel by its height; the picture is stretched so that pixels are square. Beyond `ASPECTS` it is not
+        believed.
 
     Returns
     -------
@@ -47,6 +55,9 @@ def gray_of(frame: Any) -> npt.NDArray[np.uint8]:
             gray = cv2.LUT(gray, _STRETCH)
     else:
         gray = _first_plane(frame.reformat(format="gray", dst_color_range=ColorRange.JPEG))
+    if abs(pixel_aspect - 1) > SQUARE and ASPECTS[0] <= pixel_aspect <= ASPECTS[1]:
+        height, width = gray.shape
+        gray = cv2.resize(gray, (round(width * max(pixel_aspect, 1)), round(height / min(pixel_aspect, 1))))
     return _upright(gray, int(frame.rotation))
 
 

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from ravdess_mm.corpus.probe import decode_to_end, probe_media
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.video.decoding import frames as decode
 from ravdess_mm.video.decoding.frames import iter_frames
@@ -219,3 +220,52 @@ def test_real_clips_have_a_frame_every_twenty(real_data: Path) -> None:
         assert [f.number for f in frames] in ([0, 20, 40, 60, 80], [0, 20, 40, 60, 80, 100])
         assert all(f.image.shape == (720, 1280) for f in frames)
         np.testing.assert_array_equal([f.image for f in frames], full_decoding(clip, 20))
+
+
+def copy_packets(source: Path, path: Path, *, after_s: float) -> Path:
+    """Cut a film without decoding it, wherever that is."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as container:
+        own = container.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.dts is not None and packet.dts * packet.time_base >= after_s:
+                packet.stream = own
+                container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_film_that_begins_between_key_frames_is_used_from_its_first(make_video, tmp_path: Path, suffix: str) -> None:
+    whole = make_video("whole.mp4", 60, **x264("keyint=20:min-keyint=20:scenecut=0:bframes=0"))
+    cut = copy_packets(whole, tmp_path / f"cut{suffix}", after_s=0.3)
+    frames = list(iter_frames(cut, frame_step=10))
+    assert [frame.number for frame in frames] == [0, 10, 20, 30]
+    for frame, expected in zip(frames, list(iter_frames(whole, frame_step=10))[2:], strict=True):
+        assert np.array_equal(frame.image, expected.image)
+    assert decode_to_end(cut) == ""
+
+
+@pytest.mark.parametrize("n_claimed", [2**31 - 1, 2**32 - 1])
+def test_a_number_of_pictures_beyond_belief_is_not_believed(make_video, n_claimed: int) -> None:
+    path = make_video("a.avi", 50, codec="mpeg4")
+    content = bytearray(path.read_bytes())
+    length = content.index(b"strh") + 8 + 32
+    content[length : length + 4] = struct.pack("<I", n_claimed)
+    path.write_bytes(content)
+    assert len(list(iter_frames(path, frame_step=20))) == 3
+    assert decode_to_end(path) == ""
+
+
+def test_an_absurd_rate_claims_no_time_and_no_memory(make_video) -> None:
+    path = make_video("a.avi", 50, codec="mpeg4")
+    content = bytearray(path.read_bytes())
+    scale = content.index(b"strh") + 8 + 20
+    content[scale : scale + 8] = struct.pack("<II", 2**31 - 1, 1)
+    path.write_bytes(content)
+    assert not probe_media(path).duration_s > 86_400
+    assert len(list(iter_frames(path, frame_step=20))) == 3
+
+
+def test_pixels_are_square_whatever_they_were(make_video) -> None:
+    path = make_video("wide.mp4", 2, aspect=2)
+    (first, *_) = iter_frames(path, frame_step=1)
+    assert first.image.shape == (48, 128)
