@@ -53,7 +53,7 @@ def one_line(error: Exception, path: Path | None = None) -> str:
 
 
 def printable(value: object) -> str:
-    """Return a name as it can be shown: what would move the cursor or colour the text is escaped, such as ``\\x1b``."""
+    """Return a name as it can be shown: what would move the cursor or colour the text, such as ESC, is escaped."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "backslashreplace").decode()
         for letter in str(value)

@@ -104,8 +104,9 @@ def check_predictions(table: pd.DataFrame, *, source: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Names the first thing that is wrong: a missing column, a cell of another type with its row, a bad take, a label or actor that contradicts the
-        take, a role or probability out of range, a take that occurs twice in one role and fold.
+        Names the first thing that is wrong: a missing column, a cell of another type, a bad take, a label
+        or actor that contradicts the take, a role or probability out of range, a take that occurs twice in one role
+        and fold.
     """
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:

@@ -30,7 +30,7 @@ MOST_READ: Final = 2**29
 """Most samples a channel that are decoded: three hours at 48 kHz."""
 
 MOST_OWN: Final = 2**26
-"""Most samples that are kept at the clip's own sampling rate: 23 minutes at 48 kHz. A longer one is kept at `LONG_SR`."""
+"""Most samples that are kept at the clip's own sampling rate: 23 minutes at 48 kHz. Longer ones have `LONG_SR`."""
 
 MOST_KEPT: Final = 90_000_000
 """Most samples that are kept: 360 MB, 94 minutes at `LONG_SR`."""
