@@ -11,6 +11,7 @@ Examples
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -44,6 +45,10 @@ _HOMES: Final = {
     "predict": "ravdess_mm.api",
 }
 """The module of each name that is loaded when it is first used."""
+
+
+# ONNX Runtime 1.29 and later send what they run to their maker and keep an identifier in the folder of temporary files
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class _FrontDoor(ModuleType):

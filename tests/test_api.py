@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -205,3 +206,10 @@ def test_fusion_needs_two_tables_that_can_be_told_apart(tables: list[pd.DataFram
         rm.fuse([tmp_path / "table-2.parquet", tmp_path / "table-2.parquet"])
     with pytest.raises(InputError, match="unknown rule 'loudest'"):
         rm.fuse(tables, rule="loudest")
+
+
+def test_no_library_reports_what_is_run(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    code = "import ravdess_mm, onnxruntime"
+    subprocess.run([sys.executable, "-c", code], env=environment | {"TMPDIR": str(tmp_path)}, check=True)
+    assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,8 @@ ROOMS = (
     ("report",),
     ("predict",),
     ("api",),
-    ("app", "cli"),
+    ("app",),
+    ("cli",),
     ("__main__",),
 )
 """From the lowest to the highest. Rooms of one line do not know each other."""

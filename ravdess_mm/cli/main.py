@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ravdess_mm._version import __version__
+from ravdess_mm.cli.app import app as app_verb
 from ravdess_mm.cli.clips import enrol, explain, predict
 from ravdess_mm.cli.command import Jobs, Json, console, print_json, run_verb, show_tracebacks
 from ravdess_mm.config import Rule, parse_actors
@@ -178,6 +179,7 @@ def fuse(
 app.command()(predict)
 app.command()(enrol)
 app.command()(explain)
+app.command("app")(app_verb)
 
 
 @app.command()

@@ -196,7 +196,7 @@ def write_explanation(explanation: Explanation, page_path: Path) -> Path:
 
 
 def render_explanation(explanation: Explanation) -> str:
-    """Return the page about a clip as HTML."""
+    """Return the page about a clip as HTML; without frames it has the answer alone."""
     prediction = explanation.prediction
     answers = {"fused": prediction.probabilities} if len(prediction.branches) > 1 else {}
     answers |= {{"audio": "voice", "video": "face"}.get(name, name): own for name, own in prediction.branches.items()}
@@ -211,7 +211,9 @@ def render_explanation(explanation: Explanation) -> str:
         clock=clock,
         count=words.count,
         sentence=words.sentence,
-        timeline=_timeline(*_at_most(BARS, explanation.times_s, explanation.probabilities)),
+        timeline=_timeline(*_at_most(BARS, explanation.times_s, explanation.probabilities))
+        if explanation.times_s
+        else "",
         several_a_bar=len(explanation.times_s) > BARS,
     )
 
