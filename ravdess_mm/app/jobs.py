@@ -19,19 +19,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR
-from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import InputError, MediaError, RavdessError
-from ravdess_mm.predict.enrolment import enrol_speaker, is_enrolment, save_speaker
+from ravdess_mm.predict.enrolment import enrol_voice, is_enrolment, save_enrolment
 from ravdess_mm.predict.explanation import Explanation, explain_clip, render_explanation
+from ravdess_mm.predict.pictures import FPS
 from ravdess_mm.predict.prediction import FrameScores, Prediction, named
 from ravdess_mm.predict.predictor import Predictor
+from ravdess_mm.predict.run_models import RunModels
 from ravdess_mm.report.frame_images import data_uri, evenly
 from ravdess_mm.store import plain
 
 if TYPE_CHECKING:
-    from ravdess_mm.arrays import Floats
-    from ravdess_mm.video.face_emotions import FaceEmotions
+    from ravdess_mm.arrays import Singles
+    from ravdess_mm.video.faces import Detector
 
 SHOWN_FRAMES: Final = 8
 SHOWN_PX: Final = 160
@@ -143,10 +144,14 @@ def enrol(paths: Sequence[str], names: Sequence[str], *, run: str = "", max_s: f
     folder = _folder(run)
     if len(paths) == 1 and is_enrolment(Path(names[0])):
         text = Path(paths[0]).read_text("utf-8", errors="replace")
-        known = _known(run, text, names[0]).speaker
-        voice, face = (known.voice, known.face) if known is not None else (None, None)
-        n_voice, n_face = voice.n_clips if voice else 0, face.n_clips if face else 0
-        return {"enrolment": json.loads(text), "clips": n_voice, "faces": n_face, "failed": {}}
+        known = _known(run, text, names[0]).enrolment
+        voice, face = known.voice, known.face
+        return {
+            "enrolment": json.loads(text),
+            "clips": voice.n_clips if voice is not None else 0,
+            "faces": face.n_clips if face is not None else 0,
+            "failed": {},
+        }
     failed, usable = {}, {}
     for path, name in zip(paths, names, strict=True):
         try:
@@ -156,29 +161,29 @@ def enrol(paths: Sequence[str], names: Sequence[str], *, run: str = "", max_s: f
             failed[name] = str(error)
     if not usable:
         raise InputError("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
-    predictor, known_voice = Predictor.adaptable(folder), Predictor.from_run(folder).voice
-    know = partial(predictor.voice.enrol, plain=known_voice)
-    enrolment, unheard = enrol_speaker(usable, features=predictor.voice.features, know=know)
-    face, seen = predictor.face.shares_of(usable)
+    adapted, plain_models = RunModels.load_adapted(folder), RunModels.load(folder)
+    features = adapted.audio.features
+    heard, unheard = enrol_voice(usable, features=features, know=partial(adapted.audio.enrol, plain=plain_models.audio))
+    seen_face, seen = adapted.video.shares_of(usable)
     failed |= {usable[path]: reason for path, reason in unheard.items() if path not in seen}
-    if not enrolment.is_enough and face is None:
+    if not heard.is_enough and seen_face is None:
         told = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise InputError(f"too little to know a speaker by; two usable clips or more are needed. {told}".strip(". "))
-    network = predictor.face.network_sha256 if face is not None else None
+    network = adapted.video.network_sha256 if seen_face is not None else None
     with tempfile.TemporaryDirectory() as kept:
         file = Path(kept) / "speaker.json"
-        save_speaker(file, enrolment, features=predictor.voice.features, face=face, network=network)
+        save_enrolment(file, heard, seen_face, features=features, network=network)
         content = json.loads(file.read_text("utf-8"))
     return {
         "enrolment": content,
-        "clips": enrolment.n_clips,
-        "faces": face.n_clips if face is not None else 0,
+        "clips": heard.n_clips,
+        "faces": seen_face.n_clips if seen_face is not None else 0,
         "failed": failed,
     }
 
 
-def live(picture: bytes, sound: bytes, *, sr: int, speaker: str = "") -> dict[str, Any]:
-    """Answer for a moment with the models that ship.
+def live(picture: bytes, sound: bytes, *, sr: int, run: str = "", speaker: str = "") -> dict[str, Any]:
+    """Answer for a moment.
 
     Parameters
     ----------
@@ -188,7 +193,7 @@ def live(picture: bytes, sound: bytes, *, sr: int, speaker: str = "") -> dict[st
         The last seconds, mono samples of 16 bits, little-endian; empty without a microphone.
     sr : int
         Their sampling rate, in Hz.
-    speaker : str
+    run, speaker
         As for `predict`.
 
     Returns
@@ -197,51 +202,59 @@ def live(picture: bytes, sound: bytes, *, sr: int, speaker: str = "") -> dict[st
         ``probabilities`` by ``both``, ``voice`` and ``face``, as far as they answer; ``box`` of the face (left, top,
         width, height as shares of the picture); ``notes``.
     """
-    predictor = _predictor("", speaker)
-    answers: dict[str, Floats] = {}
     notes: list[str] = []
-    box: list[float] | None = None
-    if sound:
+    gray = samples = None
+    try:
+        gray = _read_picture(picture) if picture else None
+    except MediaError as error:
+        notes.append(f"face: {error}")
+    try:
+        samples = _read_sound(sound, sr) if sound else None
+    except MediaError as error:
+        notes.append(f"voice: {error}")
+    answers: dict[str, dict[str, float]] = {}
+    if gray is not None or samples is not None:
+        predictor = _predictor(run, speaker)
         try:
-            answers["audio"] = _hear(predictor, sound, sr, notes)
+            if gray is None:
+                prediction = predictor.predict_samples(np.asarray(samples), sr)
+            else:
+                prediction = predictor.predict_frames([gray], FPS, samples=samples, sr=sr)
+            named_answers = {"both": prediction.probabilities, "voice": prediction.audio, "face": prediction.video}
+            answers = {name: answer for name, answer in named_answers.items() if answer is not None}
+            notes += prediction.notes
         except MediaError as error:
-            notes.append(f"voice: {error}")
-    if picture:
-        try:
-            answers["video"], box = _look(predictor, picture)
-        except MediaError as error:
-            notes.append(f"face: {error}")
-    both = predictor.recipe.apply(answers) if answers else None
-    names = {"both": both, "voice": answers.get("audio"), "face": answers.get("video")}
-    found = {name: named(values) for name, values in names.items() if values is not None}
-    return {"probabilities": found, "box": box, "notes": notes}
+            notes += str(error).split("; ")
+    return {
+        "probabilities": answers,
+        "box": _box(gray) if gray is not None and "face" in answers else None,
+        "notes": notes,
+    }
 
 
-def _hear(predictor: Predictor, sound: bytes, sr: int, notes: list[str]) -> Floats:
+def _read_sound(sound: bytes, sr: int) -> Singles:
     if not SAMPLE_RATES[0] <= sr <= SAMPLE_RATES[1]:
         raise MediaError(f"sampled at {sr} Hz; allowed: {SAMPLE_RATES[0]} to {SAMPLE_RATES[1]}")
     samples = np.frombuffer(sound[: len(sound) // 2 * 2], dtype="<i2").astype(np.float32) / np.float32(32_768)
     if not samples.any():
         raise MediaError("the microphone gives nothing; it may be muted")
-    enrolment = predictor.speaker.voice if predictor.speaker is not None else None
-    answer, own_notes = predictor.voice.score(samples, sr, enrolment=enrolment)
-    notes += [f"voice: {note}" for note in own_notes]
-    return answer
+    return samples
 
 
-def _look(predictor: Predictor, picture: bytes) -> tuple[Floats, list[float]]:
-    gray = _read_picture(picture)
-    if gray.max() <= BLACK:
-        raise MediaError("the camera's picture is black; it may be covered")
-    faces = _faces().detect_emotions(gray)
+def _box(gray: npt.NDArray[np.uint8]) -> list[float] | None:
+    faces = _detector()(gray)
     if not faces:
-        raise MediaError("no face is found")
+        return None
+    face = max(faces, key=lambda box: box.area)
     height, width = gray.shape
-    left, top, box_width, box_height = faces[0]["box"]
-    answer = np.array([faces[0]["emotions"][emotion] for emotion in EMOTIONS])
-    shares = predictor.speaker.face if predictor.speaker is not None else None
-    box = [left / width, top / height, box_width / width, box_height / height]
-    return answer if shares is None else shares.even(answer), box
+    return [face.x / width, face.y / height, face.width / width, face.height / height]
+
+
+@cache
+def _detector() -> Detector:
+    from ravdess_mm.video.faces import make_detector
+
+    return make_detector("haar")
 
 
 def _read_picture(picture: bytes) -> npt.NDArray[np.uint8]:
@@ -251,16 +264,12 @@ def _read_picture(picture: bytes) -> npt.NDArray[np.uint8]:
         image = Image.open(io.BytesIO(picture), formats=("JPEG",))
         if image.width * image.height > MOST_PIXELS:
             raise MediaError(f"{image.width} x {image.height} pixels; allowed: {MOST_PIXELS} in all")
-        return np.asarray(image.convert("L"))
+        gray = np.asarray(image.convert("L"))
     except (OSError, SyntaxError, ValueError) as error:
         raise MediaError("the picture is no JPEG that can be read") from error
-
-
-@cache
-def _faces() -> FaceEmotions:
-    from ravdess_mm.video.face_emotions import FaceEmotions
-
-    return FaceEmotions()
+    if gray.max() <= BLACK:
+        raise MediaError("the camera's picture is black; it may be covered")
+    return gray
 
 
 def _check_length(path: str, max_s: float) -> None:
@@ -290,8 +299,7 @@ def _known(run: str, speaker: str, name: str) -> Predictor:
         path.write_text(speaker, "utf-8")
         try:
             predictor = Predictor.from_run(_folder(run), speaker=path)
-            if predictor.speaker is not None:
-                predictor.speaker.face  # noqa: B018 - read while the file is there
+            predictor.enrolment.face  # noqa: B018 - read while the file is there
         except RavdessError as error:
             raise InputError(str(error).replace(str(path), name)) from error
     return predictor

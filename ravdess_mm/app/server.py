@@ -262,12 +262,13 @@ def create_app(
         picture: Annotated[UploadFile | None, File(description="A JPEG from the camera.")] = None,
         sound: Annotated[UploadFile | None, File(description="The last seconds: 16-bit mono samples.")] = None,
         sr: Annotated[int, Form(description="Sampling rate of the sound, in Hz.")] = 16_000,
+        run: Run = "",
         speaker: Speaker = None,
     ) -> Response:
-        """Answer for a moment with the models that ship."""
+        """Answer for a moment."""
         known = await _text(speaker)
         given = [b"" if one is None else await one.read() for one in (picture, sound)]
-        work = moments.run("live", picture=given[0], sound=given[1], sr=sr, speaker=known)
+        work = moments.run("live", picture=given[0], sound=given[1], sr=sr, run=run_folder(run), speaker=known)
         return await _answered(request, work)
 
     return app

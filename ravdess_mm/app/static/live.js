@@ -99,7 +99,8 @@ async function tick() {
       form.append("sound", new Blob([Int16Array.from(heard.samples, (one) => 32767 * Math.max(-1, Math.min(1, one)))]), "sound");
       form.append("sr", String(Math.round(heard.sr)));
     }
-    if (state.speaker && !state.run) form.append("speaker", speakerFile(), "speaker.json");
+    if (state.run) form.append("run", state.run);
+    if (state.speaker) form.append("speaker", speakerFile(), "speaker.json");
     if (form.has("picture") || form.has("sound")) {
       const found = await ask("/api/live", { form });
       if (stream) show(found, performance.now() - asked);
