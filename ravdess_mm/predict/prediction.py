@@ -17,6 +17,8 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ravdess_mm.video.faces import Box
+
 
 def named(probabilities: Floats) -> dict[str, float]:
     """Return probabilities [shape=(8,)] by the emotion they are of."""
@@ -37,12 +39,21 @@ class Moment:
     ----------
     time_s : float
         From the start of the clip.
-    top : tuple of (str, float)
-        The two most probable emotions and their probabilities.
+    probabilities : dict of str to float
+        Emotion to probability; they sum to 1.
+    face : int or None
+        Which of the clip's faces it is of, where faces are looked for.
     """
 
     time_s: float
-    top: tuple[tuple[str, float], tuple[str, float]]
+    probabilities: dict[str, float]
+    face: int | None = None
+
+    @property
+    def top(self) -> tuple[tuple[str, float], tuple[str, float]]:
+        """The two most probable emotions and their probabilities."""
+        first, second = sorted(self.probabilities.items(), key=lambda item: -item[1])[:2]
+        return first, second
 
 
 class Answer:
@@ -88,6 +99,8 @@ class Segment(Answer):
         What a reader must know about this segment.
     speaker : int or None
         Who speaks, from 1 in the order of first words, where speakers were told apart.
+    face : int or None
+        Which of the clip's faces counts, where one was found.
     """
 
     start_s: float
@@ -96,6 +109,7 @@ class Segment(Answer):
     branches: dict[str, dict[str, float]]
     notes: tuple[str, ...] = ()
     speaker: int | None = None
+    face: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``predict --json`` prints for this segment."""
@@ -103,6 +117,7 @@ class Segment(Answer):
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
             "speaker": self.speaker,
+            "face": self.face,
             "label": self.label,
             "probabilities": self.probabilities,
             "sources": self.sources,
@@ -127,6 +142,12 @@ class FrameScores:
         Of each frame.
     outputs : tuple of str
         The emotion of each output of the network.
+    boxes : tuple of Box
+        Where the face is in each frame, in pixels; empty where whole frames are looked at.
+    n_found : int
+        In how many of them it was found, not carried over.
+    faces : tuple of int
+        Whose face each frame shows; empty where whole frames are looked at.
     """
 
     times_s: tuple[float, ...]
@@ -134,12 +155,72 @@ class FrameScores:
     answer: Floats
     probabilities: Floats
     outputs: tuple[str, ...]
+    boxes: tuple[Box, ...] = ()
+    n_found: int = 0
+    faces: tuple[int, ...] = ()
 
     @property
     def moments(self) -> tuple[Moment, ...]:
-        """The two most probable emotions of each frame."""
-        rows = zip(self.times_s, self.probabilities, strict=True)
-        return tuple(Moment(time_s, _top_two(row)) for time_s, row in rows)
+        """What each frame shows."""
+        rows = zip(self.times_s, self.probabilities, self.faces or (None,) * len(self.times_s), strict=True)
+        return tuple(Moment(time_s, named(row), face) for time_s, row, face in rows)
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One face of a clip over time.
+
+    Attributes
+    ----------
+    face : int
+        Its identity: 1, 2, ... in the order in which faces appear, the largest first.
+    is_fused : bool
+        Whether it is the one that counts in any segment.
+    speaks : bool
+        Whether its mouth moves with the voice in any segment; where there is one face only, that is not asked.
+    times_s : tuple of float
+        When it was seen, from the start of the clip.
+    boxes : tuple of Box
+        Where, in pixels.
+    scores : numpy.ndarray [shape=(n, 8)]
+        The network's probabilities for each frame, in the order of `EMOTIONS`.
+    """
+
+    face: int
+    is_fused: bool
+    speaks: bool
+    times_s: tuple[float, ...]
+    boxes: tuple[Box, ...]
+    scores: Floats
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Emotion to probability, the mean over its frames."""
+        return named(self.scores.mean(axis=0))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a frame: ``time_s``, ``face``, ``box`` (left, top, width, height), ``probabilities``."""
+        return [
+            {
+                "time_s": round(time_s, 3),
+                "face": self.face,
+                "box": [round(side) for side in (box.x, box.y, box.width, box.height)],
+                "probabilities": named(row),
+            }
+            for time_s, box, row in zip(self.times_s, self.boxes, self.scores, strict=True)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``predict --json`` prints for this face."""
+        probabilities = self.probabilities
+        return {
+            "face": self.face,
+            "fused": self.is_fused,
+            "speaks": self.speaks,
+            "label": max(probabilities, key=lambda emotion: probabilities[emotion]),
+            "probabilities": probabilities,
+            "frames": self.rows(),
+        }
 
 
 def mean_answer(segments: Sequence[Segment], branch: str | None = None) -> dict[str, float]:
@@ -173,6 +254,8 @@ class Prediction(Answer):
         The same of the face's answer.
     segments : tuple of Segment
         A long recording segment by segment, in the order of time; empty where there is one answer for all of it.
+    faces : tuple of FaceTrack
+        Everybody's face over time, the one that is seen most and largest first.
     duration_s : float
         Length of the clip; NaN where its file does not say.
     """
@@ -185,6 +268,7 @@ class Prediction(Answer):
     speaker_clips: int = 0
     face_clips: int = 0
     segments: tuple[Segment, ...] = ()
+    faces: tuple[FaceTrack, ...] = ()
     duration_s: float = math.nan
 
     @property
@@ -222,6 +306,7 @@ class Prediction(Answer):
                 for number, own in self.by_speaker.items()
             ],
             "moments": [{"time_s": moment.time_s, "top": [list(top) for top in moment.top]} for moment in self.moments],
+            "faces": [track.to_dict() for track in self.faces],
             "notes": list(self.notes),
         }
 
@@ -254,8 +339,3 @@ class Prediction(Answer):
             for part in parts
         ]
         return pd.DataFrame(rows).astype({"speaker": "Int64"})
-
-
-def _top_two(probabilities: Floats) -> tuple[tuple[str, float], tuple[str, float]]:
-    first, second = np.argsort(-probabilities, kind="stable")[:2]
-    return (EMOTIONS[first], float(probabilities[first])), (EMOTIONS[second], float(probabilities[second]))

@@ -18,12 +18,12 @@ from ravdess_mm.corpus.clips_of_your_own import find_clips
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict.audio import AudioSignal
 from ravdess_mm.predict.enrolment import Enrolment, load_or_enrol_face, load_or_enrol_voice
-from ravdess_mm.predict.prediction import FrameScores, Prediction, Segment, mean_answer
+from ravdess_mm.predict.faces import concatenate, find_speaking_faces, look_through, note_on_faces
+from ravdess_mm.predict.prediction import FaceTrack, FrameScores, Prediction, Segment, mean_answer
 from ravdess_mm.predict.recordings import (
     Recording,
     SegmentScores,
     score_audio_segments,
-    score_video_segments,
 )
 from ravdess_mm.predict.run_models import RunModels
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ravdess_mm.audio.decoding import Samples
     from ravdess_mm.audio.speech_activity import SpeechActivity
     from ravdess_mm.predict.diarization import People
+    from ravdess_mm.predict.video import FrameSource
 
 SPEAKERS: Final = "speakers"
 """Folder beside the models that ship that holds what tells voices apart."""
@@ -291,23 +292,47 @@ class Predictor:
         if not is_cut:
             notes += segments[0].notes
         seen: FrameScores | None = None
+        tracks: tuple[FaceTrack, ...] = ()
         if recording.frames is not None:
-            scored = self.face.score_spans(recording.frames, [segment.span for segment in segments])
-            seen, trouble = score_video_segments(
-                segments,
-                ((number, self._adapt(scores)) for number, scores in scored),
-                name=name,
-                duration_s=recording.duration_s,
-                keep_images=keep_images or not is_cut,
+            seen, tracks, notes_on_faces = self._score_video(
+                segments, recording, recording.frames, keep_images=keep_images or not is_cut
             )
-            notes += [f"face: {trouble}"] if trouble else []
+            notes += notes_on_faces
         answered = tuple(segment.fused(self.recipe.apply) for segment in segments if segment.answers)
         if not answered:
             reasons = [*notes, *(note for segment in segments for note in segment.notes)]
             raise MediaError("; ".join(dict.fromkeys(reasons)) or "no segment of it can be answered for")
         if is_cut:
             notes += _notes_on_segments(answered, recording.duration_s)
-        return self._prediction(recording, answered, seen, notes, is_cut=is_cut), seen
+        prediction = self._prediction(recording, answered, seen, notes, is_cut=is_cut)
+        return replace(prediction, faces=tracks), seen
+
+    def _score_video(
+        self, segments: Sequence[SegmentScores], recording: Recording, frames: FrameSource, *, keep_images: bool
+    ) -> tuple[FrameScores | None, tuple[FaceTrack, ...], list[str]]:
+        """Add the face's answer to each segment that shows one; return all that counts, every face, and notes."""
+        spans = [segment.span for segment in segments]
+        seen = look_through(
+            self.face.score_spans(frames, spans),
+            adapt=self._adapt,
+            name=recording.path.name,
+            duration_s=recording.duration_s,
+            keep_images=keep_images,
+        )
+        notes = [f"face: {seen.trouble}"] if seen.trouble else []
+        if not seen.parts:
+            return None, (), notes
+        is_heard = segments[0].is_heard
+        told = find_speaking_faces(seen, frames, recording.signal if is_heard else AudioSignal(), spans)
+        if len(seen.faces) > 1:
+            notes.append(note_on_faces(len(seen.faces), told, is_heard=is_heard))
+        fused = []
+        for (number, part), (_, face) in zip(seen.parts, seen.fused(told), strict=True):
+            fused.append(part[face])
+            if number is not None:
+                segments[number].answers["video"] = part[face].answer
+                segments[number].face = face or None
+        return concatenate(fused), seen.tracks(told), notes
 
     def _name_speakers(
         self, segments: Sequence[SegmentScores], signal: AudioSignal, name: str, *, is_cut: bool

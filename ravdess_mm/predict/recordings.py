@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-import numpy as np
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.decoding import Samples
@@ -17,9 +14,9 @@ from ravdess_mm.audio.segmentation import Span, find_segments, windows
 from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import MediaError
-from ravdess_mm.parallel.progress import Bar, track
+from ravdess_mm.parallel.progress import track
 from ravdess_mm.predict.audio import AudioSignal
-from ravdess_mm.predict.prediction import FrameScores, Segment, named
+from ravdess_mm.predict.prediction import Segment, named
 
 if TYPE_CHECKING:
     from ravdess_mm.video.decoding.frames import GrayFrame
@@ -110,6 +107,8 @@ class SegmentScores:
         Who speaks, where speakers were told apart.
     activity : SpeechActivity or None
         When somebody speaks in it, where that is known.
+    face : int or None
+        Whose face counts, where one was found.
     """
 
     span: Span
@@ -118,6 +117,7 @@ class SegmentScores:
     notes: list[str] = field(default_factory=list)
     speaker: int | None = None
     activity: SpeechActivity | None = None
+    face: int | None = None
 
     def cut(self, samples: Samples, sr: int) -> Samples:
         """Return the segment of the recording's samples."""
@@ -127,7 +127,7 @@ class SegmentScores:
     def fused(self, apply: Callable[[dict[str, Floats]], Floats]) -> Segment:
         """Return the segment with one answer; `apply` makes one of several branches'."""
         branches = {branch: named(values) for branch, values in self.answers.items()}
-        return Segment(*self.span, named(apply(self.answers)), branches, tuple(self.notes), self.speaker)
+        return Segment(*self.span, named(apply(self.answers)), branches, tuple(self.notes), self.speaker, self.face)
 
 
 def score_audio_segments(
@@ -139,67 +139,9 @@ def score_audio_segments(
     name: str,
 ) -> None:
     """Add the voice's answer to each segment, or to its notes why there is none."""
-    for segment in track(segments, f"voice of {name}", unit="segment"):
+    for segment in track(segments, f"voice of {name}", unit="segment") if len(segments) > 1 else segments:
         try:
             segment.answers["audio"], notes = score(segment.cut(samples, sr), sr, segment.activity)
             segment.notes += [f"voice: {note}" for note in notes]
         except MediaError as error:
             segment.notes.append(f"voice: {error}")
-
-
-def score_video_segments(
-    segments: Sequence[SegmentScores],
-    scored: Iterable[tuple[int | None, FrameScores]],
-    *,
-    name: str,
-    duration_s: float,
-    keep_images: bool,
-) -> tuple[FrameScores | None, str]:
-    """Add the face's answer to each segment that shows one.
-
-    Parameters
-    ----------
-    segments : sequence of SegmentScores
-        In the order of time.
-    scored : iterable
-        What :meth:`ravdess_mm.predict.video.VideoModel.score_spans` yields for them.
-    name : str
-        Of the recording.
-    duration_s : float
-        For the progress bar.
-    keep_images : bool
-        Whether what is returned has the pictures, which fill the memory where a recording is long.
-
-    Returns
-    -------
-    frame_scores : FrameScores or None
-        All that was looked at, between the segments as well; None where nothing was.
-    trouble : str
-        Why not all of it could be; empty where it could.
-    """
-    parts: list[FrameScores] = []
-    total = round(duration_s) if math.isfinite(duration_s) else None
-    try:
-        with Bar(f"face of {name}", total=total, unit="s") as bar:
-            for number, part in scored:
-                parts.append(part if keep_images else replace(part, images=part.images[:0]))
-                if number is not None:
-                    segments[number].answers["video"] = part.answer
-                bar.update(int(part.times_s[-1]) - bar.n)
-    except MediaError as error:
-        return _concatenate(parts), str(error)
-    return _concatenate(parts), ""
-
-
-def _concatenate(parts: Sequence[FrameScores]) -> FrameScores | None:
-    """Return looks at one recording as one, whose answer is the mean of its frames'; None of none."""
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    probabilities = np.concatenate([part.probabilities for part in parts])
-    return replace(
-        parts[0],
-        times_s=tuple(chain.from_iterable(part.times_s for part in parts)),
-        images=np.concatenate([part.images for part in parts]),
-        answer=probabilities.mean(axis=0),
-        probabilities=probabilities,
-    )

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -19,6 +20,7 @@ from ravdess_mm.corpus.clips_of_your_own import find_clips
 from ravdess_mm.errors import MediaError
 from ravdess_mm.fusion.recipe import FusionRecipe
 from ravdess_mm.fusion.rules import Product
+from ravdess_mm.predict.faces import Part, look_through
 from ravdess_mm.predict.prediction import FrameScores
 from ravdess_mm.predict.recordings import WHOLE, Recording
 from ravdess_mm.predictions import ADAPTED
@@ -26,6 +28,7 @@ from ravdess_mm.predictions import ADAPTED
 if TYPE_CHECKING:
     from ravdess_mm.video.decoding.frames import GrayFrame
     from ravdess_mm.video.prior_correction import ClassShares
+    from ravdess_mm.video.tracking import TrackedFace
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,10 @@ GrayImages: TypeAlias = npt.NDArray[np.uint8]
 """[shape=(height, width)] or [shape=(n, height, width)], 0-255."""
 FrameSource: TypeAlias = "Callable[[int], Iterable[GrayFrame]]"
 """Returns every n-th frame of a recording from the start, n being its argument."""
+
+
+ShownFrame: TypeAlias = "tuple[float, list[tuple[TrackedFace | None, GrayImages]]]"
+"""Time in seconds, and each face with its picture; a frame that is taken whole has one of no face."""
 
 
 class FaceModel(Protocol):
@@ -102,7 +109,7 @@ class VideoModel:
         """Load the network that looks at frames as a ``keras.Model``, for Grad-CAM; answers do not need it."""
         return self._model.keras_model()
 
-    def score_spans(self, frames: FrameSource, spans: Sequence[Span]) -> Iterator[tuple[int | None, FrameScores]]:
+    def score_spans(self, frames: FrameSource, spans: Sequence[Span]) -> Iterator[Part]:
         """Score a recording segment by segment, holding the frames of one segment at a time.
 
         Parameters
@@ -116,45 +123,95 @@ class VideoModel:
         ------
         int or None
             The number of the segment; None for frames between segments.
-        FrameScores
-            Those of its frames that can be used, of which there is one at least.
+        dict of int to FrameScores
+            By face, those frames that show it; of one face at least.
 
         Raises
         ------
         MediaError
             If the recording cannot be decoded, or has no frame that can be used.
         """
-        from ravdess_mm.config import Crop, FaceDetector
-        from ravdess_mm.video.frame_store.sampling import no_face, prepare_frames
+        from ravdess_mm.video.frame_store.sampling import no_face
 
-        card = self._model.card
-        detector = FaceDetector(card.get("detector", FaceDetector.HAAR))
-        held: list[tuple[float, GrayImages]] = []
+        held: list[ShownFrame] = []
         held_number: int | None = None
         number = n_frames = n_used = 0
-        for frame in prepare_frames(frames(int(card["frame_step"])), crop=Crop(card["crop"]), detector=detector):
+        for time_s, shown in self.show(frames(int(self._model.card["frame_step"]))):
             n_frames += 1
-            if frame.image is None:
+            if not shown:
                 continue
             n_used += 1
-            while number < len(spans) and frame.time_s >= spans[number][1]:
+            while number < len(spans) and time_s >= spans[number][1]:
                 number += 1
-            is_inside = number < len(spans) and frame.time_s >= spans[number][0]
+            is_inside = number < len(spans) and time_s >= spans[number][0]
             segment = number if is_inside else None
             if held and (segment != held_number or (segment is None and len(held) == BETWEEN_FRAMES)):
                 yield held_number, self._score(held)
                 held = []
-            held.append((frame.time_s, frame.image))
+            held.append((time_s, shown))
             held_number = segment
         if not n_used:
-            raise MediaError(no_face(n_frames))
+            raise MediaError(f"{no_face(n_frames)}; those under a tenth of a picture's short side are not looked for")
         yield held_number, self._score(held)
 
-    def _score(self, frames: Sequence[tuple[float, GrayImages]]) -> FrameScores:
-        images = np.stack([image for _, image in frames])
-        answer, of_frames = self._model.answer(images)
-        times_s = tuple(time_s for time_s, _ in frames)
-        return FrameScores(times_s, self._model.shown(images), answer, of_frames, self._model.outputs)
+    def show(self, frames: Iterable[GrayFrame], *, every: int | None = None) -> Iterator[ShownFrame]:
+        """Yield the time of each frame, and its faces as the model takes them; the whole frame where it takes that.
+
+        Parameters
+        ----------
+        frames : iterable of GrayFrame
+            In the order of time.
+        every : int, optional
+            Faces are searched in every so many frames that follow each other closely, and followed in between; by
+            default each frame is searched.
+        """
+        from ravdess_mm.config import Crop, FaceDetector
+        from ravdess_mm.video.decoding.gray import resize_area
+        from ravdess_mm.video.frame_store.sampling import FRAME_SIZE_PX, cut_face
+        from ravdess_mm.video.tracking import find_all_faces, follow_faces
+
+        card = self._model.card
+        if Crop(card["crop"]) is Crop.NONE:
+            for frame in frames:
+                yield frame.time_s, [(None, resize_area(frame.image, FRAME_SIZE_PX))]
+            return
+        detector = FaceDetector(card.get("detector", FaceDetector.HAAR))
+        shown, searched = tee(frames)  # both move on together: one frame in memory
+        images = (frame.image for frame in searched)
+        tracked = (
+            find_all_faces(images, detector=detector)
+            if every is None
+            else follow_faces(images, detector=detector, every=every)
+        )
+        for frame, faces in zip(shown, tracked, strict=True):
+            yield frame.time_s, [(face, cut_face(frame.image, face.box)) for face in faces]
+
+    def score_images(self, images: GrayImages) -> Floats:
+        """Return the probabilities of faces or frames [shape=(n, 256, 256)], each by itself [shape=(n, 8)]."""
+        return self._model.answer(images)[1]
+
+    def _score(self, frames: Sequence[ShownFrame]) -> dict[int, FrameScores]:
+        rows: dict[int, list[tuple[float, TrackedFace | None, GrayImages]]] = {}
+        for time_s, shown in frames:
+            for face, image in shown:
+                rows.setdefault(face.face if face else 0, []).append((time_s, face, image))
+        return {number: self._score_face(own) for number, own in rows.items()}
+
+    def _score_face(self, rows: Sequence[tuple[float, TrackedFace | None, GrayImages]]) -> FrameScores:
+        times_s, faces, images = zip(*rows, strict=True)
+        stacked = np.stack(images)
+        answer, of_frames = self._model.answer(stacked)
+        found = [face for face in faces if face is not None]
+        return FrameScores(
+            times_s,
+            self._model.shown(stacked),
+            answer,
+            of_frames,
+            self._model.outputs,
+            boxes=tuple(face.box for face in found),
+            faces=tuple(face.face for face in found),
+            n_found=sum(face.is_found for face in found) if found else len(rows),
+        )
 
     def shares_of(self, paths: Iterable[str | Path]) -> tuple[ClassShares | None, tuple[Path, ...]]:
         """Return what the model says of a person on the whole.
@@ -185,8 +242,12 @@ class VideoModel:
                 if clip.frames is None:
                     continue
                 spans = windows(clip.duration_s) if clip.duration_s > WHOLE_S else [WHOLE]
-                scored = self.score_spans(clip.frames, spans)
-                answers += [part.answer for number, part in scored if number is not None]
+                seen = look_through(self.score_spans(clip.frames, spans), name=path.name)
+                if seen.trouble:
+                    raise MediaError(seen.trouble)
+                fused = seen.fused([None] * len(spans))
+                parts = zip(seen.parts, fused, strict=True)
+                answers += [part[face].answer for (_, part), (number, face) in parts if number is not None]
                 used.append(path)
             except MediaError as error:
                 logger.warning("%s: not used to know the speaker's face (%s)", path, error)
