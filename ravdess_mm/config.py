@@ -55,6 +55,15 @@ class Crop(StrEnum):
     FACE = "face"
 
 
+class Rows(StrEnum):
+    """What one row of a table of answers stands for."""
+
+    CLIPS = "clips"
+    SEGMENTS = "segments"
+    FRAMES = "frames"
+    FACES = "faces"
+
+
 class FaceDetector(StrEnum):
     """What finds the faces of a frame."""
 

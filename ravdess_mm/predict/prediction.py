@@ -310,6 +310,14 @@ class Prediction(Answer):
             "notes": list(self.notes),
         }
 
+    @property
+    def whole_or_segments(self) -> tuple[Segment, ...]:
+        """The segments; of a clip that is answered whole, one that stands for all of it."""
+        if self.segments:
+            return self.segments
+        face = next((track.face for track in self.faces if track.is_fused), None)
+        return (Segment(0.0, self.duration_s, self.probabilities, self.branches, self.notes, face=face),)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the answer as a table: one row a segment of a long recording, else one row.
 
@@ -317,25 +325,12 @@ class Prediction(Answer):
         -------
         pandas.DataFrame
             ``path``, ``start_s`` and ``end_s`` (seconds from the start of the clip), ``speaker`` (missing where
-            speakers were not told apart), ``label``, the probabilities ``p_neutral`` ... ``p_surprised``, ``sources``
-            (what the answer rests on, such as ``audio+video``) and ``notes``.
+            speakers were not told apart), ``face`` (missing without one), ``label``, the probabilities ``p_neutral``
+            ... ``p_surprised``, ``sources`` (what the answer rests on, such as ``audio+video``) and ``notes``.
         """
         import pandas as pd
 
-        parts = self.segments or (
-            Segment(0.0, self.duration_s, probabilities=self.probabilities, branches=self.branches, notes=self.notes),
-        )
-        rows = [
-            {
-                "path": str(self.path),
-                "start_s": part.start_s,
-                "end_s": part.end_s,
-                "speaker": part.speaker,
-                "label": part.label,
-                **{f"p_{emotion}": part.probabilities[emotion] for emotion in EMOTIONS},
-                "sources": part.sources,
-                "notes": "; ".join(part.notes),
-            }
-            for part in parts
-        ]
-        return pd.DataFrame(rows).astype({"speaker": "Int64"})
+        from ravdess_mm.config import Rows
+        from ravdess_mm.predict.rows import rows_of
+
+        return pd.DataFrame(rows_of(self, Rows.SEGMENTS)).astype({"speaker": "Int64", "face": "Int64"})

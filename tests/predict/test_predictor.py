@@ -367,7 +367,8 @@ def test_the_command_lists_the_segments(run_dir: Path, long_sound: Path, clips: 
     (told,) = json.loads(run(str(long_sound), "--json"))
     assert len(told["segments"]) == 8
     first = told["segments"][0]
-    assert set(first) == {"start_s", "end_s", "speaker", "label", "probabilities", "sources", "branches", "notes"}
+    expected = {"start_s", "end_s", "speaker", "face", "label", "probabilities", "sources", "branches", "notes"}
+    assert set(first) == expected
     assert first["speaker"] is None
     assert told["speakers"] == []
     assert first["label"] == max(first["probabilities"], key=first["probabilities"].get)
@@ -442,7 +443,8 @@ def test_of_a_long_film_every_piece_has_voice_and_face(run_dir: Path, long_film:
     # all frames are looked at, in and between the segments, as they would be at once
     source = Recording.open(long_film, branches=["video"]).frames
     assert source is not None
-    ((_, at_once),) = predictor.face.score_spans(source, [WHOLE])
+    ((_, faces),) = predictor.face.score_spans(source, [WHOLE])
+    (at_once,) = faces.values()
     assert seen.times_s == at_once.times_s == tuple(moment.time_s for moment in prediction.moments)
     np.testing.assert_allclose(seen.probabilities, at_once.probabilities, atol=1e-5)
     np.testing.assert_array_equal(seen.images, at_once.images)
