@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ravdess_mm.config import Rows
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.predict.prediction import Prediction
+
+if TYPE_CHECKING:
+    from ravdess_mm.predict.prediction import Prediction
 
 BOX_COLUMNS: Final = ("box_x", "box_y", "box_w", "box_h")
 """Left, top, width and height of a face in pixels."""
