@@ -26,11 +26,11 @@ def read_words(arguments: Sequence[str]) -> tuple[Path, Path]:
 def speech_encoder(job: tuple[Path, Path]) -> None:
     """Convert the weights and write the bundle."""
     from ravdess_mm.audio.encoder import write_shipped
-    from ravdess_mm.audio.encoder_weights import read_weights
+    from ravdess_mm.audio.encoder_weights import read_encoder_weights
     from ravdess_mm.store import hash_file
 
     source, out = job
-    weights = read_weights(source)
+    weights = read_encoder_weights(source)
     origin = f"`{source.name}`" + (f", SHA-256 `{hash_file(source)}`" if source.is_file() else "")
     write_shipped(weights, out, origin=origin)
     sys.stdout.write(f"{out}\n")

@@ -38,13 +38,13 @@ def make_features(run: RunFolder, network: Path) -> tuple[Path, Path]:
     features_path, answers_path = (run.root / "video" / f"{name}.parquet" for name in ("embedding", "zero_shot"))
 
     def work() -> None:
-        from ravdess_mm.video.embeddings import build_embedding_table, load_embedder
+        from ravdess_mm.video.embeddings import build_face_embeddings, load_embedder
 
         store = FrameStore.open(run.frames_dir)
         embedder = load_embedder(network)
         if store.crop is Crop.NONE and not run.settings.is_sample:
             logger.warning("%s: whole frames (CROP=none); the network expects a face that fills the frame", NAME)
-        built = build_embedding_table(store, embedder)
+        built = build_face_embeddings(store, embedder)
         lost = built.features["emotion"].isin(embedder.missing).sum()
         if lost:
             logger.warning(

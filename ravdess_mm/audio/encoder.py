@@ -16,7 +16,7 @@ import numpy as np
 from ravdess_mm.arrays import Singles
 from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.encoder_graph import HOP_LENGTH, INPUT, N_FFT, SR, encoder_graph
-from ravdess_mm.audio.encoder_weights import EncoderWeights, read_weights
+from ravdess_mm.audio.encoder_weights import EncoderWeights, read_encoder_weights
 from ravdess_mm.bundles.bundle import read_bundle
 from ravdess_mm.errors import BundleError, MediaError
 
@@ -70,7 +70,7 @@ class Encoder:
         ----------
         folder : str or Path, optional
             A folder, or a file, of another Whisper encoder: see
-            :func:`ravdess_mm.audio.encoder_weights.read_weights`. None for the one that ships.
+            :func:`ravdess_mm.audio.encoder_weights.read_encoder_weights`. None for the one that ships.
         threads : int
             As for the class.
 
@@ -82,7 +82,7 @@ class Encoder:
             If the other one is not there or not whole.
         """
         if folder is not None:
-            return cls(encoder_graph(read_weights(folder)), threads=threads)
+            return cls(encoder_graph(read_encoder_weights(folder)), threads=threads)
         bundle = read_bundle(SHIPPED_DIR)
         if bundle.kind != KIND:
             raise BundleError(f"{SHIPPED_DIR}: the bundle holds a {bundle.kind!r}; expected {KIND!r}")

@@ -106,7 +106,7 @@ class EncoderWeights:
         return cls(kept, n_mels, width, inner, n_layers, n_heads, n_positions)
 
 
-def read_weights(path: str | Path) -> EncoderWeights:
+def read_encoder_weights(path: str | Path) -> EncoderWeights:
     """Read the encoder from a file, or from the folder that holds it.
 
     Parameters

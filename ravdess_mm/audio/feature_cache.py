@@ -26,7 +26,7 @@ LIBRARIES: Final[tuple[str, ...]] = ("av", "librosa", "numpy", "onnxruntime", "s
 VECTORS_PER_PART: Final = 64
 """A killed run loses at most so many vectors, and those of the items that were being worked on."""
 
-Item = TypeVar("Item")
+WorkItem = TypeVar("WorkItem")
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class VectorCache:
 
     def compute(
         self,
-        work: Callable[[Item], Sequence[Outcome]],
-        items: Mapping[tuple[str, ...], Item],
+        work: Callable[[WorkItem], Sequence[Outcome]],
+        items: Mapping[tuple[str, ...], WorkItem],
         *,
         description: str,
         jobs: int,

@@ -18,7 +18,7 @@ import pandas as pd
 from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.audio.decoding import decode_audio
 from ravdess_mm.audio.feature_cache import Outcome, VectorCache, code_version
-from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR, FEATURE_SET, extract_features, feature_names
+from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR, FEATURE_SET, extract_features, mfcc_feature_names
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError, MediaError
 
@@ -101,7 +101,7 @@ def build_feature_table(
         backend=backend,
     )
     return FeatureTable(
-        features=feature_frame(clips, {take: vectors[0] for take, vectors in chosen.items()}, feature_names()),
+        features=feature_frame(clips, {take: vectors[0] for take, vectors in chosen.items()}, mfcc_feature_names()),
         rejected=rejected,
         n_computed=cache.n_computed,
     )

@@ -42,7 +42,7 @@ TOP_DB: Final = 80.0
 MEL_BLOCKS: Final = 24
 
 
-def feature_names() -> tuple[str, ...]:
+def mfcc_feature_names() -> tuple[str, ...]:
     """Return the names of the 160 numbers, in the order of `extract_features`."""
     tracks = [f"{kind}_{number:02d}" for kind in ("mfcc", "delta", "delta2") for number in range(1, N_MFCC + 1)]
     return tuple(f"{track}_{statistic}" for track in (*tracks, "rms") for statistic in STATISTICS)
@@ -61,8 +61,8 @@ def extract_features(y: npt.ArrayLike, sr: int) -> Floats:
     Returns
     -------
     numpy.ndarray [shape=(160,)], float64
-        Finite values, in the order of `feature_names`: mean, maximum, minimum and deviation over frames of what plain
-        librosa calls return (``mfcc`` with 13 coefficients, ``delta`` of order 1 and 2, ``rms``; frames of 2048
+        Finite values, in the order of `mfcc_feature_names`: mean, maximum, minimum and deviation over frames of what
+        plain librosa calls return (``mfcc`` with 13 coefficients, ``delta`` of order 1 and 2, ``rms``; frames of 2048
         samples, hop 512), within 1e-4. Where a clip has fewer than nine frames (under 4096 samples, 186 ms), librosa
         has no deltas; here they span the largest odd number of frames there is.
 

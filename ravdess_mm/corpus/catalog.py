@@ -66,7 +66,7 @@ class Catalog:
 
 
 @dataclass(frozen=True)
-class Clip:
+class ReadClip:
     """A candidate that has been read."""
 
     candidate: NamedFile
@@ -80,7 +80,7 @@ class Scan:
 
     Attributes
     ----------
-    clips : list of Clip
+    clips : list of ReadClip
         One an identifier, in the chosen channels.
     rejections : list of Rejection
         What is not used, sorted by path.
@@ -88,7 +88,7 @@ class Scan:
         Files of the channel that was not chosen; nothing is wrong with them, and they were not read.
     """
 
-    clips: list[Clip]
+    clips: list[ReadClip]
     rejections: list[Rejection]
     n_other_channel: int
 
@@ -157,7 +157,7 @@ def scan_folders(
     """
     candidates, rejections = discover(folders)
     chosen = [candidate for candidate in candidates if _is_chosen(candidate, channel)]
-    read: list[Clip] = []
+    read: list[ReadClip] = []
     results = read_all(chosen, cache_path=cache_path, jobs=jobs, backend=backend)
     for candidate, facts in zip(chosen, results, strict=True):
         reason = facts if isinstance(facts, str) else _missing_stream(candidate, facts.streams)
@@ -165,13 +165,13 @@ def scan_folders(
             clip = str(candidate.identifier)
             rejections.append(Rejection(str(candidate.path), reason, Fault.BROKEN, clip))
         else:
-            read.append(Clip(candidate, facts.sha256, facts.streams))
+            read.append(ReadClip(candidate, facts.sha256, facts.streams))
     clips, duplicates = _drop_duplicates(read)
     rejections = sorted(rejections + duplicates, key=lambda rejection: (rejection.path, rejection.reason))
     return Scan(clips, rejections, len(candidates) - len(chosen))
 
 
-def same_bytes(clips: Iterable[Clip]) -> list[tuple[str, ...]]:
+def same_bytes(clips: Iterable[ReadClip]) -> list[tuple[str, ...]]:
     """Return the identifiers of clips that share their bytes with a clip of another name; the release has two."""
     names: dict[str, list[str]] = {}
     for clip in clips:
@@ -221,9 +221,9 @@ def _missing_stream(candidate: NamedFile, streams: Streams) -> str:
     return ""
 
 
-def _drop_duplicates(clips: Iterable[Clip]) -> tuple[list[Clip], list[Rejection]]:
+def _drop_duplicates(clips: Iterable[ReadClip]) -> tuple[list[ReadClip], list[Rejection]]:
     """Keep one file of each identifier; which one does not depend on the order of files."""
-    kept: dict[str, Clip] = {}
+    kept: dict[str, ReadClip] = {}
     rejections: list[Rejection] = []
     for clip in sorted(clips, key=_preference):
         name = str(clip.candidate.identifier)
@@ -235,7 +235,7 @@ def _drop_duplicates(clips: Iterable[Clip]) -> tuple[list[Clip], list[Rejection]
     return list(kept.values()), rejections
 
 
-def _preference(clip: Clip) -> tuple[int, int, int, str]:
+def _preference(clip: ReadClip) -> tuple[int, int, int, str]:
     """Return a key that sorts the best of several files of one identifier first."""
     modality, streams = clip.candidate.identifier.modality, clip.streams
     useful = streams.has_audio * (modality is not Modality.VIDEO_ONLY)
@@ -245,7 +245,7 @@ def _preference(clip: Clip) -> tuple[int, int, int, str]:
     return -useful, clip.candidate.depth, order.index(path.suffix.lower()), str(path)
 
 
-def _clip_table(clips: Iterable[Clip]) -> pd.DataFrame:
+def _clip_table(clips: Iterable[ReadClip]) -> pd.DataFrame:
     rows = [_clip_row(clip) for clip in clips]
     table = pd.DataFrame(rows).sort_values(["take", "clip"], ignore_index=True)
     # a take has one clip a modality, so the first by a branch's order of preference is one clip
@@ -254,7 +254,7 @@ def _clip_table(clips: Iterable[Clip]) -> pd.DataFrame:
     return table[list(CLIP_COLUMNS)]
 
 
-def _clip_row(clip: Clip) -> dict[str, Any]:
+def _clip_row(clip: ReadClip) -> dict[str, Any]:
     identifier, streams = clip.candidate.identifier, clip.streams
     return {
         "path": str(clip.candidate.path),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ravdess_mm.config import ChannelChoice
 from ravdess_mm.corpus.catalog import Scan, nothing_usable, same_bytes, scan_folders
@@ -20,10 +20,7 @@ from ravdess_mm.corpus.release import release_clips
 from ravdess_mm.errors import InputError
 from ravdess_mm.parallel.progress import map_parallel
 
-if TYPE_CHECKING:
-    pass
-
-Part = tuple[Modality, VocalChannel]
+ReleasePart = tuple[Modality, VocalChannel]
 """One of the six parts the release comes in, such as audio-only speech."""
 
 Key = TypeVar("Key", bound=Hashable)
@@ -100,7 +97,7 @@ class VerifyResult:
         return frozenset(map(Identifier.parse, names)) - self.found
 
     @property
-    def absent_parts(self) -> tuple[Part, ...]:
+    def absent_parts(self) -> tuple[ReleasePart, ...]:
         """Parts of the release of which not a single clip is there."""
         there = {part_of(clip) for clip in self.found | self.broken_clips}
         return tuple(sorted({part_of(clip) for clip in release_clips()} - there))
@@ -193,12 +190,12 @@ def verify_corpus(folders: Sequence[str | Path], *, deep: bool = False, jobs: in
     return result
 
 
-def part_of(clip: Identifier) -> Part:
+def part_of(clip: Identifier) -> ReleasePart:
     """Return the part of the release a clip belongs to."""
     return clip.modality, clip.channel
 
 
-def part_label(part: Part) -> str:
+def part_label(part: ReleasePart) -> str:
     """Return the name of a part, such as ``audio-only speech``."""
     return f"{part[0].label} {part[1].label}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ravdess_mm.corpus.discovery import TABLE_OF_A_CLIP, Rejection
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.corpus.splits import format_actors
-from ravdess_mm.corpus.verification import Part, Tally, VerifyResult, part_label, part_of
+from ravdess_mm.corpus.verification import ReleasePart, Tally, VerifyResult, part_label, part_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +54,7 @@ def _part_table(result: VerifyResult) -> Table:
     return table
 
 
-def _matrix(result: VerifyResult, field: str, parts: Sequence[Part]) -> Table:
+def _matrix(result: VerifyResult, field: str, parts: Sequence[ReleasePart]) -> Table:
     """Lay out found clips by a field (down) and by the parts that are there (across)."""
     table = _table(field, *map(part_label, parts))
     tallies = result.tally(lambda clip: (_label(clip, field), part_of(clip)))
@@ -88,7 +88,7 @@ def _numbers(tally: Tally) -> tuple[str, ...]:
     return str(tally.found), str(tally.missing), str(tally.broken), str(tally.expected)
 
 
-def _missing_lines(result: VerifyResult, there: Iterable[Part]) -> list[str]:
+def _missing_lines(result: VerifyResult, there: Iterable[ReleasePart]) -> list[str]:
     """Say what is missing, the larger the unit the better: a part, an actor, a clip."""
     expected = result.tally(lambda clip: (part_of(clip), clip.actor))
     lines = [f"missing: all of {part_label(part)}" for part in result.absent_parts]

@@ -11,14 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.errors import InputError
-from ravdess_mm.evaluation.intervals import (
-    DRAWS,
-    LEVEL,
-    Estimate,
-    check_bootstrap,
-    few_actors_note,
-    mean_estimate,
-)
+from ravdess_mm.evaluation.intervals import DRAWS, Estimate, check_draws, few_actors_note, mean_estimate
 from ravdess_mm.evaluation.metrics import scored_rows
 from ravdess_mm.predictions import labels_of, probabilities_of
 
@@ -80,7 +73,6 @@ def compare(
     *,
     seed: int,
     draws: int = DRAWS,
-    level: float = LEVEL,
     names: tuple[str, str] = ("first", "second"),
 ) -> Comparison:
     """Compare two models on the test takes that both have scored, paired by actor.
@@ -89,7 +81,7 @@ def compare(
     ----------
     first, second : pandas.DataFrame
         Prediction tables, of one run or of two.
-    seed, draws, level : int, int, float
+    seed, draws : int
         Of the bootstrap over actors.
     names : tuple of str
         What to call the models.
@@ -104,7 +96,7 @@ def compare(
     Wilcoxon F (1945), Biometrics Bulletin 1(6): 80-83, zeros after Pratt (1959); McNemar Q (1947), Psychometrika
     12(2): 153-157.
     """
-    check_bootstrap(draws=draws, level=level)
+    check_draws(draws)
     one, two = _right_by_take(first, names[0]), _right_by_take(second, names[1])
     pair = pd.concat([one["actor"], one["right"].rename("first"), two["right"].rename("second")], axis=1, join="inner")
     if pair.empty:
@@ -121,7 +113,7 @@ def compare(
         n_actors=len(counts),
         accuracy_first=float(pair["first"].mean()),
         accuracy_second=float(pair["second"].mean()),
-        difference=mean_estimate(differences, counts, draws=draws, seed=seed, level=level),
+        difference=mean_estimate(differences, counts, draws=draws, seed=seed),
         wilcoxon_p=_wilcoxon(differences / counts),
         holm_p=None,
         permutation_p=sign_flip_p(differences, draws=draws, seed=seed),
@@ -133,12 +125,7 @@ def compare(
 
 
 def compare_all(
-    tables: Mapping[str, pd.DataFrame],
-    *,
-    against: str,
-    seed: int,
-    draws: int = DRAWS,
-    level: float = LEVEL,
+    tables: Mapping[str, pd.DataFrame], *, against: str, seed: int, draws: int = DRAWS
 ) -> tuple[Comparison, ...]:
     """Compare each model with one of them; p-values corrected for the family.
 
@@ -166,7 +153,7 @@ def compare_all(
     if against not in tables:
         raise InputError(f"no model {against!r} to compare with; allowed: {', '.join(tables)}")
     family = [
-        compare(table, tables[against], seed=seed, draws=draws, level=level, names=(name, against))
+        compare(table, tables[against], seed=seed, draws=draws, names=(name, against))
         for name, table in tables.items()
         if name != against
     ]
@@ -273,7 +260,7 @@ def permutation_test(table: pd.DataFrame, *, seed: int, draws: int = DRAWS) -> P
     ----------
     Ojala M, Garriga GC (2010), Permutation tests for studying classifier performance, JMLR 11: 1833-1863.
     """
-    check_bootstrap(draws=draws, level=LEVEL)
+    check_draws(draws)
     rows = scored_rows(table)
     labels, answers = labels_of(rows), probabilities_of(rows).argmax(axis=1)
     actors = rows["actor"].to_numpy(np.int64)

@@ -45,7 +45,7 @@ def actor_draws(n_actors: int, *, draws: int, seed: int) -> Integers:
     return np.random.default_rng(seed).multinomial(n_actors, shares, size=draws)
 
 
-def percentile_estimate(value: float, resampled: Floats | None, *, level: float) -> Estimate:
+def percentile_estimate(value: float, resampled: Floats | None, *, level: float = LEVEL) -> Estimate:
     """Return `value` with the percentile interval of its bootstrap draws.
 
     Parameters
@@ -68,7 +68,7 @@ def percentile_estimate(value: float, resampled: Floats | None, *, level: float)
     return Estimate(float(value), float(low), float(high))
 
 
-def mean_estimate(sums: Floats, counts: Integers, *, draws: int, seed: int, level: float) -> Estimate:
+def mean_estimate(sums: Floats, counts: Integers, *, draws: int, seed: int, level: float = LEVEL) -> Estimate:
     """Return a mean over takes with its actor-level interval.
 
     Parameters
@@ -94,15 +94,7 @@ def few_actors_note(n_actors: int) -> str | None:
     return None
 
 
-def check_bootstrap(*, draws: int, level: float) -> None:
-    """Check the options of a bootstrap.
-
-    Raises
-    ------
-    InputError
-        If `draws` is below 1 or `level` not between 0 and 1.
-    """
+def check_draws(draws: int) -> None:
+    """Raise `InputError` if a bootstrap or a permutation test has fewer than one draw."""
     if draws < 1:
         raise InputError(f"bootstrap draws is {draws}; allowed: 1 or more")
-    if not 0 < level < 1:
-        raise InputError(f"level of the interval is {level}; allowed: between 0 and 1, both excluded")

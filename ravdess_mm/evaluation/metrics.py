@@ -17,7 +17,7 @@ from ravdess_mm.evaluation.intervals import (
     LEVEL,
     Estimate,
     actor_draws,
-    check_bootstrap,
+    check_draws,
     few_actors_note,
     percentile_estimate,
 )
@@ -98,16 +98,8 @@ class Metrics:
         return {**fields, "n_actors": self.n_actors}
 
 
-def evaluate(
-    table: pd.DataFrame,
-    *,
-    seed: int,
-    draws: int = DRAWS,
-    level: float = LEVEL,
-    role: str = "test",
-    source: str = "the prediction table",
-) -> Metrics:
-    """Score one model's predictions.
+def evaluate(table: pd.DataFrame, *, seed: int, draws: int = DRAWS, source: str = "the prediction table") -> Metrics:
+    """Score one model's test rows.
 
     Parameters
     ----------
@@ -117,10 +109,6 @@ def evaluate(
         Seed of the bootstrap. Tables with the same actors are resampled alike.
     draws : int
         Bootstrap draws over actors.
-    level : float
-        Level of the percentile intervals.
-    role : {"test", "oof"}
-        Which rows count.
     source : str
         What to call the table in messages.
 
@@ -132,14 +120,14 @@ def evaluate(
     Raises
     ------
     InputError
-        If the table is unsound, has no row of that role, or scores a take in more than one fold.
+        If the table is unsound, has no test row, or scores a take in more than one fold.
     """
-    check_bootstrap(draws=draws, level=level)
-    rows = scored_rows(table, role=role, source=source)
+    check_draws(draws)
+    rows = scored_rows(table, source=source)
     labels, probabilities = labels_of(rows), probabilities_of(rows)
     actors, by_actor = confusion_by_group(labels, probabilities.argmax(axis=1), rows["actor"].to_numpy(np.int64))
     confusion = by_actor.sum(axis=0)
-    accuracy, uar, macro_f1 = rate_estimates(by_actor, seed=seed, draws=draws, level=level)
+    accuracy, uar, macro_f1 = rate_estimates(by_actor, seed=seed, draws=draws)
     recall = class_recalls(confusion)
     absent = tuple(emotion for emotion, value in zip(EMOTIONS, recall, strict=True) if np.isnan(value))
     return Metrics(
@@ -159,15 +147,13 @@ def evaluate(
         },
         absent=absent,
         notes=_notes(absent, len(actors)),
-        level=level,
+        level=LEVEL,
         draws=draws,
         seed=seed,
     )
 
 
-def rate_estimates(
-    confusions: Integers, *, seed: int, draws: int = DRAWS, level: float = LEVEL
-) -> tuple[Estimate, Estimate, Estimate]:
+def rate_estimates(confusions: Integers, *, seed: int, draws: int = DRAWS) -> tuple[Estimate, Estimate, Estimate]:
     """Return accuracy, UAR and macro F1 with intervals over groups, such as actors.
 
     Parameters
@@ -178,8 +164,6 @@ def rate_estimates(
         Seed of the bootstrap.
     draws : int
         Bootstrap draws over groups.
-    level : float
-        Level of the percentile intervals.
     """
     on_all = rates(confusions.sum(axis=0))
     drawn: Iterable[Floats | None] = (None,) * len(on_all)
@@ -187,15 +171,12 @@ def rate_estimates(
         counts = actor_draws(len(confusions), draws=draws, seed=seed)
         drawn = rates((counts @ confusions.reshape(len(confusions), -1)).reshape(draws, *confusions.shape[1:]))
     accuracy, uar, macro_f1 = (
-        percentile_estimate(float(value), resampled, level=level)
-        for value, resampled in zip(on_all, drawn, strict=True)
+        percentile_estimate(float(value), resampled) for value, resampled in zip(on_all, drawn, strict=True)
     )
     return accuracy, uar, macro_f1
 
 
-def evaluate_many(
-    tables: Mapping[str, pd.DataFrame], *, seed: int, draws: int = DRAWS, level: float = LEVEL
-) -> dict[str, Any]:
+def evaluate_many(tables: Mapping[str, pd.DataFrame], *, seed: int, draws: int = DRAWS) -> dict[str, Any]:
     """Score many models: the content of ``metrics.json``.
 
     Parameters
@@ -215,14 +196,11 @@ def evaluate_many(
     InputError
         As :func:`evaluate`; the message names the model.
     """
-    models = {
-        name: evaluate(table, seed=seed, draws=draws, level=level, source=name).to_dict()
-        for name, table in tables.items()
-    }
+    models = {name: evaluate(table, seed=seed, draws=draws, source=name).to_dict() for name, table in tables.items()}
     return {
         "schema": METRICS_SCHEMA,
         "emotions": list(EMOTIONS),
-        "level": level,
+        "level": LEVEL,
         "draws": draws,
         "seed": seed,
         "models": models,
@@ -230,23 +208,23 @@ def evaluate_many(
     }
 
 
-def scored_rows(table: pd.DataFrame, *, role: str = "test", source: str = "the prediction table") -> pd.DataFrame:
-    """Return the checked rows of one role, sorted by take, each take once.
+def scored_rows(table: pd.DataFrame, *, source: str = "the prediction table") -> pd.DataFrame:
+    """Return the checked test rows, sorted by take, each take once.
 
     Raises
     ------
     InputError
-        If the table is unsound, has no row of that role, or scores a take in more than one fold.
+        If the table is unsound, has no test row, or scores a take in more than one fold.
     """
     rows = check_predictions(table, source=source)
-    rows = rows[rows["role"] == role].sort_values("take", kind="stable").reset_index(drop=True)
+    rows = rows[rows["role"] == "test"].sort_values("take", kind="stable").reset_index(drop=True)
     if rows.empty:
-        raise InputError(f"{source}: has no rows of role {role!r}; there is nothing to score")
+        raise InputError(f"{source}: has no rows of role 'test'; there is nothing to score")
     doubled = rows["take"].duplicated(keep=False)
     if doubled.any():
         take = rows["take"][doubled].iloc[0]
         folds = ", ".join(str(fold) for fold in sorted(rows["fold"][rows["take"] == take]))
-        raise InputError(f"{source}: take {take} has role {role!r} in folds {folds}; a take is scored once")
+        raise InputError(f"{source}: take {take} has role 'test' in folds {folds}; a take is scored once")
     return rows
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.comparison import Comparison, PermutationTest, compare, correct_family, permutation_test
-from ravdess_mm.evaluation.intervals import DRAWS, LEVEL
+from ravdess_mm.evaluation.intervals import DRAWS
 from ravdess_mm.predictions import rows_for_test
 
 Tables = Mapping[str, pd.DataFrame]
@@ -81,14 +81,14 @@ class RunComparison:
         }
 
 
-def compare_runs(runs: Mapping[str, Tables], *, seed: int, draws: int = DRAWS, level: float = LEVEL) -> RunComparison:
+def compare_runs(runs: Mapping[str, Tables], *, seed: int, draws: int = DRAWS) -> RunComparison:
     """Compare every run with the first one, model by model, on the takes that both have scored.
 
     Parameters
     ----------
     runs : mapping of str to mapping of str to pandas.DataFrame
         Run to model to prediction table; two runs or more.
-    seed, draws, level : int, int, float
+    seed, draws : int
         Of the bootstrap and the permutations.
 
     Raises
@@ -108,7 +108,7 @@ def compare_runs(runs: Mapping[str, Tables], *, seed: int, draws: int = DRAWS, l
                 f"{run} and {first} have no model in common ({', '.join(tables) or 'none'}; "
                 f"{', '.join(reference) or 'none'})"
             )
-        candidates = [_pair(first, run, name, reference[name], tables[name], seed, draws, level) for name in names]
+        candidates = [_pair(first, run, name, reference[name], tables[name], seed, draws) for name in names]
         compared = [pair for pair in candidates if pair is not None]
         if not compared:
             raise InputError(
@@ -132,12 +132,12 @@ def compare_runs(runs: Mapping[str, Tables], *, seed: int, draws: int = DRAWS, l
 
 
 def _pair(
-    first: str, run: str, name: str, reference: pd.DataFrame, table: pd.DataFrame, seed: int, draws: int, level: float
+    first: str, run: str, name: str, reference: pd.DataFrame, table: pd.DataFrame, seed: int, draws: int
 ) -> Pair | None:
     scored, scored_first = rows_for_test(table), rows_for_test(reference)
     if not set(scored["take"]) & set(scored_first["take"]):
         return None
-    comparison = compare(table, reference, seed=seed, draws=draws, level=level, names=(run, first))
+    comparison = compare(table, reference, seed=seed, draws=draws, names=(run, first))
     return Pair(run, name, comparison, len(scored), len(scored_first))
 
 

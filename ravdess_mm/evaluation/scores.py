@@ -106,7 +106,7 @@ def brier_score(probabilities: Floats, labels: Integers) -> float:
     return float(((probabilities - truth) ** 2).sum(axis=1).mean())
 
 
-def expected_calibration_error(probabilities: Floats, labels: Integers, *, bins: int = RELIABILITY_BINS) -> float:
+def expected_calibration_error(probabilities: Floats, labels: Integers) -> float:
     """Return the mean gap between confidence and accuracy over bins of equal width, weighted by takes, 0-1.
 
     Parameters
@@ -115,54 +115,49 @@ def expected_calibration_error(probabilities: Floats, labels: Integers, *, bins:
         Rows sum to 1. The confidence of a row is its largest probability.
     labels : ndarray of int [shape=(n,)]
         Positions in `EMOTIONS`.
-    bins : int
-        Bins between 0 and 1.
 
     References
     ----------
     Guo C, Pleiss G, Sun Y, Weinberger KQ (2017), On calibration of modern neural networks, ICML.
     """
-    count, confidence, accuracy = _binned(probabilities, labels, bins)
+    count, confidence, accuracy = _binned(probabilities, labels)
     filled = count > 0
     gaps = np.abs(confidence[filled] - accuracy[filled])
     return float((count[filled] * gaps).sum() / count.sum())
 
 
-def reliability(table: pd.DataFrame, *, bins: int = RELIABILITY_BINS) -> pd.DataFrame:
+def reliability(table: pd.DataFrame) -> pd.DataFrame:
     """Compare how sure a model says it is with how often it is right.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Prediction rows; choose the role first, such as with ``rows_for_test``.
-    bins : int
-        Bins of equal width between 0 and 1; the upper edge belongs to the bin.
 
     Returns
     -------
     pandas.DataFrame
-        One row a bin: ``low``, ``high``, ``n_takes``, ``confidence`` and ``accuracy`` (means over the bin, 0-1; NaN
-        where it is empty).
+        One row a bin of equal width, its upper edge included: ``low``, ``high``, ``n_takes``, ``confidence`` and
+        ``accuracy`` (means over the bin, 0-1; NaN where it is empty).
 
     Raises
     ------
     InputError
-        If `bins` is below 1 or the table is empty.
+        If the table is empty.
     """
-    if bins < 1:
-        raise InputError(f"bins is {bins}; allowed: 1 or more")
     if table.empty:
         raise InputError("a reliability diagram needs at least one prediction; got none")
-    count, confidence, accuracy = _binned(probabilities_of(table), labels_of(table), bins)
-    edges = np.linspace(0, 1, bins + 1)
+    count, confidence, accuracy = _binned(probabilities_of(table), labels_of(table))
+    edges = np.linspace(0, 1, RELIABILITY_BINS + 1)
     return pd.DataFrame(
         {"low": edges[:-1], "high": edges[1:], "n_takes": count, "confidence": confidence, "accuracy": accuracy}
     )
 
 
-def _binned(probabilities: Floats, labels: Integers, bins: int) -> tuple[Integers, Floats, Floats]:
+def _binned(probabilities: Floats, labels: Integers) -> tuple[Integers, Floats, Floats]:
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    bins = RELIABILITY_BINS
     inner_edges = np.linspace(0, 1, bins + 1)[1:-1]
     index = np.digitize(confidence, inner_edges, right=True)
     count = np.bincount(index, minlength=bins)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.errors import InputError
-from ravdess_mm.evaluation.intervals import DRAWS, LEVEL, check_bootstrap, mean_estimate
+from ravdess_mm.evaluation.intervals import DRAWS, check_draws, mean_estimate
 from ravdess_mm.evaluation.metrics import scored_rows
 from ravdess_mm.predictions import labels_of, probabilities_of
 
@@ -24,14 +24,14 @@ DIMENSIONS: Final[dict[str, Callable[[Take], tuple[int, str]]]] = {
 """By what a table is sliced: from a take to the place and the name of its part."""
 
 
-def slices(table: pd.DataFrame, *, seed: int, draws: int = DRAWS, level: float = LEVEL) -> pd.DataFrame:
+def slices(table: pd.DataFrame, *, seed: int, draws: int = DRAWS) -> pd.DataFrame:
     """Score the parts of a model's test takes.
 
     Parameters
     ----------
     table : pandas.DataFrame
         A prediction table; its test rows count.
-    seed, draws, level : int, int, float
+    seed, draws : int
         Of the bootstrap over actors.
 
     Returns
@@ -46,7 +46,7 @@ def slices(table: pd.DataFrame, *, seed: int, draws: int = DRAWS, level: float =
     InputError
         If the table is unsound or an option is out of range.
     """
-    check_bootstrap(draws=draws, level=level)
+    check_draws(draws)
     rows = scored_rows(table)
     takes = [Take.parse(take) for take in rows["take"]]
     right = probabilities_of(rows).argmax(axis=1) == labels_of(rows)
@@ -56,13 +56,8 @@ def slices(table: pd.DataFrame, *, seed: int, draws: int = DRAWS, level: float =
         frame = frame.assign(actor=rows["actor"], right=right)
         for (_, part), group in frame.groupby(["place", "part"]):
             by_actor = group.groupby("actor")["right"].agg(["sum", "size"])
-            estimate = mean_estimate(
-                by_actor["sum"].to_numpy(np.float64),
-                by_actor["size"].to_numpy(np.int64),
-                draws=draws,
-                seed=seed,
-                level=level,
-            )
+            sums, counts = by_actor["sum"].to_numpy(np.float64), by_actor["size"].to_numpy(np.int64)
+            estimate = mean_estimate(sums, counts, draws=draws, seed=seed)
             scored.append((dimension, part, len(group), len(by_actor), estimate.value, estimate.low, estimate.high))
     columns = ["dimension", "part", "n_takes", "n_actors", "accuracy", "low", "high"]
     table_of_slices = pd.DataFrame(scored, columns=columns).astype({"low": np.float64, "high": np.float64})

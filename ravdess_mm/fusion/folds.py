@@ -50,7 +50,7 @@ class FoldRecipe:
         Branch to the model that speaks for it.
     temperatures : dict of str to float
         Branch to the temperature of its probabilities; 1 leaves them as they are.
-    lessons : tuple of FittedCombiner
+    combiners : tuple of FittedCombiner
         One for each combination of two branches or more that occurs.
     unchecked : tuple of str
         Branches that no out-of-fold row speaks for, while one speaks for another: see :func:`fuse_fold`.
@@ -59,7 +59,7 @@ class FoldRecipe:
     fold: int
     models: dict[str, str]
     temperatures: dict[str, float]
-    lessons: tuple[FittedCombiner, ...]
+    combiners: tuple[FittedCombiner, ...]
     unchecked: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,12 +70,12 @@ class FoldRecipe:
             "temperatures": dict(self.temperatures),
             "lessons": [
                 {
-                    "sources": list(lesson.sources),
-                    "n_takes": lesson.n_takes,
-                    "n_actors": lesson.n_actors,
-                    **lesson.combiner.to_dict(),
+                    "sources": list(fitted.sources),
+                    "n_takes": fitted.n_takes,
+                    "n_actors": fitted.n_actors,
+                    **fitted.combiner.to_dict(),
                 }
-                for lesson in self.lessons
+                for fitted in self.combiners
             ],
             "unchecked": list(self.unchecked),
         }
@@ -150,7 +150,7 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
     values = at_temperatures(values, list(temperatures.values()))
     answers = np.empty((len(rows), values.shape[2]))
     sources = np.empty(len(rows), dtype=object)
-    lessons: dict[tuple[str, ...], FittedCombiner] = {}
+    combiners: dict[tuple[str, ...], FittedCombiner] = {}
     present = ~np.isnan(values).any(axis=2)
     checked = np.array([branch not in unchecked for branch in speakers.models])
     heard = np.where((present & checked).any(axis=1, keepdims=True), present & checked, present)
@@ -162,15 +162,15 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
             answers[matching] = np.exp(values[matching][:, pattern][:, 0])
             continue
         evidence = speakers.evidence(names).calibrated([temperatures[name] for name in names])
-        lessons[names] = _learn(rule, evidence)
-        answers[matching] = lessons[names].combiner(values[matching][:, pattern])
-        if rule in LEARNED_RULES and lessons[names].n_takes == 0:
+        combiners[names] = _learn(rule, evidence)
+        answers[matching] = combiners[names].combiner(values[matching][:, pattern])
+        if rule in LEARNED_RULES and combiners[names].n_takes == 0:
             messages.append(f"{'+'.join(names)}: no out-of-fold take in common, so all have equal weight")
     return FusedFold(
         takes=tuple(rows["take"]),
         probabilities=answers,
         sources=tuple(str(source) for source in sources),
-        recipe=FoldRecipe(fold, speakers.models, temperatures, tuple(lessons.values()), unchecked),
+        recipe=FoldRecipe(fold, speakers.models, temperatures, tuple(combiners.values()), unchecked),
         messages=tuple(messages),
     )
 

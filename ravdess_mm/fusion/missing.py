@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -11,25 +11,18 @@ import pandas as pd
 
 from ravdess_mm.config import Rule
 from ravdess_mm.errors import InputError
-from ravdess_mm.evaluation.intervals import LEVEL, check_bootstrap
+from ravdess_mm.evaluation.intervals import LEVEL
 from ravdess_mm.fusion.late_fusion import fuse
 from ravdess_mm.fusion.tables import Branch
 from ravdess_mm.predictions import labels_of, probabilities_of, rows_for_test
 
 SHARES: Final[tuple[float, ...]] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+"""Shares of the takes from which a branch is taken away."""
 DRAWS: Final = 200
+"""How often, for each share, other takes are chosen."""
 
 
-def fuse_missing_curve(
-    tables: Mapping[str, Branch],
-    *,
-    rule: Rule | str,
-    seed: int,
-    shares: Sequence[float] = SHARES,
-    draws: int = DRAWS,
-    level: float = LEVEL,
-    calibrate: bool = True,
-) -> pd.DataFrame:
+def fuse_missing_curve(tables: Mapping[str, Branch], *, rule: Rule | str, seed: int) -> pd.DataFrame:
     """Measure accuracy while each branch is missing from a growing share of the test takes.
 
     A take that lacks a branch is answered by the others, as :func:`fuse` does. What is learned stays as it is: takes
@@ -37,48 +30,37 @@ def fuse_missing_curve(
 
     Parameters
     ----------
-    tables, rule, seed, calibrate
+    tables, rule, seed
         As for :func:`fuse`; two branches or more. `seed` also says which takes go missing.
-    shares : sequence of float
-        Shares of the takes, 0-1, from which the branch is taken away.
-    draws : int
-        How often, for each share, other takes are chosen.
-    level : float
-        Share of the draws between ``low`` and ``high``.
 
     Returns
     -------
     pandas.DataFrame
-        One row a branch and share: ``missing`` (the branch), ``share``, ``accuracy`` (mean over the draws), ``low``,
-        ``high`` (percentiles over the draws: they say how much depends on which takes go missing, not on which actors
-        are tested), ``n_takes`` (test takes that have all branches; the others do not count).
+        One row a branch and share (`SHARES`): ``missing`` (the branch), ``share``, ``accuracy`` (mean over `DRAWS`
+        choices of takes), ``low``, ``high`` (percentiles over these choices, not over actors), ``n_takes`` (test takes
+        that have all branches; the others do not count).
 
     Raises
     ------
     InputError
-        If there are fewer than two branches, no test take has all of them, a share is out of range, or as
-        :func:`fuse`.
+        If there are fewer than two branches, no test take has all of them, or as :func:`fuse`.
     """
-    check_bootstrap(draws=draws, level=level)
-    wrong = [share for share in shares if not 0 <= share <= 1]
-    if wrong:
-        raise InputError(f"share of missing takes is {wrong[0]}; allowed: 0 to 1")
     if len(tables) < 2:
         raise InputError(f"taking a branch away needs two branches or more; got {', '.join(tables) or 'none'}")
-    fused = rows_for_test(fuse(tables, rule=rule, seed=seed, calibrate=calibrate).table)
+    fused = rows_for_test(fuse(tables, rule=rule, seed=seed).table)
     complete = fused[fused["sources"] == "+".join(sorted(tables))].set_index("take")
     if complete.empty:
         raise InputError(f"no test take has all of {', '.join(sorted(tables))}")
     with_all = _right(complete)
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     rows = []
     for branch in sorted(tables):
         others = {name: table for name, table in tables.items() if name != branch}
-        rest = rows_for_test(fuse(others, rule=rule, seed=seed, calibrate=calibrate).table).set_index("take")
+        rest = rows_for_test(fuse(others, rule=rule, seed=seed).table).set_index("take")
         without = _right(rest.loc[complete.index])
         # one order of the takes a draw: with a growing share, takes go missing and none comes back
-        orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(complete)), (draws, 1)), axis=1)
-        for share in shares:
+        orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(complete)), (DRAWS, 1)), axis=1)
+        for share in SHARES:
             gone = orders < round(share * len(complete))
             accuracy = np.where(gone, without, with_all).mean(axis=1)
             low, high = np.quantile(accuracy, [tail, 1 - tail])

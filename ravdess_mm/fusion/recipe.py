@@ -108,27 +108,27 @@ def read_recipe(path: str | Path, *, fold: int | None = None) -> FusionRecipe:
         fold=int(recipe["fold"]),
         models=dict(recipe["models"]),
         temperatures=dict(zip(recipe["temperatures"], temperatures.tolist(), strict=True)),
-        combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in recipe["lessons"]},
+        combiners={tuple(fitted["sources"]): _combiner(rule, fitted, path) for fitted in recipe["lessons"]},
         unchecked=tuple(recipe.get("unchecked", ())),
     )
 
 
-def _combiner(rule: Rule, lesson: Mapping[str, Any], path: str | Path) -> Combiner:
-    n_models = len(lesson["sources"])
-    if "weights" in lesson:
-        weights = _numbers(lesson["weights"], "weights", path)
+def _combiner(rule: Rule, fitted: Mapping[str, Any], path: str | Path) -> Combiner:
+    n_models = len(fitted["sources"])
+    if "weights" in fitted:
+        weights = _numbers(fitted["weights"], "weights", path)
         if weights.shape != (n_models,):
             raise BundleError(f"{path}: {weights.size} weights for {n_models} branches")
         if weights.min() < 0:
             raise BundleError(f"{path}: a weight is {weights.min()}; allowed: 0 or more")
         learned = tuple(float(weight) for weight in weights)
         return Pool(learned) if rule is Rule.POOL else WeightedMean(learned)
-    if "coefficients" in lesson:
-        coefficients = _numbers(lesson["coefficients"], "coefficients", path)
+    if "coefficients" in fitted:
+        coefficients = _numbers(fitted["coefficients"], "coefficients", path)
         expected = (n_models * len(EMOTIONS), len(EMOTIONS))
         if coefficients.shape != expected:
             raise BundleError(f"{path}: coefficients of shape {coefficients.shape}; expected {expected}")
-        intercepts = _numbers(lesson["intercepts"], "intercepts", path)
+        intercepts = _numbers(fitted["intercepts"], "intercepts", path)
         if intercepts.shape != (len(EMOTIONS),):
             raise BundleError(f"{path}: intercepts of shape {intercepts.shape}; expected {(len(EMOTIONS),)}")
         return Stacking(

@@ -98,10 +98,10 @@ def recipe_rows(files: RunFiles) -> list[RecipeRow]:
     """Return what fusion used and learned, a row for each fold and branch."""
     rows = []
     for fold in files.recipe.get("folds", ()):
-        lessons = fold.get("lessons", ())
+        combiners = fold.get("lessons", ())
         # the combination of the most branches is the one that most takes rest on
-        lesson = max(lessons, key=lambda one: len(one["sources"]), default=None)
-        weights = dict(zip(lesson["sources"], lesson.get("weights", ()), strict=False)) if lesson else {}
+        combiner = max(combiners, key=lambda one: len(one["sources"]), default=None)
+        weights = dict(zip(combiner["sources"], combiner.get("weights", ()), strict=False)) if combiner else {}
         for branch, model in fold["models"].items():
             weight, temperature = weights.get(branch), fold["temperatures"].get(branch)
             rows.append(
@@ -110,16 +110,16 @@ def recipe_rows(files: RunFiles) -> list[RecipeRow]:
                     model=model_label(model),
                     temperature="–" if temperature is None else f"{temperature:.2f}",
                     weight="–" if weight is None else f"{weight:.2f}",
-                    evidence=_evidence(lesson) if lesson else "–",
+                    evidence=_evidence(combiner) if combiner else "–",
                 )
             )
     return rows
 
 
-def _evidence(lesson: Mapping[str, Any]) -> str:
-    if not lesson["n_takes"]:
+def _evidence(combiner: Mapping[str, Any]) -> str:
+    if not combiner["n_takes"]:
         return "learns nothing"
-    return f"{count(lesson['n_takes'], 'take')} of {count(lesson['n_actors'], 'actor')}"
+    return f"{count(combiner['n_takes'], 'take')} of {count(combiner['n_actors'], 'actor')}"
 
 
 def sources_in_words(files: RunFiles) -> str | None:

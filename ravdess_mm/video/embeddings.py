@@ -140,7 +140,7 @@ class Embedder:
 
 
 @dataclass(frozen=True)
-class EmbeddingTable:
+class FaceEmbeddings:
     """What a network says about the takes of a store.
 
     Attributes
@@ -155,7 +155,7 @@ class EmbeddingTable:
     zero_shot: pd.DataFrame
 
 
-def build_embedding_table(store: FrameStore, embedder: Embedder) -> EmbeddingTable:
+def build_face_embeddings(store: FrameStore, embedder: Embedder) -> FaceEmbeddings:
     """Describe every take of a store that has frames."""
     vectors, answers = [], []
     index = store.index
@@ -169,7 +169,7 @@ def build_embedding_table(store: FrameStore, embedder: Embedder) -> EmbeddingTab
     labels = index.drop_duplicates("take").sort_values("take")[["take", "actor", "emotion"]].reset_index(drop=True)
     values = pd.DataFrame(np.array(vectors), columns=list(embedder.feature_names()))
     zero_shot = pd.DataFrame(np.array(answers), columns=list(EMOTIONS))
-    return EmbeddingTable(pd.concat([labels, values], axis=1), pd.concat([labels[["take"]], zero_shot], axis=1))
+    return FaceEmbeddings(pd.concat([labels, values], axis=1), pd.concat([labels[["take"]], zero_shot], axis=1))
 
 
 def answers_only(features: pd.DataFrame) -> pd.DataFrame:

@@ -16,16 +16,16 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.video.face_networks import compact, resnet18, vgg19
 from ravdess_mm.video.frame_store.sampling import FRAME_SIZE_PX
 
-InputShape = tuple[int, int, int]
+FrameShape = tuple[int, int, int]
 Network = Callable[..., Any]
 
-FRAME_SHAPE: Final[InputShape] = (FRAME_SIZE_PX, FRAME_SIZE_PX, 1)
+FRAME_SHAPE: Final[FrameShape] = (FRAME_SIZE_PX, FRAME_SIZE_PX, 1)
 """Shape of a stored frame: height, width, channels."""
 
 _FILTERS: Final = (16, 32, 64, 96)
 
 
-def seed_network(input_shape: InputShape = FRAME_SHAPE, n_classes: int = len(EMOTIONS)) -> Any:
+def seed_network(input_shape: FrameShape = FRAME_SHAPE, n_classes: int = len(EMOTIONS)) -> Any:
     """Build the sequential network for whole gray frames.
 
     Four blocks of convolution, ReLU, pooling, batch normalisation and dropout, a dense layer, a softmax. The first
@@ -79,7 +79,7 @@ NETWORKS: Final[Mapping[Net, Network]] = {
 """Every network by its name; all but the first are for frames that a face fills (``CROP=face``)."""
 
 
-def build_network(net: Net, *, input_shape: InputShape = FRAME_SHAPE, n_classes: int = len(EMOTIONS)) -> Any:
+def build_network(net: Net, *, input_shape: FrameShape = FRAME_SHAPE, n_classes: int = len(EMOTIONS)) -> Any:
     """Build a network by name.
 
     Raises

@@ -8,7 +8,7 @@ import pytest
 
 from ravdess_mm.audio import encoder as encoder_module
 from ravdess_mm.audio.encoder import GRAPH_PART, SHIPPED_DIR, Encoder, power_spectrum, write_shipped
-from ravdess_mm.audio.encoder_weights import EncoderWeights, read_weights
+from ravdess_mm.audio.encoder_weights import EncoderWeights, read_encoder_weights
 from ravdess_mm.bundles.bundle import read_bundle
 from ravdess_mm.errors import BundleError, MediaError
 from tests.audio.encoders import random_arrays, reference_states, write_safetensors
@@ -47,7 +47,7 @@ def test_what_ships_is_plain_numpy_on_the_published_weights(real_data: Path, cli
     path = real_data.parent / "models" / "whisper-tiny.en-encoder.safetensors"
     if not path.is_file():
         pytest.skip(f"{path} is not there")
-    weights = read_weights(path)
+    weights = read_encoder_weights(path)
     expected = reference_states(weights.arrays, clip, n_heads=weights.n_heads)
     np.testing.assert_allclose(Encoder.load().states(clip), expected, atol=1e-3 * np.abs(expected).max())
 

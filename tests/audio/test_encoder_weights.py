@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ravdess_mm.audio.encoder_weights import EncoderWeights, read_weights
+from ravdess_mm.audio.encoder_weights import EncoderWeights, read_encoder_weights
 from ravdess_mm.errors import InputError
 from tests.audio.encoders import random_arrays, write_safetensors
 
 
 def test_safetensors_of_an_encoder_and_of_a_whole_model(tmp_path: Path) -> None:
     arrays = random_arrays()
-    alone = read_weights(write_safetensors(tmp_path / "alone", arrays))
-    whole = read_weights(write_safetensors(tmp_path / "whole", arrays, prefix="model.encoder."))
+    alone = read_encoder_weights(write_safetensors(tmp_path / "alone", arrays))
+    whole = read_encoder_weights(write_safetensors(tmp_path / "whole", arrays, prefix="model.encoder."))
     for weights in (alone, whole):
         assert (weights.n_mels, weights.width, weights.inner, weights.n_layers) == (12, 16, 24, 2)
         assert weights.n_heads == 2
@@ -26,13 +26,13 @@ def test_safetensors_of_an_encoder_and_of_a_whole_model(tmp_path: Path) -> None:
 def test_the_configuration_says_how_many_heads(tmp_path: Path) -> None:
     folder = write_safetensors(tmp_path / "alone", random_arrays())
     (folder / "config.json").write_text(json.dumps({"encoder_attention_heads": 4}))
-    assert read_weights(folder).n_heads == 4
+    assert read_encoder_weights(folder).n_heads == 4
     (folder / "config.json").write_text(json.dumps({"encoder_attention_heads": 3}))
     with pytest.raises(InputError, match="3 attention heads do not divide a width of 16"):
-        read_weights(folder)
+        read_encoder_weights(folder)
     (folder / "config.json").write_text(json.dumps({"encoder_attention_heads": "many"}))
     with pytest.raises(InputError, match="'many' attention heads"):
-        read_weights(folder)
+        read_encoder_weights(folder)
 
 
 @pytest.mark.parametrize(
@@ -48,34 +48,34 @@ def test_the_configuration_says_how_many_heads(tmp_path: Path) -> None:
 def test_what_is_not_whole_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     arrays = {name: array for name, array in (random_arrays() | change).items() if array is not None}
     with pytest.raises(InputError, match=message):
-        read_weights(write_safetensors(tmp_path / "broken", arrays))
+        read_encoder_weights(write_safetensors(tmp_path / "broken", arrays))
 
 
 def test_no_encoder_in_a_folder_or_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no encoder in this folder"):
-        read_weights(tmp_path)
+        read_encoder_weights(tmp_path)
     with pytest.raises(InputError, match="no such file"):
-        read_weights(tmp_path / "model.bin")
+        read_encoder_weights(tmp_path / "model.bin")
     (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
     with pytest.raises(InputError, match="no Whisper encoder"):
-        read_weights(tmp_path)
+        read_encoder_weights(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match="not a readable safetensors file"):
-        read_weights(tmp_path)
+        read_encoder_weights(tmp_path)
 
 
 def test_ctranslate2s_form_is_the_same_encoder(tmp_path: Path) -> None:
     arrays = random_arrays()
     path = tmp_path / "model.bin"
     path.write_bytes(ctranslate2_model(arrays))
-    weights = read_weights(path)
+    weights = read_encoder_weights(path)
     expected = EncoderWeights.of_arrays(arrays)
     assert weights.arrays.keys() == expected.arrays.keys()
     for name, array in expected.arrays.items():
         np.testing.assert_array_equal(weights.arrays[name], array, err_msg=name)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match="not a CTranslate2 model of binary version 6"):
-        read_weights(path)
+        read_encoder_weights(path)
 
 
 def ctranslate2_model(arrays: dict[str, np.ndarray[Any, Any]]) -> bytes:

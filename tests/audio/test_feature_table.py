@@ -13,7 +13,7 @@ import soundfile
 from ravdess_mm.audio import feature_cache as cache_module
 from ravdess_mm.audio import feature_table as table_module
 from ravdess_mm.audio.feature_table import FeatureTable, build_feature_table
-from ravdess_mm.audio.mfcc_delta_rms import extract_features, feature_names
+from ravdess_mm.audio.mfcc_delta_rms import extract_features, mfcc_feature_names
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import hash_file
@@ -61,7 +61,7 @@ def clips(tmp_path: Path) -> pd.DataFrame:
 
 def test_rows_are_takes_in_order_with_their_own_features(clips: pd.DataFrame, tmp_path: Path) -> None:
     result = build(clips, tmp_path / "cache")
-    assert list(result.features.columns) == ["take", "actor", "emotion", *feature_names()]
+    assert list(result.features.columns) == ["take", "actor", "emotion", *mfcc_feature_names()]
     assert list(result.features["take"]) == sorted(clips["take"])
     assert result.n_computed == 6
     assert result.rejected.empty
@@ -71,7 +71,7 @@ def test_rows_are_takes_in_order_with_their_own_features(clips: pd.DataFrame, tm
         assert (found["actor"], found["emotion"]) == (row.actor, row.emotion)
         y, sr = soundfile.read(row.path, dtype="float32")
         expected = extract_features(y, sr)
-        np.testing.assert_array_equal(found[list(feature_names())].to_numpy(dtype=float), expected)
+        np.testing.assert_array_equal(found[list(mfcc_feature_names())].to_numpy(dtype=float), expected)
 
 
 def test_bytes_depend_neither_on_jobs_nor_on_order_nor_on_the_cache(clips: pd.DataFrame, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_other_sound_of_the_take_steps_in(tmp_path: Path) -> None:
     result = build(clips, tmp_path / "cache")
     y, sr = soundfile.read(film, dtype="float32")
     expected = extract_features(y, sr)
-    np.testing.assert_array_equal(result.features[list(feature_names())].to_numpy()[0], expected)
+    np.testing.assert_array_equal(result.features[list(mfcc_feature_names())].to_numpy()[0], expected)
     assert result.rejected["path"].tolist() == [str(voice)]
     assert result.rejected["reason"].iloc[0].endswith("; tried instead: 01-01-03-01-01-01-07")
 
@@ -160,7 +160,7 @@ def test_take_without_voice_has_no_row(clips: pd.DataFrame, tmp_path: Path) -> N
 def test_no_voice_at_all_gives_an_empty_table(clips: pd.DataFrame, tmp_path: Path) -> None:
     result = build(clips.assign(voice=False), tmp_path / "cache")
     assert result.features.empty
-    assert list(result.features.columns) == ["take", "actor", "emotion", *feature_names()]
+    assert list(result.features.columns) == ["take", "actor", "emotion", *mfcc_feature_names()]
 
 
 def test_table_without_a_column_is_refused(clips: pd.DataFrame, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ravdess_mm.audio.decoding import LARGEST_SAMPLE, decode_audio
-from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR, extract_features, feature_names
+from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR, extract_features, mfcc_feature_names
 from ravdess_mm.errors import InputError, MediaError
 
 RNG = np.random.default_rng(20)
@@ -44,7 +44,7 @@ SIGNALS: dict[str, Callable[[], np.ndarray]] = {
 
 
 def test_names() -> None:
-    names = feature_names()
+    names = mfcc_feature_names()
     assert len(names) == len(set(names)) == 160
     assert names[:5] == ("mfcc_01_mean", "mfcc_01_max", "mfcc_01_min", "mfcc_01_std", "mfcc_02_mean")
     assert names[52] == "delta_01_mean"
@@ -72,7 +72,7 @@ def test_equal_to_plain_librosa_on_real_voices(real_data: Path) -> None:
 @pytest.mark.parametrize("n", [1024, 1536, 2048, 3000, 3584, 4095])
 def test_short_clip_has_deltas_over_the_frames_there_are(n: int) -> None:
     y = voice_like(n)
-    values = dict(zip(feature_names(), extract_features(y, ANALYSIS_SR), strict=True))
+    values = dict(zip(mfcc_feature_names(), extract_features(y, ANALYSIS_SR), strict=True))
     n_frames = 1 + n // 512
     width = n_frames if n_frames % 2 else n_frames - 1
     mfcc = librosa.feature.mfcc(y=y, sr=ANALYSIS_SR, n_mfcc=13)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ravdess_mm.audio.silero import FRAME, PACKAGE, SpeechDetector, load_weights, read_weights
+from ravdess_mm.audio.silero import FRAME, PACKAGE, SpeechDetector, load_silero_weights, read_silero_weights
 from ravdess_mm.errors import BundleError
 from tests.audio.voices import speech_like
 
@@ -48,8 +48,8 @@ def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     }.items():
         (tmp_path / name).write_bytes(changed)
         with pytest.raises(BundleError, match=name):
-            read_weights(tmp_path / name)
-    load_weights.cache_clear()
+            read_silero_weights(tmp_path / name)
+    load_silero_weights.cache_clear()
     monkeypatch.setattr("ravdess_mm.audio.silero.WEIGHTS_PATTERN", "*.none")
     with pytest.raises(BundleError, match="pip install"):
         SpeechDetector()

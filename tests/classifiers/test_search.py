@@ -18,7 +18,7 @@ from ravdess_mm.classifiers.rows import Sample, check_features
 from ravdess_mm.classifiers.search import (
     SEARCH_COLUMNS,
     ParameterDraw,
-    choose,
+    choose_candidate,
     draw_parameters,
     empty_table,
     grid_around,
@@ -82,9 +82,9 @@ def test_the_default_stands_unless_it_is_beaten_by_more_than_chance(make_feature
         replace(candidate(0.5, 0.5, 1.0), by_actor=np.array(values))
         for values in ([0.5, 0.5, 0.5, 0.5], [0.9, 0.3, 0.6, 0.4], [0.6, 0.7, 0.6, 0.55])
     )
-    assert choose(lucky, default) is default
-    assert choose(better, default) is better
-    assert choose(default, default) is default
+    assert choose_candidate(lucky, default) is default
+    assert choose_candidate(better, default) is better
+    assert choose_candidate(default, default) is default
     # and then it has the first rank, whatever scored more
     sample = check_features(make_features(noise=1.0)).sample
     folds = deal_inner_folds(sample, 3, seed=0)

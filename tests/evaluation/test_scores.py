@@ -78,20 +78,17 @@ def _sure(confidences: list[float]) -> np.ndarray:
 def test_calibration_error_by_hand() -> None:
     probabilities = _sure([0.9, 0.9, 0.6, 0.6])
     labels = np.array([0, 0, 0, 3])
-    # bin (0.5, 1]: confidence 0.75, accuracy 0.75; two bins: 0.6 vs 0.5 and 0.9 vs 1.0
-    assert expected_calibration_error(probabilities, labels, bins=2) == pytest.approx(0)
-    assert expected_calibration_error(probabilities, labels, bins=10) == pytest.approx(0.1)
+    # two bins: 0.6 against 0.5, and 0.9 against 1
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(0.1)
 
 
 def test_reliability_counts_every_take_once() -> None:
     takes = ["01-01-01-01-01-01", "01-01-01-02-01-01", "01-02-01-01-01-01"]
     table = prediction_table(takes, _sure([1.0, 0.6, 0.6]), fold=-1, role="test")
-    diagram = reliability(table, bins=5)
-    assert diagram["n_takes"].tolist() == [0, 0, 2, 0, 1]  # 0.6 is the upper edge of the third bin
-    assert diagram["accuracy"].iloc[2] == pytest.approx(0.5)
-    assert diagram["confidence"].iloc[[2, 4]].tolist() == pytest.approx([0.6, 1.0])
-    assert diagram["accuracy"].iloc[[0, 1, 3]].isna().all()
-    with pytest.raises(InputError, match="bins is 0"):
-        reliability(table, bins=0)
+    diagram = reliability(table).set_index("n_takes")
+    assert diagram.index.tolist() == [0] * 8 + [2] + [0] * 5 + [1]  # 0.6 is the upper edge of the ninth bin
+    assert diagram.loc[2, "accuracy"] == pytest.approx(0.5)
+    assert diagram.loc[[2, 1], "confidence"].tolist() == pytest.approx([0.6, 1.0])
+    assert diagram.loc[0, "accuracy"].isna().all()
     with pytest.raises(InputError, match="at least one prediction"):
         reliability(table.iloc[:0])

@@ -13,7 +13,7 @@ import soundfile
 
 from pipelines import audio_embedding, audio_models, features, importance, noise
 from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR as SR
-from ravdess_mm.audio.mfcc_delta_rms import feature_names
+from ravdess_mm.audio.mfcc_delta_rms import mfcc_feature_names
 from ravdess_mm.audio.perturbed_features import Change, Voice
 from ravdess_mm.audio.voice_features import ClassicFeatures
 from ravdess_mm.config import Settings
@@ -202,7 +202,7 @@ def test_the_families_of_every_classifier_are_measured(settings: Settings, caplo
     table = read_table(settings.run_dir / "importance.parquet", schema=IMPORTANCE_SCHEMA)
     endings = ("", "-adapted")
     assert set(table["model"]) == {f"audio-{kind}{ending}" for kind in ("logistic", "svc") for ending in endings}
-    families = {name.partition("_")[0] for name in feature_names()}
+    families = {name.partition("_")[0] for name in mfcc_feature_names()}
     assert families == {"mfcc", "delta", "delta2", "rms"}
     for name, own in table.groupby("model"):
         assert set(own["family"]) == families

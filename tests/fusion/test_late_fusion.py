@@ -187,8 +187,8 @@ def test_inner_rows_of_the_fold_come_before_test_rows_of_others(
     assert len(inner) == 3 * len(ACTORS) * 32  # every actor is out of fold in the three folds that do not test it
     for recipe, other in zip(found.recipes, plain.recipes, strict=True):
         assert recipe.temperatures["voice"] > 1.5 * other.temperatures["voice"]
-        assert recipe.lessons[0].n_actors == other.lessons[0].n_actors == 9
-        assert recipe.lessons[0].n_takes == 2 * other.lessons[0].n_takes
+        assert recipe.combiners[0].n_actors == other.combiners[0].n_actors == 9
+        assert recipe.combiners[0].n_takes == 2 * other.combiners[0].n_takes
 
 
 def test_out_of_fold_rows_are_fused_by_what_other_actors_teach(simulate: Simulate) -> None:
@@ -229,9 +229,9 @@ def test_three_branches_learn_each_combination_that_occurs(simulate: Simulate) -
     test = tables["c"]["role"] == "test"
     tables["c"] = tables["c"][~(test & (tables["c"]["actor"] == 9))]
     found = fuse(tables, rule="weighted", seed=0)
-    assert [lesson.sources for lesson in found.recipes[0].lessons] == [("a", "b", "c"), ("a", "b")]
+    assert [fitted.sources for fitted in found.recipes[0].combiners] == [("a", "b", "c"), ("a", "b")]
     two = fuse({name: tables[name] for name in ("a", "b")}, rule="weighted", seed=0)
-    assert found.recipes[0].lessons[1] == two.recipes[0].lessons[0]
+    assert found.recipes[0].combiners[1] == two.recipes[0].combiners[0]
     assert found.table.set_index("take").query("actor == 9")["sources"].unique().tolist() == ["a+b"]
 
 
@@ -269,7 +269,7 @@ def test_where_no_branch_is_checked_all_are_heard(holdout: dict[str, pd.DataFram
     )
     (recipe,) = found.recipes
     assert recipe.unchecked == ()
-    assert recipe.lessons[0].combiner.to_dict() == {"weights": [0.5, 0.5]}
+    assert recipe.combiners[0].combiner.to_dict() == {"weights": [0.5, 0.5]}
     assert set(found.table["role"]) == {"test"}
 
 
@@ -283,9 +283,9 @@ def test_test_rows_of_other_actors_teach_where_nothing_else_can(alike: dict[str,
     assert set(found.table["fold"]) == {fold}
     assert set(found.table["role"]) == {"test"}
     assert sorted(found.table["take"]) == sorted(alike["voice"]["take"])
-    assert [recipe.lessons[0].n_actors for recipe in found.recipes] == [16] * 5
+    assert [recipe.combiners[0].n_actors for recipe in found.recipes] == [16] * 5
     plain = fuse(published, rule="pool", seed=0)
-    assert plain.recipes[0].lessons[0].n_takes == 0
+    assert plain.recipes[0].combiners[0].n_takes == 0
     assert evaluate(found.table, seed=0, draws=10).log_loss < evaluate(plain.table, seed=0, draws=10).log_loss - 0.05
 
 
@@ -311,13 +311,13 @@ def test_test_rows_teach_nothing_where_something_else_can(holdout: dict[str, pd.
     assert "face+voice: no out-of-fold take in common, so all have equal weight" in found.messages
 
 
-def test_unchecked_branch_leaves_the_lesson_of_the_others_as_it_is(simulate: Simulate) -> None:
+def test_unchecked_branch_leaves_the_combiner_of_the_others_as_it_is(simulate: Simulate) -> None:
     tables = {name: _holdout(simulate, seed=seed) for seed, name in enumerate(("a", "b"))}
     found = fuse({**tables, "c": simulate([9], seed=7, repetitions=(1,))}, rule="stacking", seed=0)
     two = fuse(tables, rule="stacking", seed=0)
-    assert found.recipes[0].lessons == two.recipes[0].lessons
+    assert found.recipes[0].combiners == two.recipes[0].combiners
     pd.testing.assert_frame_equal(rows_for_test(found.table), rows_for_test(two.table))
-    assert [lesson.sources for lesson in found.recipes[0].lessons] == [("a", "b")]
+    assert [fitted.sources for fitted in found.recipes[0].combiners] == [("a", "b")]
 
 
 def test_messages_name_the_folds_they_hold_for(simulate: Simulate) -> None:
@@ -400,7 +400,7 @@ def test_one_training_actor_has_no_fused_out_of_fold_rows(simulate: Simulate) ->
     }
     found = fuse(tables, rule="stacking", seed=0)
     assert set(found.table["role"]) == {"test"}
-    assert found.recipes[0].lessons[0].n_actors == 1
+    assert found.recipes[0].combiners[0].n_actors == 1
 
 
 def test_certain_answers_are_no_obstacle() -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR as SR
-from ravdess_mm.audio.mfcc_delta_rms import FEATURE_SET, extract_features, feature_names
+from ravdess_mm.audio.mfcc_delta_rms import FEATURE_SET, extract_features, mfcc_feature_names
 from ravdess_mm.audio.voice_features import ClassicFeatures
 from ravdess_mm.classifiers.adaptation import SpeakerStatistics
 from ravdess_mm.classifiers.trained import load_classifier
@@ -61,7 +61,7 @@ def run_dir(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         y, sr = soundfile.read(path, dtype="float32")
         take = path.stem[3:]
         rows.append((take, int(take[-2:]), EMOTIONS[int(take[3:5]) - 1], *extract_features(y, sr)))
-    table = pd.DataFrame(rows, columns=["take", "actor", "emotion", *feature_names()])
+    table = pd.DataFrame(rows, columns=["take", "actor", "emotion", *mfcc_feature_names()])
     for adapt, ending in ((Adaptation.NONE, ""), (Adaptation.SPEAKER, "-adapted")):
         name = f"audio-logistic{ending}"
         done = run_classifier(
@@ -114,7 +114,7 @@ def test_a_known_speaker_is_answered_by_the_adapted_model(clips: Path, run_dir: 
 
 def test_voices_that_know_no_moods_take_the_clips_as_they_are(run_dir: Path) -> None:
     plain, adapted = Predictor.from_run(run_dir).voice, RunModels.load_adapted(run_dir).audio
-    rows = np.random.default_rng(0).normal(size=(5, len(feature_names())))
+    rows = np.random.default_rng(0).normal(size=(5, len(mfcc_feature_names())))
     known, simply = adapted.enrol(rows, plain=plain), SpeakerStatistics.of(rows)
     assert not np.allclose(known.mean, simply.mean)
     adapted._voices[0]["audio-logistic-adapted"].speaker.emotion_effects_ = None  # as in a run of an earlier version

@@ -20,7 +20,7 @@ from ravdess_mm.video.embeddings import (
     Embedder,
     FrameAnswers,
     answers_only,
-    build_embedding_table,
+    build_face_embeddings,
     load_embedder,
     views_of,
 )
@@ -84,7 +84,7 @@ def test_the_classes_are_evened_by_what_the_network_learned_from(bundle: Path) -
 
 def test_a_take_is_described_by_mean_and_deviation_of_its_frames(bundle: Path, tiny_store: FrameStore) -> None:
     embedder = load_embedder(bundle)
-    table = build_embedding_table(tiny_store, embedder)
+    table = build_face_embeddings(tiny_store, embedder)
     assert len(table.features) == 30
     assert list(table.features.columns[3:]) == list(embedder.feature_names())
     assert len(embedder.feature_names()) == 2 * (7 + 192)

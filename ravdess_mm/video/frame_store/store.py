@@ -127,7 +127,7 @@ class FrameStore:
     def index(self) -> pd.DataFrame:
         """One row a frame, in the order of `frames`: take, actor, emotion, frame_number, time_s, face.
 
-        `face` is ``frames`` or ``carried`` where the frame was cut around a face, and empty where it is whole.
+        `face` is ``found`` or ``carried`` where the frame was cut around a face, and empty where it is whole.
         """
         lengths = [len(frames.numbers) for frames in self.takes]
         takes = [Take.parse(frames.take) for frames in self.takes]

@@ -10,7 +10,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError
 from ravdess_mm.video.face_bundle import load_face_network
 from ravdess_mm.video.face_networks import FACE_NETWORKS, build_face_network
-from ravdess_mm.video.networks import FRAME_SHAPE, InputShape
+from ravdess_mm.video.networks import FRAME_SHAPE, FrameShape
 
 REPLACED_LAYERS: Final = 5
 """How many layers at the end give way to two convolutions and an activation."""
@@ -20,7 +20,7 @@ NEW_FILTERS: Final = 128
 
 
 def fine_tuned_network(
-    folder: str | Path, *, input_shape: InputShape = FRAME_SHAPE, n_classes: int = len(EMOTIONS)
+    folder: str | Path, *, input_shape: FrameShape = FRAME_SHAPE, n_classes: int = len(EMOTIONS)
 ) -> Any:
     """Build a network that starts from a trained face network.
 
