@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -255,14 +255,7 @@ class FoldVoice:
         )
 
 
-def score_perturbed(
-    answers: pd.DataFrame,
-    trained: Mapping[str, str],
-    *,
-    seed: int,
-    draws: int,
-    order: Collection[Condition] = CONDITIONS,
-) -> pd.DataFrame:
+def score_perturbed(answers: pd.DataFrame, trained: Mapping[str, str], *, seed: int, draws: int) -> pd.DataFrame:
     """Score what :func:`answer_perturbed` returned.
 
     Parameters
@@ -281,9 +274,9 @@ def score_perturbed(
     """
     rows = []
     for name in answers["model"].drop_duplicates():
-        rows = answers[answers["model"] == name]
-        for condition in order:
-            chosen = rows[(rows["condition"] == condition.name) & (rows["snr_db"] == condition.snr_db)]
+        of_model = answers[answers["model"] == name]
+        for condition in CONDITIONS:
+            chosen = of_model[(of_model["condition"] == condition.name) & (of_model["snr_db"] == condition.snr_db)]
             if chosen.empty:
                 continue
             metrics = evaluate(chosen, seed=seed, draws=draws, source=f"{name}, {condition.name}")
