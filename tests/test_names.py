@@ -9,8 +9,8 @@ from pathlib import Path
 import ravdess_mm
 
 PACKAGE = Path(ravdess_mm.__file__).parent
-FRONT_DOORS = ("api", "cli")
-"""Rooms whose functions carry the names of what they call."""
+FRONT_DOORS = ("api", "app", "cli")
+"""Rooms whose names are those of what they call and answer."""
 
 
 def public_names(path: Path) -> list[str]:

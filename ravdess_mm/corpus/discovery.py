@@ -141,7 +141,7 @@ def list_files(folders: Sequence[str | Path]) -> tuple[list[FoundFile], list[Rej
     return _walk(_checked_folders(folders))
 
 
-def printable(path: str | Path) -> str:
+def utf8_text(path: str | Path) -> str:
     """Return a path that can be printed and stored: bytes that are no UTF-8 become escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode()
 
@@ -204,7 +204,7 @@ def _walk_one(
             names = sorted(os.listdir(folder))
         except OSError as error:
             reason = f"the folder cannot be read: {os_reason(error)}"
-            rejections.append(Rejection(printable(folder), reason, Fault.BROKEN))
+            rejections.append(Rejection(utf8_text(folder), reason, Fault.BROKEN))
             continue
         for name in names:
             path = folder / name
@@ -212,30 +212,30 @@ def _walk_one(
             if not os.path.isdir(path):
                 files.append(FoundFile(path, depth))
             elif name.startswith("."):
-                rejections.append(Rejection(printable(path), "hidden folder", Fault.FOREIGN))
+                rejections.append(Rejection(utf8_text(path), "hidden folder", Fault.FOREIGN))
             elif not os.path.islink(path):
                 waiting.append((path, depth + 1))
             elif os.path.join(target, "").startswith(os.path.join(os.path.realpath(path), "")):
-                rejections.append(Rejection(printable(path), "a link to a folder it lies in", Fault.FOREIGN))
+                rejections.append(Rejection(utf8_text(path), "a link to a folder it lies in", Fault.FOREIGN))
             else:
                 linked.append((path, depth + 1))
 
 
 def _classify(file: FoundFile) -> NamedFile | Rejection:
     """Decide by name, kind and size of a file whether it can be a clip."""
-    path, shown = file.path, printable(file.path)
+    path, shown = file.path, utf8_text(file.path)
     if path.name.startswith("."):
         return Rejection(shown, "hidden file", Fault.FOREIGN)
     if path.suffix.lower() == TABLE_SUFFIX:
         with suppress(IdentifierError):  # a table of something else, and no clip either
             return Rejection(shown, TABLE_OF_A_CLIP, Fault.FOREIGN, str(Identifier.parse(path)))
     if path.suffix.lower() not in MEDIA_SUFFIXES:
-        kind = f"extension {printable(path.suffix)}" if path.suffix else "no extension"
+        kind = f"extension {utf8_text(path.suffix)}" if path.suffix else "no extension"
         return Rejection(shown, f"{kind}; clips are {' '.join(MEDIA_SUFFIXES)}", Fault.FOREIGN)
     try:
         identifier = Identifier.parse(path)
     except IdentifierError as error:
-        return Rejection(shown, printable(str(error)), Fault.FOREIGN)
+        return Rejection(shown, utf8_text(str(error)), Fault.FOREIGN)
     try:
         status = path.stat()
     except OSError as error:

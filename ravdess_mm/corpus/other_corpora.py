@@ -15,7 +15,7 @@ from typing import Final
 import pandas as pd
 
 from ravdess_mm.corpus.corpus_names import NamedClip, SpeechCorpus, corpus_named
-from ravdess_mm.corpus.discovery import list_files, printable
+from ravdess_mm.corpus.discovery import list_files, utf8_text
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.probe import SOUND_SUFFIXES
 from ravdess_mm.errors import InputError
@@ -83,7 +83,7 @@ def find_corpus(name: str, folder: str | Path) -> CorpusClips:
     clips: dict[tuple[str, str], tuple[Path, NamedClip]] = {}
     n_misnamed = n_duplicates = 0
     for file in sorted(sounds, key=lambda file: (_suffix_rank(file.path), file.depth, file.path)):
-        clip = corpus.parse(file.path) if printable(file.path) == str(file.path) else None
+        clip = corpus.parse(file.path) if utf8_text(file.path) == str(file.path) else None
         if clip is None:
             n_misnamed += 1
         elif (clip.speaker, file.path.stem) in clips:
@@ -99,7 +99,7 @@ def find_corpus(name: str, folder: str | Path) -> CorpusClips:
     if not rows:
         held = f"{len(named)} clips of other emotions, {n_misnamed} sound files of other names"
         raise InputError(
-            f"{printable(folder)}: no clip of {corpus.name} shows one of the eight emotions ({held}); "
+            f"{utf8_text(folder)}: no clip of {corpus.name} shows one of the eight emotions ({held}); "
             f"its names are like {corpus.example}, and end in one of {' '.join(SOUND_SUFFIXES)}"
         )
     others = Counter(clip.emotion for _, clip in named if clip.emotion not in EMOTIONS)
@@ -138,7 +138,7 @@ def find_corpora(folders: Iterable[tuple[str, Path]]) -> dict[str, CorpusClips]:
         if names[name] > 1:
             raise InputError(f"corpus {name} is named {names[name]} times; name each corpus once")
         if counts[os.path.realpath(folder)] > 1:
-            raise InputError(f"{printable(folder)}: named for more than one corpus; each has a folder of its own")
+            raise InputError(f"{utf8_text(folder)}: named for more than one corpus; each has a folder of its own")
     return {name: find_corpus(name, folder) for name, folder in pairs}
 
 

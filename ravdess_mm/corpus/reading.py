@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from ravdess_mm.config import Backend
-from ravdess_mm.corpus.discovery import NamedFile, printable
+from ravdess_mm.corpus.discovery import NamedFile, utf8_text
 from ravdess_mm.corpus.probe import Streams, probe_media
 from ravdess_mm.errors import InputError, MediaError, os_reason
 from ravdess_mm.import_graph import source_fingerprint
@@ -105,7 +105,7 @@ def read_file(candidate: NamedFile) -> FileFacts | str:
         streams = probe_media(candidate.path)
         return FileFacts(candidate.size_bytes, candidate.mtime_ns, hash_file(candidate.path), streams)
     except MediaError as error:
-        return printable(str(error))
+        return utf8_text(str(error))
     except OSError as error:
         return os_reason(error)
 
