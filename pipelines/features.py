@@ -11,7 +11,7 @@ import pandas as pd
 
 from ravdess_mm.config import Crop, FaceDetector, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, build_catalog, data_fingerprint
-from ravdess_mm.corpus.discovery import printable
+from ravdess_mm.corpus.discovery import utf8_text
 from ravdess_mm.corpus.splits import make_folds
 from ravdess_mm.errors import InputError
 from ravdess_mm.run.entry import stage_main
@@ -156,7 +156,7 @@ def gather_rejected(run: RunFolder, *, tables: Sequence[Path] | None = None) -> 
         run.units_rejected_path,
     ]
     parts = [read_table(path) for path in paths if path.is_file()]
-    used = {printable(path) for path in (tables_among(run.settings.data) if tables is None else tables)}
+    used = {utf8_text(path) for path in (tables_among(run.settings.data) if tables is None else tables)}
     no_clips = [part[~((part["stage"] == "catalog") & part["path"].isin(used))] for part in parts]
     rejected = run.write_rejected(no_clips)
     if len(rejected):
