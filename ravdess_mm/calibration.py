@@ -13,13 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats, Integers
-from ravdess_mm.errors import InputError
+from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.errors import BundleError, InputError
 
 FLOOR: Final = 1e-6
 """Added to every probability before the last normalisation: no class is ever impossible, log-loss is finite."""
 
 SMALLEST: Final = 1e-12
 """Probabilities are raised to this before their logarithm is taken."""
+
+ANSWER_TOLERANCE: Final = 1e-3
+"""An answer sums to 1 within this."""
+
+TEMPERATURE_LIMITS: Final[tuple[float, float]] = (0.01, 100.0)
+"""Temperatures that a model on disk may have."""
 
 TEMPERATURES: Final[tuple[float, float]] = (0.05, 20.0)
 """Range in which a temperature is looked for."""
@@ -44,6 +51,24 @@ def probabilities(log_scores: Floats, *, temperature: float = 1.0) -> Floats:
     shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     shares = shares / shares.sum(axis=1, keepdims=True) + FLOOR
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def check_answer(values: npt.ArrayLike) -> Floats:
+    """Return eight probabilities that sum to 1 as they are.
+
+    Raises
+    ------
+    BundleError
+        If they are anything else: a model with unsound weights spoke.
+    """
+    answer = np.asarray(values, dtype=np.float64)
+    is_sound = np.isfinite(answer).all() and (answer >= 0).all() and abs(answer.sum() - 1) < ANSWER_TOLERANCE
+    if answer.shape != (len(EMOTIONS),) or not is_sound:
+        shown = ", ".join(f"{value:.3g}" for value in answer.flat[:8])
+        raise BundleError(
+            f"the models answer {shown}, which are not {len(EMOTIONS)} probabilities; their files are unsound"
+        )
+    return answer
 
 
 def soften(values: npt.ArrayLike, temperature: float) -> Floats:

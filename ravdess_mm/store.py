@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
+import re
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +50,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    _sweep(path.parent)
+    prefix = f".{path.stem[:100]}-{_HOST}.{os.getpid()}-"
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -61,6 +66,31 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_HOST: Final = f"{zlib.crc32(platform.node().encode()):08x}"
+_LEFT_OVER: Final = re.compile(rf"\..*-{_HOST}\.(\d+)-[a-z0-9_]+(\..*)?")
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """Remove what processes of this machine that were killed left half written, once a process and folder."""
+    for left in folder.iterdir():
+        match = _LEFT_OVER.fullmatch(left.name)
+        if match and not _is_running(int(match[1])):
+            left.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True  # there a signal of 0 would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import zipfile
 from pathlib import Path
@@ -16,9 +17,54 @@ from typing import Final
 
 import numpy as np
 
+from ravdess_mm.errors import BundleError, one_line
+from ravdess_mm.store import UNREADABLE
+
 _ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 _ADDRESS: Final = re.compile(r'("__id__": |"shared_object_id": |"file": ")(\d+)')
 _TEXTS: Final = frozenset({"schema.json", "config.json"})
+
+
+MOST_UNPACKED: Final = 2**29
+"""An archive holds no more than this, in bytes: 134 million weights."""
+MOST_MEMBERS: Final = 100_000
+"""A forest of 500 trees has some thousands."""
+
+
+def check_archive(path: Path) -> None:
+    """Refuse an archive that would fill the memory, by its lists and headers, before anything in it is unpacked.
+
+    Raises
+    ------
+    BundleError
+        If it holds more than `MOST_UNPACKED`, two members of one name, or an array of another size than it says.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            total = sum(member.file_size for member in members)
+            if total > MOST_UNPACKED or len(members) > MOST_MEMBERS:
+                raise BundleError(
+                    f"{path}: refused, it would unpack to {total:,} bytes in {len(members)} members; allowed: "
+                    f"{MOST_UNPACKED:,} in {MOST_MEMBERS}"
+                )
+            if len({member.filename for member in members}) < len(members):
+                raise BundleError(f"{path}: refused, two members have one name")
+            for member in members:
+                if member.filename.endswith(".npy"):
+                    _check_array(archive, member, path)
+    except (OSError, ValueError, OverflowError, *UNREADABLE) as error:
+        raise BundleError(f"{path}: not a readable archive ({one_line(error)})") from error
+
+
+def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        held = member.file_size - file.tell()
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != held:
+        raise BundleError(f"{path}: refused, {member.filename} says {shape} of {dtype} and holds {held:,} bytes")
 
 
 def copy_canonical(source: zipfile.ZipFile, path: Path) -> None:

@@ -21,10 +21,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from ravdess_mm.bundles.archives import copy_canonical
-from ravdess_mm.bundles.keras_file import check_network
+from ravdess_mm.bundles.archives import check_archive, copy_canonical
+from ravdess_mm.bundles.keras_file import UnsupportedError, check_network
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.errors import BundleError, InputError, one_line
+from ravdess_mm.errors import BundleError, InputError, one_line, printable
 from ravdess_mm.store import UNREADABLE, hash_file, read_json, whole_file, write_json
 from ravdess_mm.versions import library_versions
 
@@ -41,7 +41,8 @@ scikit-learn follows the node numbers of a tree without checking them, so whoeve
 """
 
 PartWriter = Callable[[Path], None]
-_PART_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""Names of parts and models: of a file or folder here, never of another place."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,20 @@ class Bundle:
             raise BundleError(f"{self.folder}: the bundle has no part {name!r}; it has {', '.join(self.parts)}")
         return self.folder / name
 
+    def number(self, name: str, low: float, high: float) -> float:
+        """Return a number of the card.
+
+        Raises
+        ------
+        BundleError
+            If it is missing, no number, or not from `low` to `high`.
+        """
+        value = self.card.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            shown = printable(repr(value))[:40]
+            raise BundleError(f"{self.folder}: its {name} is {shown}; allowed: a number from {low:g} to {high:g}")
+        return float(value)
+
     def load_sklearn(self, name: str) -> Any:
         """Load a scikit-learn object from a skops part.
 
@@ -95,6 +110,7 @@ class Bundle:
         from skops.io.exceptions import UntrustedTypesFoundException
 
         path = self.part(name)
+        check_archive(path)
         try:
             return skops.io.load(path, trusted=SKOPS_TRUSTED)
         except UntrustedTypesFoundException as error:
@@ -130,6 +146,7 @@ class Bundle:
             If the part cannot be read.
         """
         path = self.part(name)
+        check_archive(path)
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
@@ -164,8 +181,10 @@ class Bundle:
 
         try:
             return OnnxNetwork(onnx_graph(path, inner=inner))
-        except Exception as reason:  # a layer that is not known, or a damaged file, of which Keras says what is wrong
+        except UnsupportedError as reason:
             logger.debug("%s: left to Keras (%s)", path, one_line(reason))
+        except Exception as error:  # whatever a damaged file makes h5py and ONNX Runtime stumble over
+            raise BundleError(f"{path}: not a readable Keras model ({one_line(error)})") from error
         network = self.load_network(name)
         if not inner:
             return network
@@ -222,7 +241,7 @@ def write_bundle(
     """
     folder = Path(folder)
     for name in files:
-        if not _PART_NAME.fullmatch(name) or name == CARD_NAME:
+        if not PLAIN_NAME.fullmatch(name) or name == CARD_NAME:
             raise ValueError(f"{name!r} is not a name for a part of a bundle")
     try:
         replaced = set(read_bundle(folder).parts) - set(files)
@@ -258,6 +277,8 @@ def read_bundle(folder: str | Path) -> Bundle:
         Names the first thing that is wrong.
     """
     folder = Path(folder)
+    if (folder / CARD_NAME).is_symlink():
+        raise BundleError(f"{folder / CARD_NAME}: is a symbolic link; the parts of a bundle are files of its folder")
     if not (folder / CARD_NAME).is_file():
         raise BundleError(f"{folder}: not a model bundle (no {CARD_NAME})")
     try:
@@ -270,11 +291,9 @@ def read_bundle(folder: str | Path) -> Bundle:
     wrong = [key for key, kind in _FIELDS.items() if not isinstance(record.get(key), kind)]
     if wrong:
         raise BundleError(f"{folder}: {CARD_NAME} has no usable {wrong[0]!r}")
-    if sorted(map(str, record["emotions"])) != sorted(EMOTIONS):
-        raise BundleError(
-            f"{folder}: the bundle's labels are {', '.join(map(str, record['emotions']))}; "
-            f"allowed: {', '.join(EMOTIONS)}, in any order"
-        )
+    if record["emotions"] != list(EMOTIONS):
+        shown = printable(", ".join(map(str, record["emotions"])))[:200]
+        raise BundleError(f"{folder}: the bundle's labels are {shown}; allowed: {', '.join(EMOTIONS)}")
     for name, digest in record["files"].items():
         _check_part(folder, name, digest)
     return Bundle(
@@ -292,8 +311,10 @@ _FIELDS: Final[dict[str, type]] = {"kind": str, "emotions": list, "versions": di
 
 def _check_part(folder: Path, name: str, digest: Any) -> None:
     path = folder / name
-    if not _PART_NAME.fullmatch(name) or path.is_symlink():
+    if not PLAIN_NAME.fullmatch(name):
         raise BundleError(f"{folder}: {name!r} is not a name for a part of a bundle")
+    if path.is_symlink():
+        raise BundleError(f"{path}: is a symbolic link; the parts of a bundle are files of its folder")
     if not path.is_file():
         raise BundleError(f"{folder}: the bundle's part {name!r} is missing")
     found = hash_file(path)

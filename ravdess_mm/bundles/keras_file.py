@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,29 +17,32 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ravdess_mm.errors import BundleError, one_line
+from ravdess_mm.bundles.archives import MOST_UNPACKED, check_archive
+from ravdess_mm.errors import BundleError, one_line, printable
 from ravdess_mm.store import UNREADABLE
 
-KERAS_MODULES: Final[frozenset[str]] = frozenset(
+KERAS_LAYERS: Final[frozenset[str]] = frozenset(
     {
-        "builtins",
-        "keras",
-        "keras.activations",
-        "keras.constraints",
-        "keras.initializers",
-        "keras.layers",
-        "keras.losses",
-        "keras.metrics",
-        "keras.optimizers",
-        "keras.optimizers.schedules",
-        "keras.regularizers",
-        "keras.src.models.functional",  # where Keras says a functional model is from; it holds no other class
+        "Activation", "Add", "AveragePooling2D", "BatchNormalization", "CenterCrop", "Concatenate", "Conv2D", "Dense",
+        "DepthwiseConv2D", "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
+        "InputLayer", "LayerNormalization", "MaxPooling2D", "Multiply", "Normalization", "ReLU", "Rescaling",
+        "Reshape", "Resizing", "Softmax", "ZeroPadding2D",
     }
-)
-"""Modules whose classes may be named in the configuration of a ``.keras`` part."""
+)  # fmt: skip
+"""Layers that a network may have: those of ours and of the networks that still faces are tried with."""
 
-KERAS_REFUSED: Final[frozenset[str]] = frozenset({"FlaxLayer", "JaxLayer", "Lambda", "TFSMLayer", "TorchModuleWrapper"})
-"""Keras' own layers that wrap foreign code; refused before safe mode gets to see them."""
+_PLAIN_CLASS: Final = re.compile("[A-Z][A-Za-z0-9]*")
+_KERAS_CLASSES: Final[Mapping[str, Callable[[str], object]]] = {
+    "keras": frozenset({"DTypePolicy", "Functional", "Sequential"}).__contains__,
+    "keras.initializers": _PLAIN_CLASS.fullmatch,
+    "keras.layers": KERAS_LAYERS.__contains__,
+    "keras.regularizers": _PLAIN_CLASS.fullmatch,
+    "keras.src.models.functional": frozenset({"Functional"}).__contains__,  # where Keras says a model is from
+}
+"""Modules whose classes may be named in the configuration of a ``.keras`` part, and which of them; no functions."""
+
+_LARGEST_SIZE: Final = 65_536
+"""No layer is larger in any direction."""
 
 # how the configuration of a functional model says "the output of that layer"
 _TENSOR_MARK: Final = ("None", "__keras_tensor__")
@@ -77,23 +81,64 @@ class Layer:
 
 
 def check_network(path: Path) -> None:
-    """Refuse a file that names anything but Keras' own classes, before Keras gets to see it.
+    """Refuse a file that names anything but known classes of Keras, or is too large, before Keras gets to see it.
 
     Raises
     ------
     BundleError
         If it does, or cannot be read.
     """
+    check_archive(path)
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
-    except (KeyError, ValueError, *UNREADABLE) as error:
+            named = list(_named_classes(config))
+            content = archive.read("model.weights.h5") if "model.weights.h5" in archive.namelist() else b""
+    except (KeyError, ValueError, RecursionError, *UNREADABLE) as error:
         raise BundleError(f"{path}: not a readable Keras model ({one_line(error)})") from error
-    for module, name in _named_classes(config):
-        if (module, name) == _TENSOR_MARK:
-            continue
-        if module not in KERAS_MODULES or name in KERAS_REFUSED:
-            raise BundleError(f"{path}: refused, it names {module}.{name}, which is not trusted")
+    for module, name in named:
+        if (module, name) != _TENSOR_MARK and not _KERAS_CLASSES.get(module, _refuse)(name):
+            raise BundleError(f"{path}: refused, it names {printable(module)}.{printable(name)}, which is not trusted")
+    if (size := _largest(config)) > _LARGEST_SIZE:
+        raise BundleError(f"{path}: refused, it names a size of {size}; allowed: up to {_LARGEST_SIZE:,}")
+    _check_weights(content, path)
+
+
+def _refuse(_: str) -> bool:
+    return False
+
+
+def _largest(config: Any) -> int:
+    """Return the largest whole number in a configuration; seeds do not count."""
+    if isinstance(config, dict):
+        return max((_largest(value) for key, value in config.items() if key != "seed"), default=0)
+    if isinstance(config, list):
+        return max(map(_largest, config), default=0)
+    return config if isinstance(config, int) else 0
+
+
+def _check_weights(content: bytes, path: Path) -> None:
+    """Refuse weights that would fill the memory, or lie in other files."""
+    import h5py
+
+    if not content:
+        return
+    total = 0
+
+    def add(name: str, item: Any) -> None:
+        nonlocal total
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise BundleError(f"{path}: refused, {printable(name)} lies in another file")
+            total += item.nbytes
+
+    try:
+        with h5py.File(io.BytesIO(content)) as file:
+            file.visititems(add)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise BundleError(f"{path}: not a readable Keras model ({one_line(error)})") from error
+    if total > MOST_UNPACKED:
+        raise BundleError(f"{path}: refused, its weights would take {total:,} bytes; allowed: {MOST_UNPACKED:,}")
 
 
 def _named_classes(config: Any) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,7 @@ from ravdess_mm.bundles.bundle import (
     sklearn_part,
     write_bundle,
 )
-from ravdess_mm.calibration import probabilities
+from ravdess_mm.calibration import TEMPERATURE_LIMITS, probabilities
 from ravdess_mm.classifiers.adaptation import SpeakerScaler, SpeakerStatistics
 from ravdess_mm.classifiers.cross_fitting import pipeline_scores, spread
 from ravdess_mm.classifiers.estimators import family_of
@@ -206,9 +206,9 @@ def load_classifier(folder: str | Path) -> TrainedClassifier:
     emotions = _texts(bundle, "classes")
     if not set(emotions) <= set(EMOTIONS) or len(set(emotions)) != len(emotions):
         raise BundleError(f"{bundle.folder}: its classes are {', '.join(emotions)}; allowed: {', '.join(EMOTIONS)}")
-    temperature = bundle.card.get("temperature")
-    if not isinstance(temperature, (int, float)) or not temperature > 0:
-        raise BundleError(f"{bundle.folder}: its temperature is {temperature!r}; allowed: a number above 0")
+    if emotions != tuple(emotion for emotion in EMOTIONS if emotion in emotions):
+        raise BundleError(f"{bundle.folder}: its classes are out of order; allowed: {', '.join(EMOTIONS)}")
+    temperature = bundle.number("temperature", *TEMPERATURE_LIMITS)
     projection = _load_projection(bundle, n_features=len(names))
     n_inputs = len(names) if projection is None else projection.n_components
     own_fields = {"feature_names", "feature_set", "classes", "temperature"}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated
+from zlib import crc32
 
 import typer
 
 from ravdess_mm.cli.command import Json, console, print_json, run_verb
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, printable
 
 
 def predict(
@@ -71,7 +73,7 @@ def predict(
                 answers.append(answer)
             else:
                 failed += 1
-                typer.echo(f"{path}: {answer}", err=True)
+                typer.echo(printable(f"{path}: {answer}"), err=True)
         if as_json:
             print_json([answer.to_dict() for answer in answers])
         elif answers:
@@ -112,7 +114,7 @@ def enrol(
         voice, unheard = enrol_voice(paths, features=features, know=partial(adapted.audio.enrol, plain=plain.audio))
         face, seen = adapted.video.shares_of(paths)
         for path, reason in unheard.items():
-            typer.echo(f"{path}: {reason}{'; its picture is used' if path in seen else ''}", err=True)
+            typer.echo(f"{printable(path)}: {reason}{'; its picture is used' if path in seen else ''}", err=True)
         if not voice.is_enough and face is None:
             number = "one usable clip says" if voice.n_clips else "clips of which none can be used say"
             raise InputError(f"{number} too little about a speaker; two or more are needed")
@@ -145,7 +147,13 @@ def explain(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The page; by default <name of the clip>-explained.html here.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The page; by default <name of the clip>-explained.html here; "
+            "where that is there already, with a mark of the clip's folder.",
+        ),
     ] = None,
     emotion: Annotated[
         str | None,
@@ -177,10 +185,16 @@ def explain(
             explanation = explain_clip(predictor, clip, method=method, about=emotion, n_frames=frames)
         except MediaError as error:
             raise MediaError(f"{clip}: {error}") from error
-        page = write_explanation(explanation, output or Path(f"{clip.stem}-explained.html"))
+        page = write_explanation(explanation, output or _page_for(clip))
         if as_json:
             print_json({**explanation.to_dict(), "page": page})
         else:
             typer.echo(page)
 
     run_verb(action)
+
+
+def _page_for(clip: Path) -> Path:
+    """Return where the page of a clip goes; with a mark of its folder where one of that name is there already."""
+    page = Path(f"{clip.stem}-explained.html")
+    return page if not page.exists() else Path(f"{clip.stem}-{crc32(os.fsencode(clip.absolute())):08x}-explained.html")

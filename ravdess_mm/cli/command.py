@@ -34,7 +34,8 @@ def run_verb(action: Callable[[], int | None]) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value for programs."""
-    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+    says_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=not says_all) + "\n")
 
 
 def console() -> Any:
@@ -42,4 +43,4 @@ def console() -> Any:
     from rich.console import Console
 
     # in a pipe a table is as wide as it needs to be, never cut at 80 columns
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, emoji=False)

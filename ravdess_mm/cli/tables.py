@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from ravdess_mm.errors import printable
 from ravdess_mm.predict.prediction import clock, mean_answer
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
         table.add_column(name, overflow="fold")
     for prediction in predictions:
         told = "; ".join((_rests_on(prediction), *prediction.notes))
-        table.add_row(str(prediction.path), *_first_two(prediction.probabilities), told)
+        table.add_row(printable(prediction.path), *_first_two(prediction.probabilities), told)
         for number, own in prediction.by_speaker.items():
             told = "one segment" if len(own) == 1 else f"the mean of {len(own)} segments"
             table.add_row(f"  speaker {number}", *_first_two(mean_answer(own)), told)
@@ -191,7 +192,7 @@ def _rests_on(prediction: Prediction) -> str:
 
 def card_table(title: str, facts: Mapping[str, Any]) -> Table:
     """Return the facts of a bundle, one row each; long lists are shortened."""
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=printable(title), show_header=False, title_justify="left")
     for name, value in facts.items():
         table.add_row(str(name), _short(value))
     return table
@@ -203,4 +204,4 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         shown = ", ".join(_short(item) for item in value[:8])
         return f"{shown}, ... ({len(value)})" if len(value) > 8 else shown
-    return str(value)
+    return printable(value)

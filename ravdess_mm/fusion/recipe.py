@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ravdess_mm.arrays import Floats
-from ravdess_mm.calibration import FLOOR
+from ravdess_mm.bundles.bundle import PLAIN_NAME
+from ravdess_mm.calibration import ANSWER_TOLERANCE, FLOOR, TEMPERATURE_LIMITS, check_answer
 from ravdess_mm.config import Rule
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import fold_folder
-from ravdess_mm.errors import BundleError
+from ravdess_mm.errors import BundleError, printable
 from ravdess_mm.fusion.evidence import at_temperatures
 from ravdess_mm.fusion.rules import Combiner, Pool, Product, Stacking, WeightedMean
 from ravdess_mm.schemas import FUSION_SCHEMA
 from ravdess_mm.store import read_json
+
+LARGEST_WEIGHT: Final = 100.0
+"""Of a branch in a fusion."""
+LARGEST_NUMBER: Final = 1e6
+"""In a recipe."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +67,22 @@ class FusionRecipe:
         Returns
         -------
         ndarray [shape=(8,)]
-            Sums to 1. Of one branch alone, its calibrated probabilities; of branches that the run never saw
-            together, their mean.
+            Eight finite probabilities that sum to 1. Of one branch alone, its calibrated probabilities; of branches
+            that the run never saw together, their mean.
+
+        Raises
+        ------
+        BundleError
+            If a branch, or the recipe, makes anything else of it.
         """
         there = tuple(branch for branch in self.models if branch in answers)
         names = tuple(branch for branch in there if branch not in self.unchecked) or there
-        logs = np.log(np.maximum(np.stack([answers[branch] for branch in names]), FLOOR))[np.newaxis]
+        logs = np.log(np.maximum(np.stack([check_answer(answers[branch]) for branch in names]), FLOOR))[np.newaxis]
         logs = at_temperatures(logs, [self.temperatures[branch] for branch in names])
         if len(names) == 1:
-            return np.asarray(np.exp(logs[0, 0]))
+            return check_answer(np.exp(logs[0, 0]))
         combiner = self.combiners.get(names, WeightedMean((1 / len(names),) * len(names)))
-        return np.asarray(combiner(logs)[0])
+        return check_answer(combiner(logs)[0])
 
 
 def read_recipe(path: str | Path, *, fold: int | None = None) -> FusionRecipe:
@@ -94,22 +105,40 @@ def read_recipe(path: str | Path, *, fold: int | None = None) -> FusionRecipe:
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != FUSION_SCHEMA or not content.get("folds"):
         raise BundleError(f"{path}: not a fusion recipe of schema {FUSION_SCHEMA!r}")
-    recipe = next((one for one in content["folds"] if fold is None or one["fold"] == fold), None)
-    if recipe is None:
-        allowed = ", ".join(str(one["fold"]) for one in content["folds"])
-        raise BundleError(f"{path}: no fold {fold}; it has {allowed}")
     if content.get("rule") not in tuple(Rule):
-        raise BundleError(f"{path}: rule {content.get('rule')!r}; allowed: {', '.join(Rule)}")
-    rule = Rule(content["rule"])
-    temperatures = _numbers([*recipe["temperatures"].values()], "temperatures", path)
-    if not (temperatures > 0).all():
-        raise BundleError(f"{path}: a temperature is {temperatures.min()}; allowed: above 0")
+        raise BundleError(f"{path}: rule {printable(content.get('rule'))[:40]!r}; allowed: {', '.join(Rule)}")
+    try:
+        found = next((one for one in content["folds"] if fold is None or one["fold"] == fold), None)
+        if found is None:
+            known = ", ".join(str(one["fold"]) for one in content["folds"])
+            raise BundleError(f"{path}: no fold {fold}; it has {known}")
+        return _fold_of(found, Rule(content["rule"]), path)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BundleError(f"{path}: a damaged fusion recipe ({error!r:.80})") from error
+
+
+def _fold_of(found: Mapping[str, Any], rule: Rule, path: str | Path) -> FusionRecipe:
+    models = dict(found["models"])
+    for name in models.values():
+        if not isinstance(name, str) or not PLAIN_NAME.fullmatch(name):
+            raise BundleError(f"{path}: {printable(name)[:40]!r} is not the name of a model of this run")
+    if not models or found["temperatures"].keys() != models.keys():
+        raise BundleError(f"{path}: temperatures are not of the models {', '.join(map(printable, models))}")
+    temperatures = _numbers([*found["temperatures"].values()], "temperatures", path)
+    low, high = TEMPERATURE_LIMITS
+    for temperature in temperatures:
+        if not low <= temperature <= high:
+            raise BundleError(f"{path}: a temperature is {temperature:g}; allowed: {low:g} to {high:g}")
+    unchecked = tuple(found.get("unchecked", ()))
+    for sources in (unchecked, *(lesson["sources"] for lesson in found["lessons"])):
+        if not set(sources) <= models.keys() or len(set(sources)) < len(sources):
+            raise BundleError(f"{path}: {printable(sources)[:40]} are not its branches {', '.join(models)}")
     return FusionRecipe(
-        fold=int(recipe["fold"]),
-        models=dict(recipe["models"]),
-        temperatures=dict(zip(recipe["temperatures"], temperatures.tolist(), strict=True)),
-        combiners={tuple(fitted["sources"]): _combiner(rule, fitted, path) for fitted in recipe["lessons"]},
-        unchecked=tuple(recipe.get("unchecked", ())),
+        fold=int(found["fold"]),
+        models=models,
+        temperatures=dict(zip(found["temperatures"], temperatures.tolist(), strict=True)),
+        combiners={tuple(lesson["sources"]): _combiner(rule, lesson, path) for lesson in found["lessons"]},
+        unchecked=unchecked,
     )
 
 
@@ -119,8 +148,10 @@ def _combiner(rule: Rule, fitted: Mapping[str, Any], path: str | Path) -> Combin
         weights = _numbers(fitted["weights"], "weights", path)
         if weights.shape != (n_models,):
             raise BundleError(f"{path}: {weights.size} weights for {n_models} branches")
-        if weights.min() < 0:
-            raise BundleError(f"{path}: a weight is {weights.min()}; allowed: 0 or more")
+        if weights.min() < 0 or weights.max() > LARGEST_WEIGHT:
+            raise BundleError(f"{path}: a weight is {weights.min():g}; allowed: 0 or more, up to {LARGEST_WEIGHT:g}")
+        if rule is not Rule.POOL and abs(weights.sum() - 1) > ANSWER_TOLERANCE:
+            raise BundleError(f"{path}: weights sum to {weights.sum():g}, not to 1")
         learned = tuple(float(weight) for weight in weights)
         return Pool(learned) if rule is Rule.POOL else WeightedMean(learned)
     if "coefficients" in fitted:
@@ -148,4 +179,6 @@ def _numbers(value: object, what: str, path: str | Path) -> Floats:
         raise BundleError(f"{path}: {what}: not numbers") from error
     if not np.isfinite(numbers).all():
         raise BundleError(f"{path}: {what}: not finite")
+    if np.abs(numbers).max(initial=0) > LARGEST_NUMBER:
+        raise BundleError(f"{path}: {what}: beyond {LARGEST_NUMBER:g}")
     return numbers

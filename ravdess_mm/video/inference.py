@@ -13,7 +13,8 @@ import pandas as pd
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.bundles.bundle import Bundle, read_bundle
-from ravdess_mm.calibration import soften
+from ravdess_mm.calibration import TEMPERATURE_LIMITS, soften
+from ravdess_mm.config import Crop
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError
 from ravdess_mm.predictions import PROBABILITIES
@@ -26,6 +27,9 @@ NETWORK_PART: Final = "network.keras"
 
 CROP_SHARE: Final = 44 / 48
 """Side of a crop as a share of the frame's, where answers are the mean over ten: that of the still faces."""
+
+LARGEST_STEP: Final = 10_000
+"""Of the frames that a network on disk expects."""
 
 _BATCH: Final = 64
 
@@ -97,8 +101,10 @@ def load_network(folder: str | Path) -> TrainedNetwork:
     bundle = read_bundle(folder)
     if bundle.kind != KIND:
         raise BundleError(f"{folder}: the bundle holds a {bundle.kind!r}; expected {KIND!r}")
-    if bundle.emotions != EMOTIONS:
-        raise BundleError(f"{folder}: the outputs are {', '.join(bundle.emotions)}; expected {', '.join(EMOTIONS)}")
+    bundle.number("temperature", *TEMPERATURE_LIMITS)
+    bundle.number("frame_step", 1, LARGEST_STEP)
+    if bundle.card.get("crop") not in tuple(Crop) or not isinstance(bundle.card.get("settings", {}), dict):
+        raise BundleError(f"{folder}: its card does not say how frames are cut; allowed: {', '.join(Crop)}")
     return TrainedNetwork(bundle)
 
 

@@ -166,5 +166,5 @@ def test_two_inputs_maps_as_an_answer_and_missing_layers_are_told_apart(tmp_path
 
 def test_a_damaged_part_is_refused_as_keras_refuses_it(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path, kind="thing", card={}, files={"network.keras": b"no zip"})
-    with pytest.raises(BundleError, match="not a readable Keras model"):
+    with pytest.raises(BundleError, match="not a readable archive"):
         bundle.open_network("network.keras")

@@ -13,7 +13,7 @@ from ravdess_mm.errors import BundleError
 from ravdess_mm.fusion import fuse
 from ravdess_mm.fusion.recipe import read_recipe
 from ravdess_mm.predictions import probabilities_of, rows_for_test
-from ravdess_mm.store import write_json
+from ravdess_mm.store import plain, write_json
 
 Simulate = Callable[..., pd.DataFrame]
 
@@ -106,7 +106,8 @@ def test_lessons_that_are_no_finite_numbers_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("value", "message"), [(0.0, "a temperature is 0.0; allowed: above 0"), (float("nan"), "temperatures: not finite")]
+    ("value", "message"),
+    [(0.0, "a temperature is 0; allowed: 0.01 to 100"), (float("nan"), "temperatures: not finite")],
 )
 def test_temperatures_of_a_recipe_are_checked(
     tables: dict[str, pd.DataFrame], value: float, message: str, tmp_path: Path
@@ -122,3 +123,35 @@ def test_an_unknown_rule_is_refused(tables: dict[str, pd.DataFrame], tmp_path: P
     write_json(tmp_path / "recipe.json", {**fuse(tables, rule="pool", seed=0).to_dict(), "rule": "vote"})
     with pytest.raises(BundleError, match="rule 'vote'; allowed: mean, product, weighted, stacking, pool"):
         read_recipe(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda fold: fold["temperatures"].update(audio=1e-300), "a temperature is 1e-300; allowed: 0.01 to 100"),
+        (lambda fold: fold["temperatures"].pop("audio"), "temperatures are not of the models"),
+        (lambda fold: fold["models"].update(audio="../elsewhere"), "'../elsewhere' is not the name of a model"),
+        (lambda fold: fold["lessons"][0].update(weights=[0.5, 1.5]), "weights sum to 2, not to 1"),
+        (lambda fold: fold["lessons"][0].update(sources=["audio", "smell"]), "are not its branches audio, video"),
+        (lambda fold: fold.update(lessons=3), "a damaged fusion recipe"),
+        (lambda fold: fold.pop("models"), "a damaged fusion recipe"),
+    ],
+)
+def test_a_hostile_recipe_is_refused(
+    tables: dict[str, pd.DataFrame], tmp_path: Path, change: Callable[[dict], object], message: str
+) -> None:
+    content = fuse(tables, rule="weighted", seed=0).to_dict()
+    content = json.loads(json.dumps(plain(content)))
+    change(content["folds"][0])
+    write_json(tmp_path / "recipe.json", content)
+    with pytest.raises(BundleError, match=rf"recipe\.json: .*{message}"):
+        read_recipe(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize("answer", [[np.nan] * 8, [0.5] * 8, [-1.0, 2.0] + [0.0] * 6, [0.2] * 5, [np.inf] + [0.0] * 7])
+def test_no_answer_leaves_that_is_not_eight_probabilities(
+    tables: dict[str, pd.DataFrame], tmp_path: Path, answer: list[float]
+) -> None:
+    write_json(tmp_path / "recipe.json", fuse(tables, rule="pool", seed=0).to_dict())
+    with pytest.raises(BundleError, match="which are not 8 probabilities; their files are unsound"):
+        read_recipe(tmp_path / "recipe.json").apply({"audio": np.array(answer)})
