@@ -5,15 +5,34 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from ravdess_mm.run.entry import guarded
 from ravdess_mm.store import plain
 
+ANSWER: Final = "Answer for clips of your own"
+LEARN: Final = "Learn from a corpus"
+CHECK: Final = "Check"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for one a core.")]
+
+
+class VerbGroup(TyperGroup):
+    """Lists verbs under what they are for, as each says where it is registered (``rich_help_panel``)."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the verbs into the help."""
+        panels: dict[str, list[tuple[str, str]]] = {ANSWER: [], LEARN: [], CHECK: []}
+        for name in self.list_commands(ctx):
+            command = self.commands[name]
+            panel = getattr(command, "rich_help_panel", None)
+            panels.setdefault(str(panel), []).append((name, command.get_short_help_str(limit=90)))
+        for title, verbs in panels.items():
+            with formatter.section(title):
+                formatter.write_dl(verbs)
 
 
 class _State:

@@ -13,7 +13,18 @@ import typer
 from ravdess_mm._version import __version__
 from ravdess_mm.cli.app import app as app_verb
 from ravdess_mm.cli.clips import enrol, explain, predict
-from ravdess_mm.cli.command import Jobs, Json, console, print_json, run_verb, show_tracebacks
+from ravdess_mm.cli.command import (
+    ANSWER,
+    CHECK,
+    LEARN,
+    Jobs,
+    Json,
+    VerbGroup,
+    console,
+    print_json,
+    run_verb,
+    show_tracebacks,
+)
 from ravdess_mm.config import Rule, parse_actors
 from ravdess_mm.corpus.download import ArchivePart
 from ravdess_mm.errors import InputError
@@ -21,6 +32,7 @@ from ravdess_mm.parallel.progress import set_up_logging
 from ravdess_mm.store import plain
 
 app = typer.Typer(
+    cls=VerbGroup,
     name="ravdess-mm",
     help="Which emotion do voice and face express, and how sure are we? Actor-disjoint by construction.",
     epilog="Whole runs, from a folder of clips to a report, are started with make: `make help`.",
@@ -29,6 +41,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+for _verb in (predict, explain, enrol):
+    app.command(rich_help_panel=ANSWER)(_verb)
+app.command("app", rich_help_panel=ANSWER)(app_verb)
 
 
 def _version(wanted: bool) -> None:
@@ -49,7 +66,7 @@ def common(
     set_up_logging(debug=debug)
 
 
-@app.command()
+@app.command(rich_help_panel=CHECK)
 def verify(
     data: Annotated[list[Path], typer.Argument(help="Folders of RAVDESS clips.", metavar="DATA...")],
     deep: Annotated[bool, typer.Option("--deep", help="Decode every file to its end: finds truncated ones.")] = False,
@@ -75,7 +92,7 @@ def verify(
     run_verb(action)
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def download(
     folder: Annotated[Path, typer.Argument(help="Where to; made if it is missing.", metavar="DIR")],
     part: Annotated[
@@ -106,7 +123,7 @@ def download(
     run_verb(action)
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def sample(
     folder: Annotated[Path, typer.Argument(help="Where to write it; new, empty, or a sample made before.")],
     jobs: Jobs = -1,
@@ -121,7 +138,7 @@ def sample(
     run_verb(action)
 
 
-@app.command()
+@app.command(rich_help_panel=CHECK)
 def evaluate(
     tables: Annotated[list[Path], typer.Argument(help="Prediction tables, .parquet or .csv.", metavar="TABLE...")],
     draws: Annotated[int, typer.Option(help="Bootstrap draws over actors.", min=100)] = 2000,
@@ -149,7 +166,7 @@ def evaluate(
     run_verb(action)
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def fuse(
     tables: Annotated[list[Path], typer.Argument(help="Prediction tables to fuse.", metavar="TABLE TABLE...")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the fused table.")],
@@ -176,13 +193,7 @@ def fuse(
     run_verb(action)
 
 
-app.command()(predict)
-app.command()(enrol)
-app.command()(explain)
-app.command("app")(app_verb)
-
-
-@app.command()
+@app.command(rich_help_panel=CHECK)
 def info(
     bundle: Annotated[
         Path, typer.Argument(help="Folder of a model, such as artifacts/<run>/models/audio-svc/holdout.")

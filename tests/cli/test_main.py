@@ -54,6 +54,21 @@ def test_version_and_help() -> None:
         assert runner.invoke(app, [verb, "--help"]).exit_code == 0
 
 
+def test_help_groups_verbs_by_what_they_are_for() -> None:
+    shown = runner.invoke(app, ["--help"]).stdout
+    found: dict[str, list[str]] = {}
+    panel = ""
+    for line in shown.splitlines():
+        if line.endswith(":") and not line.startswith(" "):
+            panel = line.removesuffix(":")
+        elif line.startswith("  ") and line[2:3].isalpha() and panel not in ("", "Options"):
+            found.setdefault(panel, []).append(line.split()[0])
+    found[panel].pop()  # the line on make
+    assert list(found) == ["Answer for clips of your own", "Learn from a corpus", "Check"]
+    assert {"predict", "explain", "enrol", "app"} <= set(found["Answer for clips of your own"])
+    assert {"verify", "evaluate", "info"} <= set(found["Check"])
+
+
 def test_it_runs_as_a_module_too() -> None:
     done = subprocess.run([sys.executable, "-m", "ravdess_mm", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == runner.invoke(app, ["--version"]).stdout

@@ -132,7 +132,11 @@ function show({ probabilities, box, notes }, latency) {
     const before = smooth[name] ?? now;
     smooth[name] = Object.fromEntries(Object.entries(now).map(([emotion, share]) => [emotion, (share + before[emotion]) / 2]));
     if (lists[name]) bars(title, smooth[name], lists[name]);
-    else find("live-bars").append((lists[name] = bars(title, smooth[name])));
+    else {
+      const names = Object.keys(NAMES);
+      const next = names.slice(names.indexOf(name) + 1).map((one) => lists[one]).find(Boolean);
+      find("live-bars").insertBefore((lists[name] = bars(title, smooth[name])), next ?? null);
+    }
   }
   const words = find("live-verdict");
   if (smooth.both) {

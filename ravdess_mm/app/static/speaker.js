@@ -1,6 +1,6 @@
 // Get to know a speaker by clips, see what it changes, keep it.
 
-import { ask, bars, find, formOf, make, record, recordingName, save, speakerFile, state } from "./common.js";
+import { ask, bars, capital, find, formOf, make, record, recordingName, save, speakerFile, state } from "./common.js";
 
 let clips = [];
 let recording = null;
@@ -93,7 +93,7 @@ async function show(found) {
   const failed = Object.entries(found.failed).map(([name, reason]) => make("p", { className: "left-out", textContent: `${name}: ${reason}` }));
   find("enrolment").replaceChildren(
     make("p", { className: "verdict", textContent: "The speaker is known" }),
-    make("p", { className: "lead", textContent: `${known || "Too little is known"}. Try asks whether a clip is theirs; Live takes it that it is.` }),
+    make("p", { className: "lead", textContent: `${capital(known) || "Too little is known"}. Try asks whether a clip is theirs; Live takes it that it is.` }),
     make("p", { className: "row" }, keep, drop), ...failed, change);
   const clip = state.clip ?? clips[0];
   if (clip) await compare(clip, change);
