@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from functools import partial
+from glob import glob
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zlib import crc32
 
 import typer
 
 from ravdess_mm.cli.command import Json, console, print_json, run_verb
-from ravdess_mm.errors import InputError, printable
+from ravdess_mm.config import Rows
+from ravdess_mm.errors import InputError, one_line, printable
+
+if TYPE_CHECKING:
+    from ravdess_mm.predict.batch import Question
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Clips of any name, or folders of them.", metavar="PATH...")],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Clips of any name, folders of them, or patterns such as '*.mp4'.", metavar="PATH..."),
+    ] = None,
+    from_file: Annotated[
+        str | None, typer.Option("--from-file", help="A file with a path a line; - reads standard input.")
+    ] = None,
     run: Annotated[
         Path | None,
         typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
@@ -45,6 +58,16 @@ def predict(
         ),
     ] = None,
     as_json: Json = False,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write a table; killed, the same command goes on.")] = None,
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None,
+    rows: Annotated[Rows, typer.Option(help="What a row of the table stands for.")] = Rows.CLIPS,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for one a core.")] = 1,
+    timeline: Annotated[
+        Path | None, typer.Option(help="Draw voice, face and both over time, as .html or .png; of one clip.")
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Copy a film to this .mp4 with faces, emotions and the voice drawn in.")
+    ] = None,
 ) -> None:
     """Say which emotion voice and face of a clip express.
 
@@ -54,35 +77,100 @@ def predict(
     Examples: ravdess-mm predict holiday.mp4 --speaker her-clips/
 
     ravdess-mm predict interview.mp3 --speakers 2
+
+    ravdess-mm predict films/ --csv faces.csv --rows faces --jobs -1
+
+    ravdess-mm predict holiday.mp4 --annotate seen.mp4 --timeline seen.html
     """
 
     def action() -> int:
-        from ravdess_mm.cli.tables import predictions_table
-        from ravdess_mm.corpus.clips_of_your_own import find_clips
-        from ravdess_mm.parallel.progress import track
-        from ravdess_mm.predict.prediction import Prediction
-        from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
+        from ravdess_mm.predict.batch import Question
 
-        clips = list(find_clips(paths))
+        clips = list(_clips(paths or [], from_file))
+        if not clips:
+            raise InputError("no clips; allowed: paths, folders, patterns, or --from-file with a path a line")
         if speaker is not None and speakers is not None:
             raise InputError("--speaker and --speakers exclude each other: one known person, or several told apart")
-        predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker, speakers=speakers)
-        answers, failed = [], 0
-        for path, answer in predictor.predict_many(track(clips, "clips", unit="clip"), in_segments=in_segments):
-            if isinstance(answer, Prediction):
-                answers.append(answer)
-            else:
-                failed += 1
-                typer.echo(printable(f"{path}: {answer}"), err=True)
-        if as_json:
-            print_json([answer.to_dict() for answer in answers])
-        elif answers:
-            console().print(predictions_table(answers))
-        if not answers:
-            raise InputError(f"none of {len(clips)} clips could be used")
-        return 1 if failed else 0
+        if sum((as_json, csv is not None, parquet is not None)) > 1:
+            raise InputError("--json, --csv and --parquet exclude each other")
+        question = Question(run, speaker, speakers, in_segments)
+        pictures = [path for path in (timeline, annotate) if path is not None]
+        if pictures and len(clips) > 1:
+            raise InputError(f"--timeline and --annotate are of one clip; got {len(clips)}")
+        for path in pictures:
+            _draw(question, clips[0], path, as_timeline=path is timeline)
+        table_path = csv or parquet
+        if table_path is not None:
+            return _write_table(clips, question, table_path, rows, jobs)
+        if pictures and not as_json:
+            return 0
+        return _print_answers(clips, question, jobs, as_json=as_json)
 
     run_verb(action)
+
+
+def _clips(paths: list[Path], from_file: str | None) -> Iterator[Path]:
+    """Yield the clips that are asked about; of a list, those that are not there too: each costs only itself."""
+    from ravdess_mm.corpus.clips_of_your_own import find_clips
+
+    for path in paths:
+        matches = sorted(glob(str(path), recursive=True)) if set("*?[") & set(str(path)) and not path.exists() else []
+        yield from find_clips(matches or [path])
+    if from_file is None:
+        return
+    try:
+        text = sys.stdin.read() if from_file == "-" else Path(from_file).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{from_file}: no list of paths ({one_line(error, Path(from_file))})") from error
+    for line in filter(None, map(str.strip, text.splitlines())):
+        yield from find_clips([line]) if Path(line).is_dir() else [Path(line)]
+
+
+def _draw(question: Question, clip: Path, path: Path, *, as_timeline: bool) -> None:
+    from ravdess_mm.errors import MediaError
+
+    try:
+        if as_timeline:
+            from ravdess_mm.predict.timeline import make_timeline, write_timeline
+
+            write_timeline(make_timeline(question.predictor(), clip, in_segments=question.in_segments), path)
+        else:
+            from ravdess_mm.predict.annotation import annotate_film
+
+            annotate_film(question.predictor(), clip, path)
+    except MediaError as error:
+        raise MediaError(f"{clip}: {error}") from error
+    typer.echo(printable(str(path)), err=True)
+
+
+def _write_table(clips: list[Path], question: Question, path: Path, rows: Rows, jobs: int) -> int:
+    from ravdess_mm.predict.batch import write_answers
+
+    failed = write_answers(clips, question, path, rows=rows, jobs=jobs)
+    for clip, reason in failed.items():
+        typer.echo(printable(f"{clip}: {reason}"), err=True)
+    typer.echo(printable(str(path)))
+    return 1 if failed else 0
+
+
+def _print_answers(clips: list[Path], question: Question, jobs: int, *, as_json: bool) -> int:
+    from ravdess_mm.cli.tables import predictions_table
+    from ravdess_mm.predict.batch import answer_many
+
+    answers, failed = [], 0
+    for path, answer in answer_many(clips, question, jobs=jobs):
+        if isinstance(answer, str):
+            failed += 1
+            typer.echo(printable(f"{path}: {answer}"), err=True)
+        else:
+            answers.append(answer)
+    if as_json:
+        print_json([answer.to_dict() for answer in answers])
+    elif answers:
+        console().print(predictions_table(answers))
+    if not answers:
+        raise InputError(f"none of {len(clips)} clips could be used")
+    return 1 if failed else 0
 
 
 def enrol(

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from ravdess_mm._version import __version__
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR
 from ravdess_mm.config import Rows
-from ravdess_mm.errors import InputError, MediaError
+from ravdess_mm.errors import InputError, MediaError, printable
 from ravdess_mm.parallel.progress import map_parallel
 from ravdess_mm.predict.prediction import Prediction
 from ravdess_mm.predict.predictor import Predictor
@@ -169,7 +169,7 @@ def _read_journal(path: Path, header: Any) -> dict[str, tuple[list[int], list[di
 
 
 def _append(journal: IO[str], value: Any) -> None:
-    journal.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+    journal.write(json.dumps(plain(value)) + "\n")
     journal.flush()
 
 
@@ -180,7 +180,8 @@ def _write(path: Path, rows: list[dict[str, Any]], kind: Rows) -> None:
     integers = {name: "Int64" for name in ("speaker", "face", "faces") if name in table}
     table = table.astype(integers)
     if path.suffix.lower() == ".parquet":
+        table["path"] = table["path"].map(printable)  # Parquet holds no name that is no UTF-8
         write_table(path, table, schema=ANSWERS_SCHEMA)
         return
     with whole_file(path) as temporary:
-        table.to_csv(temporary, index=False)
+        table.to_csv(temporary, index=False, errors="surrogateescape")

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Floats
@@ -286,7 +287,7 @@ class Predictor:
         segments = recording.cut(is_cut=is_cut)
         notes = [*signal.notes, *self._name_speakers(segments, signal, name, is_cut=is_cut)]
         if signal.samples is not None and segments[0].is_heard:
-            score_audio_segments(segments, signal.samples, signal.sr, score=self._score_audio, name=name)
+            score_audio_segments(segments, signal.samples, signal.sr, score=self.score_audio, name=name)
         elif signal.samples is not None:
             notes.append("voice: nobody is heard to speak")
         if not is_cut:
@@ -382,8 +383,15 @@ class Predictor:
             duration_s=recording.duration_s,
         )
 
-    def _score_audio(self, samples: Samples, sr: int, activity: SpeechActivity | None) -> tuple[Floats, list[str]]:
+    def score_audio(self, samples: Samples, sr: int, activity: SpeechActivity | None) -> tuple[Floats, list[str]]:
+        """Return what the voice says in some samples [shape=(8,)], and what speaks against it; see `AudioModels`."""
         return self.voice.score(samples, sr, enrolment=self.enrolment.voice, activity=activity)
+
+    def score_images(self, images: npt.NDArray[np.uint8]) -> Floats:
+        """Return what each face or frame [shape=(n, 256, 256)] says by itself [shape=(n, 8)], adapted if it can be."""
+        scores = self.face.score_images(images)
+        face = self.enrolment.face
+        return scores if face is None else face.even(scores)
 
     def _adapt(self, scores: FrameScores) -> FrameScores:
         face = self.enrolment.face

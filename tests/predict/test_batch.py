@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from ravdess_mm.cli.main import app
 from ravdess_mm.config import Rows
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import InputError
@@ -122,3 +124,30 @@ def test_a_batch_of_which_nothing_can_be_used_leaves_nothing(
     with pytest.raises(InputError, match="allowed are the endings"):
         write_answers(clips, Question(), tmp_path / "out.xls", rows=Rows.CLIPS, jobs=1)
     assert not list(tmp_path.glob("out*"))
+
+
+def test_paths_come_from_patterns_folders_and_lists(
+    clips: list[Path], asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Question, "predictor", lambda question: None)
+    runner = CliRunner()
+    listed = "\n".join(["", str(clips[0]), f"  {tmp_path / 'e.wav'} ", ""])
+    done = runner.invoke(app, ["predict", "--from-file", "-", "--json"], input=listed)
+    assert done.exit_code == 1
+    assert [answer["path"] for answer in json.loads(done.stdout)] == [clips[0].as_posix()]
+    assert "e.wav: damaged" in done.stderr
+    done = runner.invoke(
+        app, ["predict", str(tmp_path / "[ab].wav"), "--csv", str(tmp_path / "t.csv"), "--rows", "faces"]
+    )
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 't.csv'}\n")
+    assert len(pd.read_csv(tmp_path / "t.csv")) == 4
+    for words, why in (
+        (["predict"], "no clips; allowed: paths"),
+        (["predict", str(clips[0]), "--csv", "a.csv", "--json"], "exclude each other"),
+        (["predict", *map(str, clips), "--timeline", "a.html"], "of one clip; got 5"),
+        (["predict", "--from-file", str(tmp_path / "none.txt")], "no list of paths"),
+        (["predict", str(tmp_path / "[xyz].wav")], "no such file"),
+    ):
+        refused = runner.invoke(app, words)
+        assert refused.exit_code == 2
+        assert why in " ".join(refused.stderr.split())
