@@ -214,7 +214,7 @@ def test_a_speaker_is_enrolled_compared_saved_and_loaded(page: Page, clips: Clip
     assert page.locator("#speaker-clips li").count() == len(clips.more)
     page.click("#enrol")
     expect(page.locator("#enrolment .answers h2")).to_have_text(["Without the enrolment", "With it"], timeout=SLOW_MS)
-    assert f"the voice by {len(clips.more)} clips" in page.locator("#enrolment .lead").inner_text()
+    assert f"The voice by {len(clips.more)} clips" in page.locator("#enrolment .lead").inner_text()
     assert shares(page, "#enrolment li:first-child") != shares(page, "#enrolment li:last-child")
     with page.expect_download() as download:
         page.click("text=Save the enrolment")
