@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.features import gather_rejected
-from pipelines.tabular import answers_of, fold_words, folds_of, plain_and_adapted
 from ravdess_mm.audio.embedding import EMBEDDING_SCHEMA, FEATURE_SET, encoder_digest, pack, unpack
 from ravdess_mm.audio.voice_features import EmbeddingFeatures
 from ravdess_mm.config import Adaptation, Settings
@@ -19,6 +17,9 @@ from ravdess_mm.predictions import ADAPTED, write_predictions
 from ravdess_mm.run.entry import stage_main
 from ravdess_mm.run.folder import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.store import read_table, write_json, write_table
+
+from .features import gather_rejected
+from .tabular import answers_of, fold_words, folds_of, plain_and_adapted
 
 NAME = "audio-embedding"
 KIND = "kernel-ridge"
@@ -57,7 +58,7 @@ def make_embeddings(run: RunFolder, clips: pd.DataFrame) -> Path:
         work=work,
         inputs={"clips": data_fingerprint(clips), "encoder": encoder_digest(settings.encoder)},
         outputs=[path, rejected_path],
-        libraries=["librosa", "soundfile", "av", "numpy", "onnxruntime"],
+        libraries=["soundfile", "av", "numpy", "onnxruntime"],
     )
     return path
 

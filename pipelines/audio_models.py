@@ -6,16 +6,21 @@ import sys
 
 import pandas as pd
 
-from pipelines.tabular import answers_of, fold_words, folds_of, write_combined
 from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
 from ravdess_mm.audio.mfcc_delta_rms import FEATURE_SET
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.splits import Fold, restrict_folds
 from ravdess_mm.errors import InputError
+from ravdess_mm.extras import need_extra
 from ravdess_mm.predictions import ADAPTED, read_predictions, write_predictions
 from ravdess_mm.run.entry import stage_main
 from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import read_table
+
+from .tabular import answers_of, fold_words, folds_of, write_combined
+
+LIBRARIES = {"xgboost": ("xgboost",), "network": ("keras", "tensorflow")}
+"""What a kind of classifier needs beside scikit-learn."""
 
 
 def model_name(kind: str, adapt: Adaptation) -> str:
@@ -91,6 +96,8 @@ def audio_models(settings: Settings) -> None:
         for name in names:
             run.skip(name, str(reason), run.predictions_path(name))
         return
+    for kind in settings.search.models:
+        need_extra(*LIBRARIES.get(kind, ()))
     for adapt in adaptations(settings):
         for kind in settings.search.models:
             train(run, kind, adapt, table, own_folds)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.features import make_catalog
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.corpus_names import CORPORA
 from ravdess_mm.corpus.identifier import EMOTIONS
@@ -23,6 +22,8 @@ from ravdess_mm.run.entry import stage_main
 from ravdess_mm.run.folder import REJECTED_SCHEMA, RunFolder
 from ravdess_mm.schemas import CROSS_CORPUS_SCHEMA
 from ravdess_mm.store import hash_file, read_json, write_json, write_table
+
+from .features import make_catalog
 
 logger = logging.getLogger("ravdess_mm.pipelines.cross_corpus")
 

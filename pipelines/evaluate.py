@@ -7,19 +7,20 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from pipelines.audio_embedding import audio_embedding
-from pipelines.audio_models import audio_models
-from pipelines.features import features
-from pipelines.fuse import fuse
-from pipelines.video_action_units import video_action_units
-from pipelines.video_cnn import video_cnn
-from pipelines.video_embedding import video_embedding
 from ravdess_mm.config import Settings
 from ravdess_mm.errors import InputError
 from ravdess_mm.run.entry import stage_main
 from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.run.protocols import ProtocolRuns, adopt_features, load_protocol_runs, metrics_frame
 from ravdess_mm.store import read_json, write_text
+
+from .audio_embedding import audio_embedding
+from .audio_models import audio_models
+from .features import features
+from .fuse import fuse
+from .video_action_units import video_action_units
+from .video_cnn import video_cnn
+from .video_embedding import video_embedding
 
 logger = logging.getLogger("ravdess_mm.pipelines.evaluate")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipelines.face_settings import FaceSettings, command_of
+from .face_settings import FaceSettings, command_of
 
 LICENCE: Final = """FER2013 (Goodfellow et al. 2013) is for non-commercial research; so are networks trained on it.
 None of its images is in this bundle."""

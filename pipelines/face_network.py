@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.face_card import model_card
-from pipelines.face_settings import FaceSettings, command_of, read_settings
 from ravdess_mm.evaluation.intervals import DRAWS, LEVEL, actor_draws, percentile_estimate
 from ravdess_mm.evaluation.scores import class_recalls, confusion_by_group, rates
 from ravdess_mm.parallel.progress import set_up_logging
@@ -29,6 +27,9 @@ from ravdess_mm.store import fingerprint, write_json
 from ravdess_mm.video.stills.datasets import Stills, read_ckplus48, read_fer2013
 from ravdess_mm.video.stills.leakage import demonstrate_still_leakage
 from ravdess_mm.video.stills.settings import StillSettings
+
+from .face_card import model_card
+from .face_settings import FaceSettings, command_of, read_settings
 
 if TYPE_CHECKING:
     from ravdess_mm.video.stills.training import TrainedFaceNetwork

@@ -86,7 +86,7 @@ def make_audio_features(run: RunFolder, clips: pd.DataFrame) -> None:
         work=work,
         inputs={"clips": data_fingerprint(clips)},
         outputs=[table_path, rejected_path],
-        libraries=["librosa", "soundfile", "av", "numpy"],
+        libraries=["soundfile", "av", "numpy"],
     )
 
 

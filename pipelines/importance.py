@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.tabular import folds_of
 from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.splits import Fold, restrict_folds
@@ -18,6 +17,8 @@ from ravdess_mm.run.entry import stage_main
 from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.schemas import IMPORTANCE_SCHEMA
 from ravdess_mm.store import read_table, write_table
+
+from .tabular import folds_of
 
 logger = logging.getLogger("ravdess_mm.pipelines.importance")
 

@@ -8,9 +8,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pipelines.audio_embedding import NAME as EMBEDDING
-from pipelines.audio_embedding import embedding_path
-from pipelines.tabular import folds_of
 from ravdess_mm.audio.embedding import EMBEDDING_SCHEMA, unpack
 from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
 from ravdess_mm.audio.perturbed_features import Voice, usable_voices
@@ -25,6 +22,10 @@ from ravdess_mm.run.entry import stage_main
 from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.schemas import NOISE_SCHEMA
 from ravdess_mm.store import read_table, write_table
+
+from .audio_embedding import NAME as EMBEDDING
+from .audio_embedding import embedding_path
+from .tabular import folds_of
 
 logger = logging.getLogger("ravdess_mm.pipelines.noise")
 

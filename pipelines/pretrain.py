@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.cross_corpus import other_clips, own_clips
 from ravdess_mm.audio.embedding import FEATURE_SET, N_COPIES, embed_files, encoder_digest
 from ravdess_mm.bundles.bundle import CARD_NAME
 from ravdess_mm.bundles.pretrained import SHIPPED, find_pretrained
@@ -26,6 +25,8 @@ from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.run.settings import VARIABLES, load_settings, read_words
 from ravdess_mm.schemas import FUSION_SCHEMA
 from ravdess_mm.store import hash_file, write_json, write_text
+
+from .cross_corpus import other_clips, own_clips
 
 VOICE = "audio-embedding"
 ENDINGS = {Variant.PLAIN: "", Variant.ADAPTED: ADAPTED}

@@ -8,18 +8,16 @@ from pathlib import Path
 
 from ravdess_mm.errors import InputError
 from ravdess_mm.run.entry import stage_main
+from ravdess_mm.run.settings import read_words
 
 
-def read_words(arguments: Sequence[str]) -> tuple[Path, Path]:
+def read_paths(arguments: Sequence[str]) -> tuple[Path, Path]:
     """Read ``WEIGHTS=file`` and ``OUT=folder`` (default: where the package looks for what ships)."""
     from ravdess_mm.audio.encoder import SHIPPED_DIR
 
-    words = dict(word.partition("=")[::2] for word in arguments)
-    unknown = sorted(set(words) - {"WEIGHTS", "OUT"})
-    if unknown or not words.get("WEIGHTS"):
-        raise InputError(
-            f"{unknown[0] if unknown else 'no WEIGHTS'}; expected: WEIGHTS=<safetensors or model.bin> [OUT=<folder>]"
-        )
+    words = read_words(arguments, ("WEIGHTS", "OUT"))
+    if "WEIGHTS" not in words:
+        raise InputError("WEIGHTS=... is missing: safetensors or model.bin")
     return Path(words["WEIGHTS"]), Path(words.get("OUT") or SHIPPED_DIR)
 
 
@@ -37,4 +35,4 @@ def speech_encoder(job: tuple[Path, Path]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(stage_main(speech_encoder, load=read_words))
+    sys.exit(stage_main(speech_encoder, load=read_paths))

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.features import gather_rejected
-from pipelines.tabular import answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.config import Adaptation, Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA, data_fingerprint
 from ravdess_mm.corpus.identifier import Take
@@ -26,6 +24,9 @@ from ravdess_mm.video.action_units import (
     tables_among,
     with_lengths,
 )
+
+from .features import gather_rejected
+from .tabular import answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 
 logger = logging.getLogger("ravdess_mm.pipelines.video_action_units")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipelines.frames import frames_and_folds
-from pipelines.tabular import fold_words, folds_of
 from ravdess_mm.bundles.bundle import CARD_NAME
 from ravdess_mm.bundles.pretrained import need_pretrained
 from ravdess_mm.config import Settings
@@ -16,6 +14,9 @@ from ravdess_mm.run.entry import stage_main
 from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import hash_file, write_table
 from ravdess_mm.video.frame_store.store import FrameStore
+
+from .frames import frames_and_folds
+from .tabular import fold_words, folds_of
 
 NAME = "video-cnn"
 

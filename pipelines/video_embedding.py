@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.frames import frames_and_folds
-from pipelines.tabular import answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 from ravdess_mm.bundles.bundle import CARD_NAME
 from ravdess_mm.bundles.pretrained import SHIPPED, SOURCE_NAME, find_pretrained, need_pretrained
 from ravdess_mm.config import Adaptation, Crop, Settings
@@ -20,6 +18,9 @@ from ravdess_mm.run.entry import stage_main
 from ravdess_mm.run.folder import RunFolder
 from ravdess_mm.store import hash_file, read_table, write_json, write_table
 from ravdess_mm.video.frame_store.store import FrameStore
+
+from .frames import frames_and_folds
+from .tabular import answers_of, fold_words, folds_of, plain_and_adapted, write_combined
 
 logger = logging.getLogger("ravdess_mm.pipelines.video_embedding")
 

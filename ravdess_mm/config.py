@@ -160,7 +160,7 @@ LONGEST_NAME: Final = 100
 
 
 class Settings(_Section):
-    """Everything one run depends on.
+    """Everything one run depends on; what a make variable means stands in ``run/stages.mk``.
 
     Attributes
     ----------
@@ -174,35 +174,24 @@ class Settings(_Section):
         Test actors of a holdout; None for 21-24.
     """
 
-    data: tuple[Path, ...] = Field(
-        (), description="folders of clips and action-unit tables (.csv), separated by spaces (none: the sample)"
-    )
-    run: str = Field("sample", description="name of the run (none: the name of the data folder)")
-    protocol: Protocol = Field(Protocol.HOLDOUT, description="how actors are split: holdout, luna5, emobox6, loso")
-    test_actors: tuple[int, ...] | None = Field(None, description="test actors of a holdout, such as 1,17-20")
-    adapt: Adaptation = Field(Adaptation.NONE, description="standardise by the training set (none) or per speaker")
-    noise_takes: int = Field(20, ge=1, description="test takes an actor that `make noise` measures, 60 for all")
-    corpora: tuple[str, ...] = Field(
-        (), description="other corpora for `make cross-corpus`: name=folder of each, separated by spaces"
-    )
-    encoder: Path | None = Field(
-        None, description="another speech encoder: folder of a Whisper encoder's safetensors (none: the one that ships)"
-    )
-    channel: ChannelChoice = Field(ChannelChoice.SPEECH, description="vocal channel: speech, song or both")
-    frame_step: int = Field(20, ge=1, description="keep every n-th frame of a clip")
-    crop: Crop = Field(Crop.NONE, description="part of a frame that is kept: none (all of it) or face")
-    detector: FaceDetector = Field(
-        FaceDetector.HAAR, description="what finds the faces that CROP=face cuts out: haar, or mtcnn (an extra)"
-    )
-    net: Net = Field(Net.SEED, description="network of the video branch: seed, compact, vgg19 or resnet18")
-    fine_tune: str = Field(
-        "none",
-        description="start the video network from a trained face network: none, face-compact or a folder",
-    )
-    rule: Rule = Field(Rule.POOL, description="how branches are fused: mean, product, weighted, stacking or pool")
-    jobs: int = Field(-1, description="processes; -1 for one a core")
-    backend: Backend = Field(Backend.LOKY, description="what spreads the work: loky or dask")
-    seed: int = Field(20, ge=0, lt=2**32, description="seed of everything random")
+    data: tuple[Path, ...] = ()
+    run: str = "sample"
+    protocol: Protocol = Protocol.HOLDOUT
+    test_actors: tuple[int, ...] | None = None
+    adapt: Adaptation = Adaptation.NONE
+    noise_takes: int = Field(20, ge=1)
+    corpora: tuple[str, ...] = ()
+    encoder: Path | None = None
+    channel: ChannelChoice = ChannelChoice.SPEECH
+    frame_step: int = Field(20, ge=1)
+    crop: Crop = Crop.NONE
+    detector: FaceDetector = FaceDetector.HAAR
+    net: Net = Net.SEED
+    fine_tune: str = "none"
+    rule: Rule = Rule.POOL
+    jobs: int = -1
+    backend: Backend = Backend.LOKY
+    seed: int = Field(20, ge=0, lt=2**32)
     bootstrap_draws: int = Field(2000, ge=100)
     artifacts_dir: Path = Path("artifacts")
     reports_dir: Path = Path("reports")

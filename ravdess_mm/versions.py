@@ -12,7 +12,6 @@ from ravdess_mm._version import __version__
 LIBRARIES: Final[tuple[str, ...]] = (
     "av",
     "keras",
-    "librosa",
     "numpy",
     "onnxruntime",
     "opencv-python-headless",

@@ -9,7 +9,7 @@ import pytest
 from ravdess_mm.import_graph import ImportGraph, package_graph
 
 ROOMS = (
-    ("_version", "arrays", "config", "errors", "schemas"),
+    ("_version", "arrays", "config", "errors", "extras", "schemas"),
     ("store",),
     ("import_graph", "source_code", "versions"),
     ("parallel",),

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from ravdess_mm.audio.encoder_weights import Array, EncoderWeights
+from ravdess_mm.audio.mel import mel_filters
 
 SR: Final = 16_000
 """Sampling rate of what the encoder hears, in Hz."""
@@ -25,13 +26,6 @@ OPSET: Final = 20
 """The first whose GELU is an operator."""
 INPUT: Final = "power"
 OUTPUT: Final = "states"
-
-
-def mel_filters(n_mels: int) -> Array:
-    """Return the mel filter bank [shape=(n_mels, N_FFT // 2 + 1)], Slaney's scale and norm, as Whisper has it."""
-    from librosa.filters import mel
-
-    return np.asarray(mel(sr=SR, n_fft=N_FFT, n_mels=n_mels), dtype=np.float32)
 
 
 def encoder_graph(weights: EncoderWeights) -> bytes:
@@ -80,7 +74,7 @@ def encoder_graph(weights: EncoderWeights) -> bytes:
 
 def _log_mel(graph: _GraphWriter, n_mels: int) -> str:
     """Logarithm of mel energies, floored under the clip's loudest, and brought to about -1 to 1."""
-    filters = graph.weight(mel_filters(n_mels))
+    filters = graph.weight(mel_filters(SR, n_fft=N_FFT, n_mels=n_mels))
     mel = graph.node("Max", [graph.node("MatMul", [filters, INPUT]), graph.number(FLOOR)])
     logs = graph.node("Mul", [graph.node("Log", [mel]), graph.number(1 / np.log(10))])
     loudest = graph.node("ReduceMax", [logs, graph.ints([1, 2])], keepdims=1)

@@ -22,7 +22,7 @@ from ravdess_mm.source_code import code_fingerprint
 from ravdess_mm.store import fingerprint, read_table, write_table
 
 CACHE_SCHEMA: Final = "vector-cache/1"
-LIBRARIES: Final[tuple[str, ...]] = ("av", "librosa", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
+LIBRARIES: Final[tuple[str, ...]] = ("av", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
 VECTORS_PER_PART: Final = 64
 """A killed run loses at most so many vectors, and those of the items that were being worked on."""
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ravdess_mm.arrays import AnyFloats, Floats
 from ravdess_mm.audio.decoding import Samples, check_finite, resample
+from ravdess_mm.audio.mel import mel_filters
 from ravdess_mm.errors import InputError, MediaError
 
 FEATURE_SET: Final = "mfcc-delta-rms"
@@ -235,10 +236,7 @@ def _window() -> Samples:
 
 @lru_cache(maxsize=1)
 def _mel_bank() -> Samples:
-    """Return the weights of Slaney's mel filter bank [shape=(N_MELS, N_FFT // 2 + 1)]."""
-    from librosa.filters import mel
-
-    return np.asarray(mel(sr=ANALYSIS_SR, n_fft=N_FFT, n_mels=N_MELS), dtype=np.float32)
+    return mel_filters(ANALYSIS_SR, n_fft=N_FFT, n_mels=N_MELS)
 
 
 @lru_cache(maxsize=1)

@@ -25,6 +25,7 @@ from ravdess_mm.bundles.archives import check_archive, copy_canonical
 from ravdess_mm.bundles.keras_file import UnsupportedError, check_network
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError, InputError, one_line, printable
+from ravdess_mm.extras import need_extra
 from ravdess_mm.store import UNREADABLE, hash_file, read_json, whole_file, write_json
 from ravdess_mm.versions import library_versions
 
@@ -127,6 +128,7 @@ class Bundle:
         BundleError
             If the part cannot be read.
         """
+        need_extra("xgboost")
         import xgboost
 
         path = self.part(name)

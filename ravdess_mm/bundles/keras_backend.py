@@ -11,12 +11,15 @@ import sys
 import tempfile
 from typing import Any
 
+from ravdess_mm.extras import need_extra
+
 
 def _import_keras() -> Any:
     """Import Keras; what TensorFlow's C++ parts write to standard error meanwhile is shown only on failure.
 
     Their first lines come before any of their own log settings apply, so the file descriptor itself is turned away.
     """
+    need_extra("keras", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)

@@ -23,7 +23,7 @@ def find_pretrained(name: str | Path = SHIPPED) -> Path | None:
     Parameters
     ----------
     name : str or Path
-        The name of one that ships, or a folder that ``python -m pipelines.face_network`` wrote.
+        The name of one that ships, or a folder that ``ravdess-mm run face-network`` wrote.
     """
     for folder in (PRETRAINED_DIR / name, Path(name)):
         if (folder / CARD_NAME).is_file():
@@ -44,6 +44,6 @@ def need_pretrained(name: str | Path) -> Path:
         raise InputError(
             f"{name}: no trained face network of that name or in that folder; "
             f"allowed: {SHIPPED} where it is installed, or what "
-            "`python -m pipelines.face_network FACES=...` wrote"
+            "`ravdess-mm run face-network FACES=...` wrote"
         )
     return folder

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.classifiers.family import UNSEEN, Family, InnerFold, Kind, Params, Space
+from ravdess_mm.extras import need_extra
 
 
 class BoostedTrees(Family):
@@ -61,6 +62,7 @@ class BoostedTrees(Family):
 
     @override
     def build(self, params: Params, *, seed: int, jobs: int = 1) -> Any:
+        need_extra("xgboost")
         from xgboost import XGBClassifier
 
         return XGBClassifier(random_state=seed, n_jobs=1, **self.FIXED, **params)
@@ -102,6 +104,7 @@ class _Matrices:
     """The binned sides of a fold, shared by all draws."""
 
     def __init__(self, fold: InnerFold, *, max_bin: int) -> None:
+        need_extra("xgboost")
         from xgboost import QuantileDMatrix
 
         n_classes = int(fold.y_train.max()) + 1

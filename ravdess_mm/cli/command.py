@@ -44,6 +44,11 @@ def show_tracebacks(wanted: bool) -> None:
     _State.debug = wanted
 
 
+def wants_tracebacks() -> bool:
+    """Tell whether errors are shown with their tracebacks."""
+    return _State.debug
+
+
 def run_verb(action: Callable[[], int | None]) -> None:
     """Run a verb's work and leave with the exit status it stands for."""
     answer: list[int | None] = []

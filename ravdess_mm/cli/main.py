@@ -25,6 +25,7 @@ from ravdess_mm.cli.command import (
     run_verb,
     show_tracebacks,
 )
+from ravdess_mm.cli.stages import HELP, run
 from ravdess_mm.config import Rule, parse_actors
 from ravdess_mm.corpus.download import ArchivePart
 from ravdess_mm.errors import InputError
@@ -35,7 +36,6 @@ app = typer.Typer(
     cls=VerbGroup,
     name="ravdess-mm",
     help="Which emotion do voice and face express, and how sure are we? Actor-disjoint by construction.",
-    epilog="Whole runs, from a folder of clips to a report, are started with make: `make help`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,6 +46,7 @@ app = typer.Typer(
 for _verb in (predict, explain, enrol):
     app.command(rich_help_panel=ANSWER)(_verb)
 app.command("app", rich_help_panel=ANSWER)(app_verb)
+app.command(help=HELP, rich_help_panel=LEARN)(run)
 
 
 def _version(wanted: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ravdess_mm._version import __version__
 from ravdess_mm.errors import InputError, one_line
+from ravdess_mm.extras import need_extra
 
 
 @contextmanager
@@ -21,12 +22,11 @@ def dask_client(jobs: int) -> Iterator[None]:
         If Dask is not installed, no scheduler answers, it has no workers, or one of them cannot take part: it does not
         see this folder, or has no or another version of this package.
     """
-    try:
-        import dask
-        from dask.distributed import Client, LocalCluster
-        from distributed.comm.addressing import get_address_host
-    except ImportError as error:
-        raise InputError("BACKEND=dask needs Dask: pip install 'ravdess-mm[dask]'; allowed: loky, dask") from error
+    need_extra("dask", "distributed")
+    import dask
+    from dask.distributed import Client, LocalCluster
+    from distributed.comm.addressing import get_address_host
+
     address = dask.config.get("scheduler-address", None)
     if not address:
         workers = os.cpu_count() or 1 if jobs == -1 else jobs

@@ -9,10 +9,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ravdess_mm.config import Settings
 from ravdess_mm.errors import RavdessError, one_line, os_reason, printable
 from ravdess_mm.parallel.progress import set_up_logging
-from ravdess_mm.run.settings import MAKE_VARIABLES, load_settings
+from ravdess_mm.run.settings import load_settings
+from ravdess_mm.run.stages import help_lines
 
 
 def stage_main(
@@ -44,12 +44,7 @@ def stage_main(
 
 
 def _stage_help(stage: Callable[[Any], None]) -> str:
-    names = "\n".join(
-        f"  {variable:<13} {Settings.model_fields[field].description or field.replace('_', ' ')}"
-        for variable, field in MAKE_VARIABLES.items()
-    )
-    words = (stage.__doc__ or "").strip()
-    return f"{words}\n\nVariables, as NAME=value (the same words as for make):\n{names}\n  CONFIG        a TOML file\n"
+    return "\n".join([(stage.__doc__ or "").strip(), "", *help_lines("variables")])
 
 
 def guarded(action: Callable[[], None], *, debug: bool = False) -> int:

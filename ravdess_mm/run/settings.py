@@ -18,27 +18,11 @@ from pydantic import ValidationError
 from ravdess_mm.config import LONGEST_NAME, Settings, split_paths
 from ravdess_mm.corpus.corpus_names import corpus_named
 from ravdess_mm.errors import InputError, one_line, printable
+from ravdess_mm.run.stages import variables
 from ravdess_mm.store import read_text
 
 MAKE_VARIABLES: Final[dict[str, str]] = {
-    "DATA": "data",
-    "RUN": "run",
-    "PROTOCOL": "protocol",
-    "TEST_ACTORS": "test_actors",
-    "ADAPT": "adapt",
-    "NOISE_TAKES": "noise_takes",
-    "CORPORA": "corpora",
-    "ENCODER": "encoder",
-    "CHANNEL": "channel",
-    "FRAME_STEP": "frame_step",
-    "CROP": "crop",
-    "DETECTOR": "detector",
-    "NET": "net",
-    "FINE_TUNE": "fine_tune",
-    "RULE": "rule",
-    "JOBS": "jobs",
-    "BACKEND": "backend",
-    "SEED": "seed",
+    name: name.lower() for name in variables() if name.lower() in Settings.model_fields
 }
 """Make variable to field of :class:`Settings`; ``CONFIG`` names a TOML file and is read first."""
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from ravdess_mm.config import FaceDetector
 from ravdess_mm.errors import InputError
+from ravdess_mm.extras import need_extra
 
 GrayImage: TypeAlias = npt.NDArray[np.uint8]
 """[shape=(height, width)], 0-255."""
@@ -225,8 +225,8 @@ def check_detector(kind: FaceDetector | str) -> FaceDetector:
     except ValueError as error:
         allowed = ", ".join(FaceDetector)
         raise InputError(f"face detector {kind!r} is unknown; allowed: {allowed}") from error
-    if kind is FaceDetector.MTCNN and find_spec("mtcnn") is None:
-        raise InputError("the face detector mtcnn needs its extra: pip install 'ravdess-mm[mtcnn]'")
+    if kind is FaceDetector.MTCNN:
+        need_extra("mtcnn")
     return kind
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ravdess_mm import extras
 from ravdess_mm.config import FaceDetector
 from ravdess_mm.corpus.identifier import Emotion
 from ravdess_mm.errors import InputError
@@ -113,8 +114,8 @@ def test_crop_arguments_are_checked() -> None:
 def test_detectors_are_named_and_mtcnn_says_which_extra_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="'dlib' is unknown; allowed: haar, mtcnn"):
         make_detector("dlib")
-    monkeypatch.setattr(faces, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"mtcnn needs its extra: pip install 'ravdess-mm\[mtcnn\]'"):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"needs mtcnn, which is not installed: pip install 'ravdess-mm\[mtcnn\]'"):
         make_detector("mtcnn")
     assert check_detector("haar") is FaceDetector.HAAR
 

@@ -20,6 +20,7 @@ from ravdess_mm.arrays import Floats, Integers, Singles
 from ravdess_mm.bundles.keras_backend import jit_compile, keras, make_deterministic
 from ravdess_mm.corpus.splits import check_disjoint
 from ravdess_mm.errors import InputError
+from ravdess_mm.extras import need_extra
 from ravdess_mm.store import whole_file
 from ravdess_mm.video.stills.batches import one_hot
 from ravdess_mm.video.stills.datasets import SIZE_PX, Stills, subject_folds
@@ -153,6 +154,7 @@ def measure(probabilities: Floats, labels: Integers) -> dict[str, float]:
 
 def draw_pictures(pca: PCA, folder: Path) -> list[Path]:
     """Write ``scree.png`` (how much each component explains) and ``eigenfaces.png``; return their paths."""
+    need_extra("matplotlib")
     from matplotlib.figure import Figure
 
     scree = Figure(figsize=(7, 3.6), layout="constrained")

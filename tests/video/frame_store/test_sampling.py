@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ravdess_mm import extras
 from ravdess_mm.config import Crop, FaceDetector
 from ravdess_mm.errors import InputError
 from ravdess_mm.store import hash_file
@@ -84,11 +85,11 @@ def test_the_detector_is_part_of_what_the_frames_are(make_video, tmp_path: Path,
     clips = catalog([make_video("01-01-01-01-01-01-01.mp4", 30)])
     clips["face"] = True
     build = partial(build_frame_store, clips, tmp_path / "s", frame_step=10, jobs=1)
-    monkeypatch.setattr(faces, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="mtcnn needs its extra"):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="needs mtcnn"):
         build(crop=Crop.FACE, detector=FaceDetector.MTCNN)
     assert not (tmp_path / "s").exists()
-    monkeypatch.setattr(faces, "find_spec", lambda name: name)
+    monkeypatch.setattr(extras, "find_spec", lambda name: name)
     monkeypatch.setattr(planning, "version", lambda name: "1")
     monkeypatch.setattr(faces, "_haar", lambda **_: lambda image: [BOX])
     monkeypatch.setattr(faces, "_mtcnn", lambda: lambda image: [Box(0, 0, 40, 40)])

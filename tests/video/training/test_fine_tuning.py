@@ -70,5 +70,5 @@ def test_a_bundle_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_networks_are_found_by_folder_and_missed_with_a_reason(bundle: Path, tmp_path: Path) -> None:
     assert need_pretrained(str(bundle)) == bundle
     assert find_pretrained(tmp_path / "none") is None
-    with pytest.raises(InputError, match=r"no trained face network .* `python -m pipelines\.face_network"):
+    with pytest.raises(InputError, match=r"no trained face network .* `ravdess-mm run face-network"):
         need_pretrained("face-huge")
