@@ -39,6 +39,7 @@ def mel_filters(sr: int, *, n_fft: int, n_mels: int) -> npt.NDArray[np.float32]:
     hz = np.where(mels < first_log, _HZ_A_MEL * mels, _LINEAR_HZ * np.exp(_LOG_STEP * (mels - first_log)))
     ramps = np.subtract.outer(hz, np.fft.rfftfreq(n_fft, 1 / sr))
     widths = np.diff(hz)[:, None]
+    triangles: npt.NDArray[np.float32]
     triangles = np.maximum(0, np.minimum(-ramps[:-2] / widths[:-1], ramps[2:] / widths[1:])).astype(np.float32)
     triangles *= (2 / (hz[2:] - hz[:-2]))[:, None]
     return triangles

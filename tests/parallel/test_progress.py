@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ravdess_mm import extras
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError
 from ravdess_mm.parallel import progress
@@ -166,7 +167,6 @@ def test_workers_of_a_cluster_work_in_this_folder_or_not_at_all(
 
 
 def test_dask_missing_is_one_line_that_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    # what Python does for a package that is not installed
-    monkeypatch.setitem(sys.modules, "dask.distributed", None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'ravdess-mm\[dask\]'"):
         list(map_parallel(math.factorial, range(3), description="factorials", jobs=2, backend=Backend.DASK))
