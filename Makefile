@@ -54,7 +54,7 @@ $(READY): pyproject.toml constraints.txt
 
 $(VENV)/.ready-test: $(READY)
 	@echo "setting up test and lint tools"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,test,lint]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
 	@touch $@
 
 clean: ## remove reports and artifacts (not the environment)

@@ -9,6 +9,7 @@ from ravdess_mm.errors import InputError
 
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "train": ("keras", "matplotlib", "tensorflow", "xgboost"),
+    "app": ("fastapi", "python_multipart", "uvicorn"),
     "dask": ("dask", "distributed"),
     "mtcnn": ("mtcnn",),
 }

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ravdess_mm.cli.command import run_verb
-from ravdess_mm.errors import InputError
+from ravdess_mm.extras import need_extra
 
 
 def app(
@@ -40,12 +40,9 @@ def app(
     """
 
     def action() -> None:
-        try:
-            from ravdess_mm.app.serve import serve
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] == "ravdess_mm":
-                raise
-            raise InputError(f"the page needs {error.name}: pip install 'ravdess-mm[app]'") from error
+        need_extra("fastapi", "python_multipart", "uvicorn")
+        from ravdess_mm.app.serve import serve
+
         serve(
             host=host,
             port=port,
