@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
 from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
-from ravdess_mm.classifiers.cross_fitting import deal_inner_folds, fit_pipeline, pipeline_scores
+from ravdess_mm.classifiers.cross_fitting import fit_pipeline, make_inner_folds, pipeline_scores
 from ravdess_mm.classifiers.estimators import RandomForest, family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.rows import Sample, check_features
@@ -95,7 +95,7 @@ def main() -> int:
     warnings.simplefilter("ignore", FutureWarning)
     rows = check_features(pd.DataFrame(read_table(options.features, schema=FEATURES_SCHEMA)))
     sample, seed = rows.sample, options.seed
-    sets = deal_inner_folds(sample, options.sets, seed=seed)
+    sets = make_inner_folds(sample, options.sets, seed=seed)
     if sets is None or len(np.unique(sets)) < 3:
         print("too few actors: three or more are needed", file=sys.stderr)
         return 2
@@ -110,7 +110,7 @@ def main() -> int:
             seconds, right = np.zeros(2), np.zeros((2, len(sample)), dtype=bool)
             for number in np.unique(sets):
                 train, held_out = sample.rows(sets != number), sample.rows(sets == number)
-                folds = deal_inner_folds(train, 3, seed=seed)
+                folds = make_inner_folds(train, 3, seed=seed)
                 for place, way in enumerate((obvious, ours)):
                     start = time.process_time()
                     answer = way(kind, train, folds, options.draws, seed)

@@ -26,9 +26,9 @@ NAME = "leak-demo"
 def twin_features(run: RunFolder, clips: pd.DataFrame) -> pd.DataFrame | None:
     """Compute the features of the second clip with sound of each take that has one."""
     from ravdess_mm.audio.feature_table import build_feature_table
-    from ravdess_mm.experiments.leak_demonstration import twin_clips
+    from ravdess_mm.experiments.leak_demonstration import other_modality_clips
 
-    twins = twin_clips(clips)
+    twins = other_modality_clips(clips)
     if twins.empty:
         logger.warning("no take has two clips with sound: the split that mixes modalities could not be measured")
         return None

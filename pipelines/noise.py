@@ -10,7 +10,7 @@ import pandas as pd
 
 from ravdess_mm.audio.embedding import EMBEDDING_SCHEMA, unpack
 from ravdess_mm.audio.feature_table import FEATURES_SCHEMA
-from ravdess_mm.audio.perturbed_features import Voice, usable_voices
+from ravdess_mm.audio.perturbed_features import VoiceClip, voice_clips
 from ravdess_mm.audio.voice_features import ClassicFeatures, EmbeddingFeatures, VoiceFeatures
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.catalog import CATALOG_SCHEMA
@@ -57,7 +57,7 @@ def measure(run: RunFolder, names: list[str], features: pd.DataFrame, folds: tup
 
     def work() -> None:
         catalog = read_table(run.catalog_path, schema=CATALOG_SCHEMA)
-        voices: tuple[Voice, ...] = usable_voices(catalog, features["take"])
+        voices: tuple[VoiceClip, ...] = voice_clips(catalog, features["take"])
         conditions = {}
         for feature_set, table in clean_tables(run, features, names):
             tables = robustness.perturbed_features(

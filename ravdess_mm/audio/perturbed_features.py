@@ -26,7 +26,7 @@ from ravdess_mm.store import fingerprint
 
 
 @dataclass(frozen=True)
-class Voice:
+class VoiceClip:
     """One usable clip.
 
     Attributes
@@ -44,7 +44,7 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Change:
+class PerturbationSpec:
     """What happens to a clip: the arguments of `ravdess_mm.audio.perturbation.apply`.
 
     Attributes
@@ -54,21 +54,21 @@ class Change:
         How much; None draws it by the seed.
     seed : int
         The same noise is used at every ratio, so that only its loudness differs.
-    others : tuple of Voice
+    others : tuple of VoiceClip
         Who is heard in a babble.
     """
 
     kind: Perturbation
     amount: float | None = None
     seed: int = 0
-    others: tuple[Voice, ...] = ()
+    others: tuple[VoiceClip, ...] = ()
 
-    def key(self, voice: Voice) -> str:
+    def key(self, voice: VoiceClip) -> str:
         """Return the fingerprint of the changed clip."""
         return fingerprint(voice.sha256, self.kind, self.amount, self.seed, [other.sha256 for other in self.others])
 
 
-def usable_voices(clips: pd.DataFrame, takes: Collection[str]) -> tuple[Voice, ...]:
+def voice_clips(clips: pd.DataFrame, takes: Collection[str]) -> tuple[VoiceClip, ...]:
     """Return the clip with ``voice`` of each take, sorted by take.
 
     Parameters
@@ -81,36 +81,35 @@ def usable_voices(clips: pd.DataFrame, takes: Collection[str]) -> tuple[Voice, .
     chosen = clips[clips["voice"] & clips["take"].isin(list(takes))].sort_values("take", kind="stable")
     columns = [chosen[name] for name in ("take", "path", "sha256", "actor", "emotion")]
     return tuple(
-        Voice(str(take), str(path), str(sha256), int(actor), str(emotion))
+        VoiceClip(str(take), str(path), str(sha256), int(actor), str(emotion))
         for take, path, sha256, actor, emotion in zip(*columns, strict=True)
     )
 
 
-def seed_of(seed: int, *parts: object) -> int:
+def derive_seed(seed: int, *parts: object) -> int:
     """Return a seed that depends on a run's seed and on what is drawn, such as a take and a perturbation."""
     return int(fingerprint(seed, *parts)[:12], 16)
 
 
-def choose_others(voice: Voice, pool: Sequence[Voice], *, seed: int, n_voices: int = N_VOICES) -> tuple[Voice, ...]:
-    """Choose who is heard behind a voice: never its own actor, every other actor of the pool equally often.
+def choose_babble_clips(voice: VoiceClip, pool: Sequence[VoiceClip], *, seed: int) -> tuple[VoiceClip, ...]:
+    """Choose the `N_VOICES` clips of a babble behind a voice: never of its actor, of all others equally often.
 
     Parameters
     ----------
-    voice : Voice
+    voice : VoiceClip
         Who is to be understood.
-    pool : sequence of Voice
-        Who may be heard; clips of the voice's own actor are passed over.
+    pool : sequence of VoiceClip
+        Who may be heard; clips of the voice's own actor are passed over. With fewer other actors than voices, some
+        are heard more than once, in different clips where there are.
     seed : int
         Of the draw.
-    n_voices : int
-        Clips to choose; with fewer other actors, some are heard more than once, in different clips where there are.
 
     Raises
     ------
     InputError
         If the pool holds no other actor.
     """
-    by_actor: dict[int, list[Voice]] = {}
+    by_actor: dict[int, list[VoiceClip]] = {}
     for other in sorted(pool, key=lambda one: one.take):
         if other.actor != voice.actor:
             by_actor.setdefault(other.actor, []).append(other)
@@ -120,15 +119,15 @@ def choose_others(voice: Voice, pool: Sequence[Voice], *, seed: int, n_voices: i
     actors = [int(actor) for actor in random.permutation(sorted(by_actor))]
     queues = {actor: [by_actor[actor][index] for index in random.permutation(len(by_actor[actor]))] for actor in actors}
     chosen = []
-    for index in range(n_voices):
+    for index in range(N_VOICES):
         round_number, turn = divmod(index, len(actors))
         queue = queues[actors[turn]]
         chosen.append(queue[round_number % len(queue)])
     return tuple(chosen)
 
 
-def changed_features(
-    wanted: Mapping[Voice, Sequence[Change]],
+def extract_perturbed(
+    wanted: Mapping[VoiceClip, Sequence[PerturbationSpec]],
     *,
     features: VoiceFeatures,
     cache_dir: str | Path,
@@ -140,7 +139,7 @@ def changed_features(
 
     Parameters
     ----------
-    wanted : mapping of Voice to sequence of Change
+    wanted : mapping of Voice to sequence of PerturbationSpec
         As many changes of each clip.
     features : VoiceFeatures
         What is computed of them.
@@ -185,7 +184,7 @@ def changed_features(
     return tables, failed
 
 
-def _work_on_clip(item: tuple[Voice, tuple[Change, ...]], *, features: VoiceFeatures) -> list[Outcome]:
+def _work_on_clip(item: tuple[VoiceClip, tuple[PerturbationSpec, ...]], *, features: VoiceFeatures) -> list[Outcome]:
     voice, changes = item
     decoded: dict[str, Samples] = {}
 

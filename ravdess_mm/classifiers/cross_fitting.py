@@ -19,7 +19,7 @@ from ravdess_mm.parallel.progress import map_parallel
 logger = logging.getLogger(__name__)
 
 
-def deal_inner_folds(sample: Sample, n_folds: int, *, seed: int) -> Integers | None:
+def make_inner_folds(sample: Sample, n_folds: int, *, seed: int) -> Integers | None:
     """Deal training rows into inner folds by actor.
 
     Parameters

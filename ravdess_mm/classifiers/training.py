@@ -19,7 +19,7 @@ from ravdess_mm.arrays import Integers
 from ravdess_mm.bundles.bundle import CARD_NAME, read_bundle
 from ravdess_mm.calibration import calibrate_out_of_fold, fit_temperature
 from ravdess_mm.classifiers.adaptation import SpeakerScaler
-from ravdess_mm.classifiers.cross_fitting import deal_inner_folds, fit_pipeline, out_of_fold_scores
+from ravdess_mm.classifiers.cross_fitting import fit_pipeline, make_inner_folds, out_of_fold_scores
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Family, Kind, Params
 from ravdess_mm.classifiers.projection import Projection
@@ -245,7 +245,7 @@ def _fit(recipe: TrainingPlan, train: FeatureRows, fold: Fold, *, jobs: int) -> 
     if recipe.components is not None:
         projection = Projection.fit(sample.X, recipe.components)
         sample = projection.of_sample(sample)
-    inner = deal_inner_folds(sample, recipe.search.inner_folds, seed=recipe.seed)
+    inner = make_inner_folds(sample, recipe.search.inner_folds, seed=recipe.seed)
     params, table = _choose(recipe, sample, inner, jobs=jobs)
     out_of_fold = None
     temperature = 1.0

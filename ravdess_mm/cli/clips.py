@@ -111,7 +111,7 @@ def predict(
 
 def _clips(paths: list[Path], from_file: str | None) -> Iterator[Path]:
     """Yield the clips that are asked about; of a list, those that are not there too: each costs only itself."""
-    from ravdess_mm.corpus.clips_of_your_own import find_clips
+    from ravdess_mm.corpus.media_files import find_clips
 
     for path in paths:
         matches = sorted(glob(str(path), recursive=True)) if set("*?[") & set(str(path)) and not path.exists() else []

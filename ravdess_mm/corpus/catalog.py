@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.config import Backend, ChannelChoice
-from ravdess_mm.corpus.discovery import Fault, NamedFile, Rejection, discover
+from ravdess_mm.corpus.discovery import NamedFile, Rejection, RejectionKind, discover
 from ravdess_mm.corpus.identifier import Modality, VocalChannel
 from ravdess_mm.corpus.probe import FILM_SUFFIXES, SOUND_SUFFIXES, Streams
 from ravdess_mm.corpus.reading import read_all
@@ -163,7 +163,7 @@ def scan_folders(
         reason = facts if isinstance(facts, str) else _missing_stream(candidate, facts.streams)
         if isinstance(facts, str) or reason:
             clip = str(candidate.identifier)
-            rejections.append(Rejection(str(candidate.path), reason, Fault.BROKEN, clip))
+            rejections.append(Rejection(str(candidate.path), reason, RejectionKind.BROKEN, clip))
         else:
             read.append(ReadClip(candidate, facts.sha256, facts.streams))
     clips, duplicates = _drop_duplicates(read)
@@ -231,7 +231,7 @@ def _drop_duplicates(clips: Iterable[ReadClip]) -> tuple[list[ReadClip], list[Re
         if first is not clip:
             bytes_ = "identical bytes" if clip.sha256 == first.sha256 else "different bytes"
             reason = f"duplicate of {first.candidate.path} ({bytes_})"
-            rejections.append(Rejection(str(clip.candidate.path), reason, Fault.DUPLICATE, name))
+            rejections.append(Rejection(str(clip.candidate.path), reason, RejectionKind.DUPLICATE, name))
     return list(kept.values()), rejections
 
 

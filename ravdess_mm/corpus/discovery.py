@@ -22,7 +22,7 @@ TABLE_SUFFIX: Final = ".csv"
 TABLE_OF_A_CLIP: Final = "a table named as a clip, such as of its action units; no clip itself"
 
 
-class Fault(Enum):
+class RejectionKind(Enum):
     """Why a file is not used, as a kind: only a broken one means that data is damaged."""
 
     FOREIGN = "foreign"
@@ -40,7 +40,7 @@ class Rejection:
         Where it is.
     reason : str
         Why, in words.
-    fault : Fault
+    fault : RejectionKind
         Why, as a kind.
     clip : str
         The identifier its name stands for; empty where it stands for none.
@@ -48,7 +48,7 @@ class Rejection:
 
     path: str
     reason: str
-    fault: Fault
+    fault: RejectionKind
     clip: str = ""
 
 
@@ -204,7 +204,7 @@ def _walk_one(
             names = sorted(os.listdir(folder))
         except OSError as error:
             reason = f"the folder cannot be read: {os_reason(error)}"
-            rejections.append(Rejection(utf8_text(folder), reason, Fault.BROKEN))
+            rejections.append(Rejection(utf8_text(folder), reason, RejectionKind.BROKEN))
             continue
         for name in names:
             path = folder / name
@@ -212,11 +212,11 @@ def _walk_one(
             if not os.path.isdir(path):
                 files.append(FoundFile(path, depth))
             elif name.startswith("."):
-                rejections.append(Rejection(utf8_text(path), "hidden folder", Fault.FOREIGN))
+                rejections.append(Rejection(utf8_text(path), "hidden folder", RejectionKind.FOREIGN))
             elif not os.path.islink(path):
                 waiting.append((path, depth + 1))
             elif os.path.join(target, "").startswith(os.path.join(os.path.realpath(path), "")):
-                rejections.append(Rejection(utf8_text(path), "a link to a folder it lies in", Fault.FOREIGN))
+                rejections.append(Rejection(utf8_text(path), "a link to a folder it lies in", RejectionKind.FOREIGN))
             else:
                 linked.append((path, depth + 1))
 
@@ -225,28 +225,28 @@ def _classify(file: FoundFile) -> NamedFile | Rejection:
     """Decide by name, kind and size of a file whether it can be a clip."""
     path, shown = file.path, utf8_text(file.path)
     if path.name.startswith("."):
-        return Rejection(shown, "hidden file", Fault.FOREIGN)
+        return Rejection(shown, "hidden file", RejectionKind.FOREIGN)
     if path.suffix.lower() == TABLE_SUFFIX:
         with suppress(IdentifierError):  # a table of something else, and no clip either
-            return Rejection(shown, TABLE_OF_A_CLIP, Fault.FOREIGN, str(Identifier.parse(path)))
+            return Rejection(shown, TABLE_OF_A_CLIP, RejectionKind.FOREIGN, str(Identifier.parse(path)))
     if path.suffix.lower() not in MEDIA_SUFFIXES:
         kind = f"extension {utf8_text(path.suffix)}" if path.suffix else "no extension"
-        return Rejection(shown, f"{kind}; clips are {' '.join(MEDIA_SUFFIXES)}", Fault.FOREIGN)
+        return Rejection(shown, f"{kind}; clips are {' '.join(MEDIA_SUFFIXES)}", RejectionKind.FOREIGN)
     try:
         identifier = Identifier.parse(path)
     except IdentifierError as error:
-        return Rejection(shown, utf8_text(str(error)), Fault.FOREIGN)
+        return Rejection(shown, utf8_text(str(error)), RejectionKind.FOREIGN)
     try:
         status = path.stat()
     except OSError as error:
         kind = "broken link" if os.path.islink(path) else "cannot be read"
-        return Rejection(shown, f"{kind}: {os_reason(error)}", Fault.BROKEN, str(identifier))
+        return Rejection(shown, f"{kind}: {os_reason(error)}", RejectionKind.BROKEN, str(identifier))
     if not stat.S_ISREG(status.st_mode):
-        return Rejection(shown, "not a regular file", Fault.FOREIGN)
+        return Rejection(shown, "not a regular file", RejectionKind.FOREIGN)
     if status.st_size == 0:
-        return Rejection(shown, "zero bytes", Fault.BROKEN, str(identifier))
+        return Rejection(shown, "zero bytes", RejectionKind.BROKEN, str(identifier))
     if shown != str(path):
-        return Rejection(shown, "the path is not valid UTF-8; rename the folder", Fault.FOREIGN)
+        return Rejection(shown, "the path is not valid UTF-8; rename the folder", RejectionKind.FOREIGN)
     return NamedFile(path, file.depth, identifier, status.st_size, status.st_mtime_ns)
 
 
@@ -262,5 +262,7 @@ def _drop_aliases(candidates: list[NamedFile]) -> tuple[list[NamedFile], list[Re
             kept.append(candidate)
         else:
             reason = f"duplicate of {first}: a link to the same file"
-            rejections.append(Rejection(str(candidate.path), reason, Fault.DUPLICATE, str(candidate.identifier)))
+            rejections.append(
+                Rejection(str(candidate.path), reason, RejectionKind.DUPLICATE, str(candidate.identifier))
+            )
     return kept, rejections

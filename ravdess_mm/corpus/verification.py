@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ravdess_mm.config import ChannelChoice
 from ravdess_mm.corpus.catalog import Scan, nothing_usable, same_bytes, scan_folders
-from ravdess_mm.corpus.discovery import Fault, Rejection
+from ravdess_mm.corpus.discovery import Rejection, RejectionKind
 from ravdess_mm.corpus.identifier import Identifier, Modality, VocalChannel
 from ravdess_mm.corpus.probe import decode_to_end
 from ravdess_mm.corpus.release import release_clips
@@ -27,7 +27,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Tally:
+class ClipCounts:
     """Clips of one group against the full release.
 
     Attributes
@@ -113,7 +113,7 @@ class VerifyResult:
         """Clips with a valid name that were never published, such as a song of actor 18."""
         return tuple(sorted(self.found.difference(release_clips())))
 
-    def tally(self, key: Callable[[Identifier], Key]) -> dict[Key, Tally]:
+    def tally(self, key: Callable[[Identifier], Key]) -> dict[Key, ClipCounts]:
         """Count clips by a property of theirs, against the full release.
 
         Parameters
@@ -125,7 +125,7 @@ class VerifyResult:
         expected = Counter(map(key, release))
         counts = Counter(key(clip) for clip in self.found.intersection(release))
         broken = Counter(key(clip) for clip in self.broken_clips.intersection(release))
-        return {group: Tally(expected[group], counts[group], broken[group]) for group in expected}
+        return {group: ClipCounts(expected[group], counts[group], broken[group]) for group in expected}
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as what JSON knows; counts are against the whole release."""
@@ -170,19 +170,19 @@ def verify_corpus(folders: Sequence[str | Path], *, deep: bool = False, jobs: in
     scan = scan_folders(folders, channel=ChannelChoice.BOTH, jobs=jobs)
     damaged = _decode_all(scan, jobs=jobs) if deep else {}
     named = {str(clip.candidate.path): clip.candidate.identifier for clip in scan.clips}
-    copies = {item.path: Identifier.parse(item.clip) for item in _of(Fault.DUPLICATE, scan.rejections)}
+    copies = {item.path: Identifier.parse(item.clip) for item in _of(RejectionKind.DUPLICATE, scan.rejections)}
     present = {clip for path, clip in (named | copies).items() if path not in damaged}
     rejections = [item for item in scan.rejections if item.path not in damaged]
     rejections += [
-        Rejection(path, reason, Fault.BROKEN, str((named | copies)[path])) for path, reason in damaged.items()
+        Rejection(path, reason, RejectionKind.BROKEN, str((named | copies)[path])) for path, reason in damaged.items()
     ]
     result = VerifyResult(
         folders=tuple(map(str, folders)),
         deep=deep,
         found=frozenset(present),
-        broken=_of(Fault.BROKEN, rejections),
-        duplicates=_of(Fault.DUPLICATE, rejections),
-        foreign=_of(Fault.FOREIGN, rejections),
+        broken=_of(RejectionKind.BROKEN, rejections),
+        duplicates=_of(RejectionKind.DUPLICATE, rejections),
+        foreign=_of(RejectionKind.FOREIGN, rejections),
         same_bytes=tuple(same_bytes(scan.clips)),
     )
     if not (result.found or result.broken):
@@ -203,17 +203,17 @@ def part_label(part: ReleasePart) -> str:
 def _decode_all(scan: Scan, *, jobs: int) -> dict[str, str]:
     """Decode clips and their duplicates to the end; return the reason of each that is damaged."""
     paths = [str(clip.candidate.path) for clip in scan.clips]
-    paths += [item.path for item in _of(Fault.DUPLICATE, scan.rejections)]
+    paths += [item.path for item in _of(RejectionKind.DUPLICATE, scan.rejections)]
     reasons = map_parallel(decode_to_end, paths, description="decoding clips", jobs=jobs)
     return {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
 
 
-def _of(fault: Fault, rejections: Iterable[Rejection]) -> tuple[Rejection, ...]:
+def _of(fault: RejectionKind, rejections: Iterable[Rejection]) -> tuple[Rejection, ...]:
     chosen = [rejection for rejection in rejections if rejection.fault is fault]
     return tuple(sorted(chosen, key=lambda rejection: (rejection.path, rejection.reason)))
 
 
-def _dicts(tallies: dict[str, Tally]) -> dict[str, dict[str, int]]:
+def _dicts(tallies: dict[str, ClipCounts]) -> dict[str, dict[str, int]]:
     return {group: tally.to_dict() for group, tally in tallies.items()}
 
 

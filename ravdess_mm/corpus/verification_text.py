@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ravdess_mm.corpus.discovery import TABLE_OF_A_CLIP, Rejection
 from ravdess_mm.corpus.identifier import Identifier
 from ravdess_mm.corpus.splits import format_actors
-from ravdess_mm.corpus.verification import ReleasePart, Tally, VerifyResult, part_label, part_of
+from ravdess_mm.corpus.verification import ClipCounts, ReleasePart, VerifyResult, part_label, part_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +67,7 @@ def _label(clip: Identifier, field: str) -> str:
     return clip.emotion.label if field == "emotion" else f"{clip.actor:02d} {clip.sex.value}"
 
 
-def _cell(tally: Tally | None) -> str:
+def _cell(tally: ClipCounts | None) -> str:
     if tally is None:  # such as a song of disgust
         return "-"
     style = "green" if tally.found == tally.expected else "yellow" if tally.found else "red"
@@ -84,7 +84,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _numbers(tally: Tally) -> tuple[str, ...]:
+def _numbers(tally: ClipCounts) -> tuple[str, ...]:
     return str(tally.found), str(tally.missing), str(tally.broken), str(tally.expected)
 
 

@@ -89,7 +89,7 @@ class LeakDemonstration:
         return compare_all(named, against=SplitKind.ACTORS.value, seed=seed, draws=draws)
 
 
-def twin_clips(clips: pd.DataFrame) -> pd.DataFrame:
+def other_modality_clips(clips: pd.DataFrame) -> pd.DataFrame:
     """Find the second clip with sound of each take that has one.
 
     Parameters

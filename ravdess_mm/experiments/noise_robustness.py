@@ -13,7 +13,13 @@ import pandas as pd
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.perturbation import Perturbation
-from ravdess_mm.audio.perturbed_features import Change, Voice, changed_features, choose_others, seed_of
+from ravdess_mm.audio.perturbed_features import (
+    PerturbationSpec,
+    VoiceClip,
+    choose_babble_clips,
+    derive_seed,
+    extract_perturbed,
+)
 from ravdess_mm.audio.voice_features import VoiceFeatures
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
 from ravdess_mm.config import Backend
@@ -70,12 +76,12 @@ CONDITIONS: Final[tuple[Condition, ...]] = (
 """In the order in which they are shown; a condition is known by its name and its ratio."""
 
 
-def choose_takes(voices: Sequence[Voice], *, most_per_actor: int, seed: int) -> tuple[Voice, ...]:
+def choose_takes(voices: Sequence[VoiceClip], *, most_per_actor: int, seed: int) -> tuple[VoiceClip, ...]:
     """Choose some takes of each actor at random, of every emotion equally many as far as there are.
 
     Parameters
     ----------
-    voices : sequence of Voice
+    voices : sequence of VoiceClip
         In any order.
     most_per_actor : int
         An actor with no more takes keeps all.
@@ -84,13 +90,13 @@ def choose_takes(voices: Sequence[Voice], *, most_per_actor: int, seed: int) -> 
 
     Returns
     -------
-    tuple of Voice
+    tuple of VoiceClip
         Sorted by take.
     """
-    chosen: list[Voice] = []
+    chosen: list[VoiceClip] = []
     for actor in sorted({voice.actor for voice in voices}):
         actor_voices = sorted((voice for voice in voices if voice.actor == actor), key=lambda voice: voice.take)
-        random = np.random.default_rng(seed_of(seed, actor, "takes"))
+        random = np.random.default_rng(derive_seed(seed, actor, "takes"))
         drawn = [actor_voices[index] for index in random.permutation(len(actor_voices))]
         emotions = [str(emotion) for emotion in random.permutation(sorted({voice.emotion for voice in actor_voices}))]
         seen = dict.fromkeys(emotions, 0)
@@ -103,7 +109,7 @@ def choose_takes(voices: Sequence[Voice], *, most_per_actor: int, seed: int) -> 
     return tuple(sorted(chosen, key=lambda voice: voice.take))
 
 
-def babble_pool(voices: Sequence[Voice], fold: Fold) -> tuple[Voice, ...]:
+def babble_pool(voices: Sequence[VoiceClip], fold: Fold) -> tuple[VoiceClip, ...]:
     """Return who may be heard behind the test takes of a fold: its other test actors, whom no model has heard.
 
     Where a fold has a single test actor (``loso``) there are none; its training actors are heard then, and a message
@@ -117,7 +123,7 @@ def babble_pool(voices: Sequence[Voice], fold: Fold) -> tuple[Voice, ...]:
 
 
 def perturbed_features(
-    voices: Sequence[Voice],
+    voices: Sequence[VoiceClip],
     folds: Sequence[Fold],
     *,
     features: VoiceFeatures,
@@ -131,7 +137,7 @@ def perturbed_features(
 
     Parameters
     ----------
-    voices : sequence of Voice
+    voices : sequence of VoiceClip
         All usable clips of the run.
     folds : sequence of Fold
         Each actor is tested once at most.
@@ -145,23 +151,23 @@ def perturbed_features(
     dict of Condition to pandas.DataFrame
         Feature tables of the same takes; a take that failed in one condition is in none, and a message names it.
     """
-    wanted: dict[Voice, list[Change]] = {}
+    wanted: dict[VoiceClip, list[PerturbationSpec]] = {}
     for fold in folds:
         pool = babble_pool(voices, fold)
         test_voices = [voice for voice in voices if voice.actor in fold.test]
         for voice in choose_takes(test_voices, most_per_actor=most_per_actor, seed=seed):
-            others = choose_others(voice, pool, seed=seed_of(seed, voice.take, "others"))
+            others = choose_babble_clips(voice, pool, seed=derive_seed(seed, voice.take, "others"))
             wanted[voice] = [
-                Change(
+                PerturbationSpec(
                     condition.kind,
                     condition.amount,
-                    seed=seed_of(seed, voice.take, condition.kind),
+                    seed=derive_seed(seed, voice.take, condition.kind),
                     others=others if condition.kind is Perturbation.BABBLE else (),
                 )
                 for condition in CONDITIONS
                 if condition.kind is not None
             ]
-    tables, failed = changed_features(
+    tables, failed = extract_perturbed(
         wanted,
         features=features,
         cache_dir=cache_dir,

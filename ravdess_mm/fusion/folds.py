@@ -134,10 +134,10 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
     where a checked one answers: its weight is what is known of its worth, nothing. It answers where it is alone. Where
     no branch is checked, none is known to be better, and all are heard.
     """
-    speakers = _Speakers(scored, taught=taught, fold=fold)
-    alone = {branch: speakers.evidence((branch,)) for branch in speakers.models}
+    chosen = _BranchModels(scored, taught=taught, fold=fold)
+    alone = {branch: chosen.evidence((branch,)) for branch in chosen.models}
     unchecked = tuple(branch for branch, evidence in alone.items() if not len(evidence))
-    messages = [*speakers.messages, *_unchecked_messages(unchecked, tuple(alone))]
+    messages = [*chosen.messages, *_unchecked_messages(unchecked, tuple(alone))]
     if len(unchecked) == len(alone):
         unchecked = ()
     temperatures = {
@@ -146,22 +146,22 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
         else 1.0
         for branch, evidence in alone.items()
     }
-    rows, values = join_by_take({branch: scored[branch][model] for branch, model in speakers.models.items()})
+    rows, values = join_by_take({branch: scored[branch][model] for branch, model in chosen.models.items()})
     values = at_temperatures(values, list(temperatures.values()))
     answers = np.empty((len(rows), values.shape[2]))
     sources = np.empty(len(rows), dtype=object)
     combiners: dict[tuple[str, ...], FittedCombiner] = {}
     present = ~np.isnan(values).any(axis=2)
-    checked = np.array([branch not in unchecked for branch in speakers.models])
+    checked = np.array([branch not in unchecked for branch in chosen.models])
     heard = np.where((present & checked).any(axis=1, keepdims=True), present & checked, present)
     for pattern in np.unique(heard, axis=0)[::-1]:
         matching = (heard == pattern).all(axis=1)
-        names = tuple(branch for branch, there in zip(speakers.models, pattern, strict=True) if there)
+        names = tuple(branch for branch, there in zip(chosen.models, pattern, strict=True) if there)
         sources[matching] = "+".join(names)
         if len(names) == 1:
             answers[matching] = np.exp(values[matching][:, pattern][:, 0])
             continue
-        evidence = speakers.evidence(names).calibrated([temperatures[name] for name in names])
+        evidence = chosen.evidence(names).calibrated([temperatures[name] for name in names])
         combiners[names] = _learn(rule, evidence)
         answers[matching] = combiners[names].combiner(values[matching][:, pattern])
         if rule in LEARNED_RULES and combiners[names].n_takes == 0:
@@ -170,7 +170,7 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
         takes=tuple(rows["take"]),
         probabilities=answers,
         sources=tuple(str(source) for source in sources),
-        recipe=FoldRecipe(fold, speakers.models, temperatures, tuple(combiners.values()), unchecked),
+        recipe=FoldRecipe(fold, chosen.models, temperatures, tuple(combiners.values()), unchecked),
         messages=tuple(messages),
     )
 
@@ -180,7 +180,7 @@ def _unchecked_messages(unchecked: tuple[str, ...], branches: tuple[str, ...]) -
     return [f"{branch}: no out-of-fold rows, so it is not calibrated{heard}" for branch in unchecked]
 
 
-class _Speakers:
+class _BranchModels:
     """The model that speaks for each branch in one fold, and what these models may teach.
 
     Attributes

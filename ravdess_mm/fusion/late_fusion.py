@@ -19,8 +19,8 @@ from ravdess_mm.fusion.tables import (
     Branch,
     Candidates,
     actors_of,
+    assign_test_folds,
     check_branches,
-    deal_test_actors,
     lack_evidence,
     select_rows,
 )
@@ -118,7 +118,7 @@ def fuse(
     grouped = cross_fit_test and lack_evidence(branches)
     split = next(int(table["fold"].iloc[0]) for models in branches.values() for table in models.values())
     if grouped:
-        branches = deal_test_actors(branches, CROSS_FIT_FOLDS, seed=seed)
+        branches = assign_test_folds(branches, CROSS_FIT_FOLDS, seed=seed)
     test = select_rows(branches, role="test")
     folds = sorted({int(fold) for models in test.values() for table in models.values() for fold in table["fold"]})
     parts = [

@@ -86,7 +86,7 @@ def lack_evidence(branches: Candidates) -> bool:
     return set(rows["role"]) == {"test"} and len(set(rows["fold"])) == 1 and len(set(rows["actor"])) > 1
 
 
-def deal_test_actors(branches: Candidates, n_folds: int, *, seed: int) -> Candidates:
+def assign_test_folds(branches: Candidates, n_folds: int, *, seed: int) -> Candidates:
     """Return tables of which :func:`lack_evidence` is true, with their actors dealt into folds."""
     actors = sorted(set().union(*(actors_of(models) for models in branches.values())))
     fold_of = dict(zip(actors, group_folds(actors, n_folds, seed=seed), strict=True))

@@ -119,10 +119,9 @@ class Bar:
         return f"{numbers} {'MB' if in_bytes else self._unit}" + (f", {self.note}" if self.note else "")
 
 
-def track(items: Iterable[Item], description: str, *, total: int | None = None, unit: str = "it") -> Iterator[Item]:
+def track(items: Iterable[Item], description: str, *, unit: str = "it") -> Iterator[Item]:
     """Yield `items` and show how far they are."""
-    if total is None and isinstance(items, Sequence):
-        total = len(items)
+    total = len(items) if isinstance(items, Sequence) else None
     with Bar(description, total=total, unit=unit) as progress:
         for item in items:
             yield item

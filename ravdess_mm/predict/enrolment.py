@@ -15,7 +15,7 @@ from ravdess_mm.arrays import AnyFloats
 from ravdess_mm.audio.decoding import decode_audio
 from ravdess_mm.audio.segmentation import sentences
 from ravdess_mm.classifiers.adaptation import SpeakerStatistics
-from ravdess_mm.corpus.clips_of_your_own import find_clips
+from ravdess_mm.corpus.media_files import find_clips
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.parallel.progress import track
 from ravdess_mm.store import read_json

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.segmentation import WHOLE_S
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR as PRETRAINED_DIR
-from ravdess_mm.corpus.clips_of_your_own import find_clips
+from ravdess_mm.corpus.media_files import find_clips
 from ravdess_mm.errors import InputError, MediaError
 from ravdess_mm.predict.audio import AudioSignal
 from ravdess_mm.predict.enrolment import Enrolment, load_or_enrol_face, load_or_enrol_voice

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ravdess_mm.arrays import Floats
 from ravdess_mm.audio.segmentation import WHOLE_S, Span, windows
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR
-from ravdess_mm.corpus.clips_of_your_own import find_clips
+from ravdess_mm.corpus.media_files import find_clips
 from ravdess_mm.errors import MediaError
 from ravdess_mm.fusion.recipe import FusionRecipe
 from ravdess_mm.fusion.rules import Product

@@ -10,13 +10,17 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.report import cross_corpus, figures, importance
-from ravdess_mm.report import data_and_training as material
-from ravdess_mm.report import formatting as words
-from ravdess_mm.report import fusion as fused
-from ravdess_mm.report import leak_demonstration as leaks
-from ravdess_mm.report import model_results as results
-from ravdess_mm.report import noise_robustness as noise
+from ravdess_mm.report import (
+    cross_corpus,
+    data_and_training,
+    figures,
+    formatting,
+    fusion,
+    importance,
+    leak_demonstration,
+    model_results,
+    noise_robustness,
+)
 from ravdess_mm.report.feature_map import make_feature_map
 from ravdess_mm.report.frame_images import sample_pictures
 from ravdess_mm.report.gradcam import gradcam_section
@@ -26,7 +30,7 @@ from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.run_reader import read_run
 from ravdess_mm.report.summary import Summary, make_summary
 from ravdess_mm.report.svg import element
-from ravdess_mm.report.take_explorer import actor_facts, explorer_data
+from ravdess_mm.report.take_explorer import explorer_actors, explorer_data
 from ravdess_mm.store import write_text
 
 CONTENTS: Final[dict[str, str]] = {
@@ -104,11 +108,11 @@ def _words() -> dict[str, Any]:
 
     return {
         "number": number,
-        "count": words.count,
-        "interval": words.interval,
-        "model_label": words.model_label,
-        "p_value": words.p_value,
-        "percent": words.percent,
+        "count": formatting.count,
+        "interval": formatting.interval,
+        "model_label": formatting.model_label,
+        "p_value": formatting.p_value,
+        "percent": formatting.percent,
         "points": lambda share: f"{100 * share:+.1f}".replace("-", "−"),
         "mark_labels": figures.MARK_LABELS,
         "swatch": _swatch,
@@ -127,14 +131,14 @@ def _swatch(branch: str) -> Markup:
 def _content(run: RunFiles, headline: Summary) -> dict[str, Any]:
     """Return what the page says about this run."""
     main = run.metrics.get(headline.main, {}) if headline.main else {}
-    leaders = results.leaderboards(run, headline) if run.tables else []
-    slices, worst_slice = results.slice_rows(run, headline)
-    actors = results.actor_rows(run, headline)
+    leaders = model_results.leaderboards(run, headline) if run.tables else []
+    slices, worst_slice = model_results.slice_rows(run, headline)
+    actors = model_results.actor_rows(run, headline)
     explorer = explorer_data(run, headline.shown)
-    split_actors, split = material.split_rows(run.splits)
+    split_actors, split = data_and_training.split_rows(run.splits)
     feature_map = make_feature_map(run.features, seed=run.seed) if run.features is not None else None
     measured = {
-        "noise": noise.noise_section(run),
+        "noise": noise_robustness.noise_section(run),
         "cross-corpus": cross_corpus.cross_corpus_section(run),
         "importance": importance.importance_section(run),
     }
@@ -151,24 +155,24 @@ def _content(run: RunFiles, headline: Summary) -> dict[str, Any]:
         "headline": headline,
         "level": main.get("level", 0.95),
         "adapted": run.settings.get("adapt") == "speaker",
-        "notes": [words.sentence(str(note)) for note in (*main.get("notes", ()), *messages)],
+        "notes": [formatting.sentence(str(note)) for note in (*main.get("notes", ()), *messages)],
         "messages": messages,
         "leaders": leaders,
-        "references": results.reference_lines(run),
+        "references": model_results.reference_lines(run),
         "branches_present": list(dict.fromkeys(row.branch for group in leaders for row in group.rows)),
-        "agreement": fused.agreement(run, headline),
-        "recipe": fused.recipe_rows(run),
-        "sources": fused.sources_in_words(run),
-        "comparisons": fused.comparisons(run, headline),
-        "missing": fused.missing_curve(run),
-        "confusions": results.confusions(run, headline),
+        "agreement": fusion.agreement(run, headline),
+        "recipe": fusion.recipe_rows(run),
+        "sources": fusion.sources_in_words(run),
+        "comparisons": fusion.comparisons(run, headline),
+        "missing": fusion.missing_curve(run),
+        "confusions": model_results.confusions(run, headline),
         "actors": actors,
-        "actor_branches": list(dict.fromkeys(words.branch_of(name) for name in headline.shown)),
+        "actor_branches": list(dict.fromkeys(formatting.branch_of(name) for name in headline.shown)),
         "slices": slices,
         "worst_slice": worst_slice,
-        "reliability": results.reliability_panels(run, headline),
+        "reliability": model_results.reliability_panels(run, headline),
         "explorer": explorer,
-        "explorer_actors": actor_facts(explorer),
+        "explorer_actors": explorer_actors(explorer),
         "n_filmed": len(set(explorer["takes"]) & set(run.frames.index["take"])) if run.frames else 0,
         "n_heard": len(set(explorer["takes"]) & set(run.catalog.query("voice")["take"]))
         if run.catalog is not None
@@ -178,17 +182,17 @@ def _content(run: RunFiles, headline: Summary) -> dict[str, Any]:
         "split": split,
         "split_actors": split_actors,
         "split_words": split_in_words(run),
-        "data": material.data_overview(run.catalog),
-        "rejected": material.rejected_rows(run.rejected),
-        "most_rejected": material.MOST_REJECTED,
+        "data": data_and_training.data_overview(run.catalog),
+        "rejected": data_and_training.rejected_rows(run.rejected),
+        "most_rejected": data_and_training.MOST_REJECTED,
         "feature_map": feature_map,
-        "feature_map_drawing": material.map_drawing(feature_map) if feature_map else None,
-        "feature_map_neighbours": material.neighbour_drawing(feature_map) if feature_map else None,
-        "leak": leaks.leak_rows(run),
-        "searches": material.search_rows(run),
-        "curves": material.curve_panels(run),
+        "feature_map_drawing": data_and_training.map_drawing(feature_map) if feature_map else None,
+        "feature_map_neighbours": data_and_training.neighbour_drawing(feature_map) if feature_map else None,
+        "leak": leak_demonstration.leak_section(run),
+        "searches": data_and_training.search_rows(run),
+        "curves": data_and_training.curve_panels(run),
         "method": method_in_words(run, headline),
-        "stages": [(name, words.seconds(float(s))) for name, s in (run.record.get("stages") or {}).items()],
-        "versions": material.version_rows(run.record.get("versions") or {}),
-        "settings": material.flat_settings(run.settings),
+        "stages": [(name, formatting.seconds(float(s))) for name, s in (run.record.get("stages") or {}).items()],
+        "versions": data_and_training.version_rows(run.record.get("versions") or {}),
+        "settings": data_and_training.flat_settings(run.settings),
     }

@@ -20,7 +20,7 @@ FRAME_MODEL: Final = "video-cnn"
 """The model whose temperature works on single frames, before they are averaged to takes."""
 
 
-def before_calibration(files: RunFiles, name: str) -> pd.DataFrame | None:
+def uncalibrated_rows(files: RunFiles, name: str) -> pd.DataFrame | None:
     """Return the test rows of a model as they were before calibration.
 
     Parameters

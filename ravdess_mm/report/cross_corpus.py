@@ -16,10 +16,8 @@ from ravdess_mm.report.summary import estimate_of
 
 
 @dataclass(frozen=True)
-class TestedCorpus:
+class CorpusScores:
     """One corpus that the others answered for; shares are 0-1, log-loss in nats."""
-
-    __test__ = False
 
     title: str
     language: str
@@ -40,7 +38,7 @@ class CrossCorpusGroup:
 
     title: str
     adapted: bool
-    rows: tuple[TestedCorpus, ...]
+    rows: tuple[CorpusScores, ...]
 
 
 @dataclass(frozen=True)
@@ -80,10 +78,10 @@ def cross_corpus_section(files: RunFiles) -> CrossCorpusSection | None:
     )
 
 
-def _row(one: Mapping[str, Any], corpus: Mapping[str, Any]) -> TestedCorpus:
+def _row(one: Mapping[str, Any], corpus: Mapping[str, Any]) -> CorpusScores:
     chance = 1 / len(one["emotions"])
     uar = estimate_of(one, "uar")
-    return TestedCorpus(
+    return CorpusScores(
         title=corpus["title"],
         language=corpus["language"],
         n_clips=one["n_clips"],

@@ -62,10 +62,10 @@ def spelled(number: int) -> str:
     return _SMALL_NUMBERS[number] if 0 <= number < len(_SMALL_NUMBERS) else f"{number:,}"
 
 
-def listing(words: Iterable[str], *, last: str = "and") -> str:
+def listing(words: Iterable[str]) -> str:
     """Return ``a``, ``a and b`` or ``a, b and c``."""
     *head, tail = list(words) or [""]
-    return f"{', '.join(head)} {last} {tail}" if head else tail
+    return f"{', '.join(head)} and {tail}" if head else tail
 
 
 def seconds(duration_s: float) -> str:

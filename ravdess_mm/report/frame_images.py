@@ -24,6 +24,9 @@ SHOWN_PX: Final = 176
 THUMBNAILS: Final = 360
 """Most small pictures in the explorer: with them the page stays well under 3 MB."""
 THUMBNAILS_PER_TAKE: Final = 3
+WEBP_QUALITY: Final = 68
+OPACITY: Final = 0.6
+"""Of the hottest place."""
 THUMBNAIL_PX: Final = 80
 
 
@@ -136,7 +139,7 @@ def evenly(n: int, wanted: int) -> list[int]:
     return indices
 
 
-def data_uri(image: npt.NDArray[np.uint8], *, size_px: int, quality: int = 68) -> str:
+def data_uri(image: npt.NDArray[np.uint8], *, size_px: int) -> str:
     """Return a picture [shape=(height, width), or (height, width, 3) in RGB] as WebP in a ``data:`` address.
 
     Parameters
@@ -145,23 +148,19 @@ def data_uri(image: npt.NDArray[np.uint8], *, size_px: int, quality: int = 68) -
         The picture; it is shrunk to `size_px` by `size_px` pixels.
     size_px : int
         Width and height.
-    quality : int
-        Of the compression, 1-100.
     """
     import cv2
 
     small = cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA)
     if small.ndim == 3:
         small = small[..., ::-1]  # OpenCV's order of colours
-    done, encoded = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, quality])
+    done, encoded = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
     if not done:
         raise RuntimeError("OpenCV could not encode a picture as WebP")
     return f"data:image/webp;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
-def overlay(
-    image: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], *, strength: float = 0.6
-) -> npt.NDArray[np.uint8]:
+def overlay(image: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """Lay heat over an image; where there is none, the image stays as it is.
 
     Parameters
@@ -170,8 +169,6 @@ def overlay(
         Gray or RGB.
     heat : numpy.ndarray [shape=(height, width)]
         0-1.
-    strength : float
-        How opaque the hottest place is, 0-1.
 
     Returns
     -------
@@ -185,6 +182,6 @@ def overlay(
     colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     # inferno grows lighter with heat, so that it can be read in gray and by the colour-blind
     hot = cv2.applyColorMap(np.rint(255 * heat).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    opacity = strength * heat[..., None]
+    opacity = OPACITY * heat[..., None]
     laid: npt.NDArray[np.uint8] = np.rint((1 - opacity) * colour + opacity * hot).astype(np.uint8)
     return laid

@@ -11,7 +11,7 @@ from ravdess_mm.report import figures
 from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.summary import estimate_of
 
-HONEST = "actors"
+ACTOR_SPLIT = "actors"
 """The split that the others are set against."""
 
 
@@ -28,7 +28,7 @@ class LeakRow:
 
 
 @dataclass(frozen=True)
-class LeakTable:
+class LeakSection:
     """The demonstration: what was trained, and what each split claims."""
 
     model: str
@@ -37,7 +37,7 @@ class LeakTable:
     rows: tuple[LeakRow, ...]
 
 
-def leak_rows(files: RunFiles) -> LeakTable | None:
+def leak_section(files: RunFiles) -> LeakSection | None:
     """Return the demonstration of this run, or None where nobody ran it."""
     figures_of = files.leak_demo
     if not figures_of:
@@ -50,14 +50,14 @@ def leak_rows(files: RunFiles) -> LeakTable | None:
         test = against.get(name)
         strip = Markup("")
         if accuracy is not None:
-            branch = "voice" if name == HONEST else "other"
+            branch = "voice" if name == ACTOR_SPLIT else "other"
             strip = figures.interval_strip(accuracy, branch=branch, references={}, label=words)
         inflation = estimate_of(test, "difference") if test is not None else None
-        rows.append(LeakRow(words, name == HONEST, accuracy, inflation, test["holm_p"] if test else None, strip))
-    return LeakTable(
+        rows.append(LeakRow(words, name == ACTOR_SPLIT, accuracy, inflation, test["holm_p"] if test else None, strip))
+    return LeakSection(
         model=str(figures_of["model"]).replace("-", " "),
         n_folds=int(figures_of["n_folds"]),
-        n_takes=int(models[HONEST]["n_takes"]),
+        n_takes=int(models[ACTOR_SPLIT]["n_takes"]),
         # the honest split last: json sorts words by name
         rows=tuple(sorted(rows, key=lambda row: (row.is_honest, row.words))),
     )

@@ -16,7 +16,7 @@ from ravdess_mm.evaluation import Estimate, reliability, slices, worst_slice
 from ravdess_mm.evaluation.scores import expected_calibration_error
 from ravdess_mm.predictions import ADAPTED, labels_of, probabilities_of
 from ravdess_mm.report import figures
-from ravdess_mm.report.calibration import before_calibration
+from ravdess_mm.report.calibration import uncalibrated_rows
 from ravdess_mm.report.formatting import branch_of, model_label, percent
 from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.summary import HUMAN_WORDS, Summary, estimate_of
@@ -52,7 +52,7 @@ class LeaderRow:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ConfusionCell:
     """One cell of a confusion matrix: how many takes, and which share of the takes of its row."""
 
     n: int
@@ -61,13 +61,13 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Confusion:
+class ConfusionMatrix:
     """The confusion matrix of one model; rows are true, columns answered."""
 
     name: str
     label: str
     is_open: bool
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[str, tuple[ConfusionCell, ...]], ...]
     worst: str
 
 
@@ -161,21 +161,21 @@ def reference_lines(files: RunFiles) -> dict[str, float]:
     return lines
 
 
-def confusions(files: RunFiles, headline: Summary) -> list[Confusion]:
+def confusions(files: RunFiles, headline: Summary) -> list[ConfusionMatrix]:
     """Return the confusion matrices, those of the headline and the branches first."""
     order = [*headline.shown, *(name for name in files.tables if name not in headline.shown)]
     return [_confusion(name, files.metrics[name], is_open=name in headline.shown) for name in order]
 
 
-def _confusion(name: str, metrics: Mapping[str, Any], *, is_open: bool) -> Confusion:
+def _confusion(name: str, metrics: Mapping[str, Any], *, is_open: bool) -> ConfusionMatrix:
     counts = np.asarray(metrics["confusion"], dtype=np.int64)
     support = counts.sum(axis=1)
     rows = []
     for emotion, row, total in zip(EMOTIONS, counts, support, strict=True):
         shares = [float(n) / total if total else None for n in row]
-        cells = tuple(Cell(int(n), s, round(SHADES * (s or 0))) for n, s in zip(row, shares, strict=True))
+        cells = tuple(ConfusionCell(int(n), s, round(SHADES * (s or 0))) for n, s in zip(row, shares, strict=True))
         rows.append((emotion, cells))
-    return Confusion(name, model_label(name), is_open, tuple(rows), _worst_confusion(counts, support))
+    return ConfusionMatrix(name, model_label(name), is_open, tuple(rows), _worst_confusion(counts, support))
 
 
 def _worst_confusion(counts: np.ndarray[Any, np.dtype[np.int64]], support: np.ndarray[Any, Any]) -> str:
@@ -232,7 +232,7 @@ def reliability_panels(files: RunFiles, headline: Summary) -> list[ReliabilityPa
     for name in headline.shown:
         label, gap, rows = model_label(name), float(files.metrics[name]["ece"]), files.tested[name]
         text = f"{label}: how often right against how sure, calibration error {percent(gap)}"
-        before = before_calibration(files, name)
+        before = uncalibrated_rows(files, name)
         gap_before, bins_before = None, None
         if before is not None:
             gap_before = expected_calibration_error(probabilities_of(before), labels_of(before))

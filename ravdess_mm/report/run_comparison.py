@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ravdess_mm.evaluation import Estimate
 from ravdess_mm.evaluation.run_comparison import RunComparison
-from ravdess_mm.report import formatting as words
+from ravdess_mm.report import formatting
 from ravdess_mm.report.page import render
 from ravdess_mm.report.svg import drawing, element
 from ravdess_mm.store import write_text
@@ -41,17 +41,19 @@ def write_comparison(comparison: RunComparison, records: Mapping[str, Mapping[st
         "across.html.j2",
         comparison=comparison,
         runs=runs,
-        title=f"{words.listing(runs[1:])} against {comparison.first}",
+        title=f"{formatting.listing(runs[1:])} against {comparison.first}",
         synthetic=[run for run in runs if records.get(run, {}).get("synthetic")],
         settings=_settings_rows(runs, records),
         commands={run: records.get(run, {}).get("command", "") for run in runs},
-        notes=sorted({words.sentence(note) for pair in comparison.pairs for note in pair.comparison.notes}),
-        strips=[_strip(pair.comparison.difference, span, words.model_label(pair.model)) for pair in comparison.pairs],
-        span=words.percent(span, digits=0),
-        model_label=words.model_label,
-        percent=words.percent,
-        p_value=words.p_value,
-        count=words.count,
+        notes=sorted({formatting.sentence(note) for pair in comparison.pairs for note in pair.comparison.notes}),
+        strips=[
+            _strip(pair.comparison.difference, span, formatting.model_label(pair.model)) for pair in comparison.pairs
+        ],
+        span=formatting.percent(span, digits=0),
+        model_label=formatting.model_label,
+        percent=formatting.percent,
+        p_value=formatting.p_value,
+        count=formatting.count,
         points=lambda share: f"{100 * share:+.1f}".replace("-", "−"),
     )
     write_text(path, text)

@@ -30,22 +30,20 @@ def element(tag: str, *children: Markup | str, **attributes: str | float | None)
     return Markup(f"<{tag}{written}>{inside}</{tag}>")
 
 
-def drawing(
-    *children: Markup | str, label: str, width: str | float = "100%", height: float, view_box: str | None = None
-) -> Markup:
+def drawing(*children: Markup | str, label: str, height: float, view_box: str | None = None) -> Markup:
     """Return an ``<svg>`` that screen readers announce as one picture with a name.
 
     Parameters
     ----------
     label : str
         What the picture says, in one sentence.
-    width, height : str or float
-        In pixels, or a percentage.
+    height : float
+        In pixels; it is as wide as its place.
     view_box : str, optional
         Coordinates of the content; without it they are pixels and percentages of the place it gets.
     """
     return element(
-        "svg", *children, role="img", aria_label=label, width=width, height=height, viewBox=view_box, class_="chart"
+        "svg", *children, role="img", aria_label=label, width="100%", height=height, viewBox=view_box, class_="chart"
     )
 
 

@@ -56,7 +56,7 @@ def explorer_data(files: RunFiles, shown: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def actor_facts(data: Mapping[str, Any]) -> list[int]:
+def explorer_actors(data: Mapping[str, Any]) -> list[int]:
     """Return the actors that the explorer can be filtered by."""
     return sorted({Take.parse(take).actor for take in data["takes"]})
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ravdess_mm.errors import InputError
 
 N_CROPS: Final = 10
+IMAGES_A_BATCH: Final = 51
 
 
 def random_crops(images: npt.NDArray[np.uint8], size_px: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -45,7 +46,7 @@ def ten_crops(images: npt.NDArray[np.uint8], size_px: int) -> npt.NDArray[np.uin
     return np.concatenate([five, five[..., ::-1]], axis=1)
 
 
-def predict_ten_crops(model: Any, images: npt.NDArray[np.uint8], *, batch_size: int = 512) -> npt.NDArray[np.float64]:
+def predict_ten_crops(model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Return the mean of a network's answers to the ten crops of each image.
 
     Parameters
@@ -54,8 +55,6 @@ def predict_ten_crops(model: Any, images: npt.NDArray[np.uint8], *, batch_size: 
         Input [shape=(n, size, size, 1)], output probabilities [shape=(n, n_classes)].
     images : numpy.ndarray [shape=(n, height, width), dtype=uint8]
         At least as large as the network's input.
-    batch_size : int
-        Crops at a time.
 
     Returns
     -------
@@ -63,10 +62,9 @@ def predict_ten_crops(model: Any, images: npt.NDArray[np.uint8], *, batch_size: 
         Rows sum to 1.
     """
     size_px = int(model.input_shape[1])
-    images_a_batch = max(1, batch_size // N_CROPS)
     means = [np.empty((0, int(model.output_shape[-1])))]
-    for start in range(0, len(images), images_a_batch):
-        crops = ten_crops(images[start : start + images_a_batch], size_px)
+    for start in range(0, len(images), IMAGES_A_BATCH):
+        crops = ten_crops(images[start : start + IMAGES_A_BATCH], size_px)
         answers = np.asarray(model.predict_on_batch(crops.reshape(-1, size_px, size_px, 1)), dtype=np.float64)
         means.append(answers.reshape(len(crops), N_CROPS, -1).mean(axis=1))
     return np.concatenate(means)

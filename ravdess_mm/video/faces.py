@@ -99,13 +99,11 @@ Detector: TypeAlias = Callable[[GrayImage], list[Box]]
 """From a gray image to the boxes of its faces, in any order; an empty list where there is none."""
 
 
-def find_faces(
-    frames: Iterable[GrayImage], *, detector: Detector | None = None, max_carry: int = MAX_CARRY
-) -> Iterator[Face]:
+def find_faces(frames: Iterable[GrayImage], *, detector: Detector | None = None) -> Iterator[Face]:
     """Yield the face of each frame of one clip, in order.
 
     Where several are found, the largest counts: a RAVDESS clip shows one actor. Where none is found, the last box is
-    carried over, but over no more than `max_carry` frames in a row; a frame before the first face has none.
+    carried over, but over no more than `MAX_CARRY` frames in a row; a frame before the first face has none.
 
     Parameters
     ----------
@@ -113,8 +111,6 @@ def find_faces(
         Gray frames of one clip in order of time.
     detector : Detector, optional
         See `make_detector`; None for the cascade.
-    max_carry : int
-        0 carries nothing.
 
     Yields
     ------
@@ -124,10 +120,8 @@ def find_faces(
     Raises
     ------
     InputError
-        If `max_carry` is negative or a frame is not a gray image.
+        If a frame is not a gray image.
     """
-    if max_carry < 0:
-        raise InputError(f"max_carry is {max_carry}; allowed: 0 or more")
     detect = make_detector() if detector is None else detector
     last: Box | None = None
     carried = 0
@@ -136,7 +130,7 @@ def find_faces(
         if boxes:
             last, carried = max(boxes, key=lambda box: box.area), 0
             yield Face(FaceStatus.FOUND, last)
-        elif last is not None and carried < max_carry:
+        elif last is not None and carried < MAX_CARRY:
             carried += 1
             yield Face(FaceStatus.CARRIED, last)
         else:

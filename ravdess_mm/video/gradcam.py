@@ -41,7 +41,6 @@ def heat_maps(
     classes: Integers | None = None,
     *,
     method: Method = Method.GRAD_CAM,
-    layer: str | None = None,
 ) -> Singles:
     """Return what in each image spoke for a class.
 
@@ -57,9 +56,7 @@ def heat_maps(
     classes : numpy.ndarray [shape=(n,), dtype=int64], optional
         The class to explain, one an image; by default the most probable one.
     method : Method
-        See there.
-    layer : str, optional
-        Whose output is the map; by default the last one of at least `SMALLEST_MAP` pixels a side.
+        See there. The map is the last one of at least `SMALLEST_MAP` pixels a side.
 
     Returns
     -------
@@ -76,7 +73,7 @@ def heat_maps(
         raise InputError(f"images of shape {images.shape}; this network takes (n, {', '.join(map(str, expected))})")
     if classes is not None and classes.shape != (len(images),):
         raise InputError(f"{len(images)} images and classes of shape {classes.shape}; allowed: one class an image")
-    to_maps, to_scores = _cut(model, layer)
+    to_maps, to_scores = _cut(model)
     parts = [np.empty((0, *images.shape[1:3]), np.float32)]
     for start in range(0, len(images), _BATCH):
         some = slice(start, start + _BATCH)
@@ -92,22 +89,16 @@ def heat_maps(
 
 
 def map_layer(model: Any) -> str:
-    """Return the name of the layer whose output `heat_maps` explains by default."""
-    return str(_cut(model, None)[0].name)
+    """Return the name of the layer whose output `heat_maps` explains."""
+    return str(_cut(model)[0].name)
 
 
-def _cut(model: Any, layer: str | None) -> tuple[Any, Callable[[Any], Any]]:
-    """Return the model up to a layer, named like it, and the function from that layer's output to the scores."""
+def _cut(model: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Return the model up to the layer with the map, named like it, and the function from there to the scores."""
     if isinstance(model, keras.Sequential):
         model = _functional(model)
-    if layer is not None:
-        if layer not in {one.name for one in model.layers}:
-            raise InputError(f"layer {layer!r} is not in network {model.name}")
-        candidates = [model.get_layer(layer)]
-    else:
-        candidates = [one for one in reversed(model.layers) if _is_map(one)]
     score_input, scores_of = _scores(model)
-    for candidate in candidates:
+    for candidate in filter(_is_map, reversed(model.layers)):
         try:
             rest = keras.Model(candidate.output, score_input)
         except ValueError:  # a branch of a residual block: the rest of the network cannot be computed from it alone
@@ -116,8 +107,6 @@ def _cut(model: Any, layer: str | None) -> tuple[Any, Callable[[Any], Any]]:
         return to_maps, lambda maps, rest=rest: scores_of(rest(maps, training=False))
     raise InputError(
         f"network {model.name}: no layer all of it passes through has a map of {SMALLEST_MAP} pixels a side or more"
-        if layer is None
-        else f"layer {layer!r} of network {model.name} is not one that all of it passes through"
     )
 
 

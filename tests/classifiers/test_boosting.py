@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ravdess_mm.classifiers.boosting import BoostedTrees
-from ravdess_mm.classifiers.cross_fitting import deal_inner_folds, split_inner_folds
+from ravdess_mm.classifiers.cross_fitting import make_inner_folds, split_inner_folds
 from ravdess_mm.classifiers.family import InnerFold
 from ravdess_mm.classifiers.rows import check_features
 from ravdess_mm.corpus.identifier import EMOTIONS
@@ -22,7 +22,7 @@ COARSE = {"max_bin": BoostedTrees.SEARCH_BINS}
 
 def folds_of(table) -> list[InnerFold]:
     sample = check_features(table).sample
-    return split_inner_folds(sample, deal_inner_folds(sample, 3, seed=0))
+    return split_inner_folds(sample, make_inner_folds(sample, 3, seed=0))
 
 
 @pytest.mark.parametrize("emotions", [EMOTIONS, ("calm", "sad")], ids=["eight", "two"])

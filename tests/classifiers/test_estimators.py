@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ravdess_mm.classifiers.cross_fitting import deal_inner_folds, split_inner_folds
+from ravdess_mm.classifiers.cross_fitting import make_inner_folds, split_inner_folds
 from ravdess_mm.classifiers.estimators import RandomForest, family_of
 from ravdess_mm.classifiers.family import InnerFold, Kind
 from ravdess_mm.classifiers.rows import check_features
@@ -15,7 +15,7 @@ SEARCHED = [kind for kind in Kind if kind is not Kind.NETWORK]
 @pytest.fixture
 def folds(make_features) -> list[InnerFold]:
     sample = check_features(make_features()).sample
-    return split_inner_folds(sample, deal_inner_folds(sample, 3, seed=0))
+    return split_inner_folds(sample, make_inner_folds(sample, 3, seed=0))
 
 
 def test_every_kind_has_its_family() -> None:

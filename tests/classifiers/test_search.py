@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold, ParameterSampler, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ravdess_mm.classifiers.cross_fitting import deal_inner_folds
+from ravdess_mm.classifiers.cross_fitting import make_inner_folds
 from ravdess_mm.classifiers.estimators import family_of
 from ravdess_mm.classifiers.family import Kind
 from ravdess_mm.classifiers.rows import Sample, check_features
@@ -37,7 +37,7 @@ def sample(make_features) -> Sample:
 
 def test_search_chooses_what_beats_the_default(make_features, monkeypatch: pytest.MonkeyPatch) -> None:
     sample = check_features(make_features(noise=1.0)).sample
-    folds = deal_inner_folds(sample, 3, seed=0)
+    folds = make_inner_folds(sample, 3, seed=0)
     family = family_of("svc")
     useless = {"kernel": "rbf", "C": 0.3, "gamma": 9.0, "class_weight": None}
     monkeypatch.setattr(type(family), "defaults", lambda self, width: useless)
@@ -55,7 +55,7 @@ def test_search_chooses_what_beats_the_default(make_features, monkeypatch: pytes
 
 
 def test_scores_are_those_of_scikit_learn(sample: Sample) -> None:
-    folds = deal_inner_folds(sample, 3, seed=0)
+    folds = make_inner_folds(sample, 3, seed=0)
     _, table = search_parameters(family_of("svc"), sample, folds, draws=1, refine=False, seed=1, jobs=1)
     model = family_of("svc").build(json.loads(table["parameters"][0]), seed=1)
     expected = cross_validate(
@@ -72,7 +72,7 @@ def test_scores_are_those_of_scikit_learn(sample: Sample) -> None:
 
 
 def test_random_stage_alone(sample: Sample) -> None:
-    folds = deal_inner_folds(sample, 3, seed=0)
+    folds = make_inner_folds(sample, 3, seed=0)
     _, table = search_parameters(family_of("logistic"), sample, folds, draws=3, refine=False, seed=1, jobs=1)
     assert table["stage"].tolist() == ["default", *["random"] * 3]
 
@@ -87,7 +87,7 @@ def test_the_default_stands_unless_it_is_beaten_by_more_than_chance(make_feature
     assert choose_candidate(default, default) is default
     # and then it has the first rank, whatever scored more
     sample = check_features(make_features(noise=1.0)).sample
-    folds = deal_inner_folds(sample, 3, seed=0)
+    folds = make_inner_folds(sample, 3, seed=0)
     params, table = search_parameters(family_of("svc"), sample, folds, draws=8, refine=False, seed=2, jobs=1)
     assert params == family_of("svc").defaults(sample.total_variance)
     assert table["rank"][0] == 1
@@ -96,7 +96,7 @@ def test_the_default_stands_unless_it_is_beaten_by_more_than_chance(make_feature
 
 @pytest.mark.parametrize("kind", [Kind.SVC, Kind.XGBOOST])
 def test_results_do_not_depend_on_jobs(sample: Sample, kind: Kind) -> None:
-    folds = deal_inner_folds(sample, 3, seed=0)
+    folds = make_inner_folds(sample, 3, seed=0)
     one, two = (
         search_parameters(family_of(kind), sample, folds, draws=3, refine=False, seed=1, jobs=jobs) for jobs in (1, 2)
     )

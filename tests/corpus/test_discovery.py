@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ravdess_mm.corpus.discovery import Fault, Rejection, discover
+from ravdess_mm.corpus.discovery import Rejection, RejectionKind, discover
 from ravdess_mm.errors import InputError
 
 
@@ -92,9 +92,9 @@ def test_only_damage_counts_as_broken(tmp_path: Path) -> None:
     put(tmp_path, "03-01-01-01-01-01-02.wav", content=b"")
     faults = {Path(item.path).name: (item.fault, item.clip) for item in discover([tmp_path])[1]}
     assert faults == {
-        "notes.txt": (Fault.FOREIGN, ""),
-        "03-01-01-02-01-01-01.wav": (Fault.FOREIGN, ""),
-        "03-01-01-01-01-01-02.wav": (Fault.BROKEN, "03-01-01-01-01-01-02"),
+        "notes.txt": (RejectionKind.FOREIGN, ""),
+        "03-01-01-02-01-01-01.wav": (RejectionKind.FOREIGN, ""),
+        "03-01-01-01-01-01-02.wav": (RejectionKind.BROKEN, "03-01-01-01-01-01-02"),
     }
 
 
@@ -140,7 +140,7 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
         Rejection(
             str(data / "copy" / "03-01-01-01-01-01-02.wav"),
             f"duplicate of {kept}: a link to the same file",
-            Fault.DUPLICATE,
+            RejectionKind.DUPLICATE,
             "03-01-01-01-01-01-02",
         )
     ]

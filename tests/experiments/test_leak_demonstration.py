@@ -7,7 +7,7 @@ import pytest
 from ravdess_mm.corpus.splits import Fold, make_folds
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation import evaluate
-from ravdess_mm.experiments.leak_demonstration import SplitKind, demonstrate_split_leakage, twin_clips
+from ravdess_mm.experiments.leak_demonstration import SplitKind, demonstrate_split_leakage, other_modality_clips
 
 ACTORS = range(1, 7)
 
@@ -93,7 +93,7 @@ def test_twins_are_the_other_clips_with_sound() -> None:
             clip("d", "full-av", sound=True),
         ]
     )
-    twins = twin_clips(clips)
+    twins = other_modality_clips(clips)
     assert twins["path"].tolist() == ["full-av-a"]
     assert twins["voice"].tolist() == [True]
-    assert twin_clips(clips[clips["modality"] == "audio-only"]).empty
+    assert other_modality_clips(clips[clips["modality"] == "audio-only"]).empty

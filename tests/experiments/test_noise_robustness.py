@@ -14,7 +14,7 @@ import soundfile
 from pipelines import audio_embedding, audio_models, features, importance, noise
 from ravdess_mm.audio.mfcc_delta_rms import ANALYSIS_SR as SR
 from ravdess_mm.audio.mfcc_delta_rms import mfcc_feature_names
-from ravdess_mm.audio.perturbed_features import Change, Voice
+from ravdess_mm.audio.perturbed_features import PerturbationSpec, VoiceClip
 from ravdess_mm.audio.voice_features import ClassicFeatures
 from ravdess_mm.config import Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
@@ -52,9 +52,9 @@ models = ["logistic", "svc"]
 """
 
 
-def voices_of(actors: tuple[int, ...], *, repetitions: tuple[int, ...] = (1, 2)) -> tuple[Voice, ...]:
+def voices_of(actors: tuple[int, ...], *, repetitions: tuple[int, ...] = (1, 2)) -> tuple[VoiceClip, ...]:
     return tuple(
-        Voice(f"01-{place:02d}-01-01-{repetition:02d}-{actor:02d}", "", "", actor, emotion)
+        VoiceClip(f"01-{place:02d}-01-01-{repetition:02d}-{actor:02d}", "", "", actor, emotion)
         for actor in actors
         for place, emotion in enumerate(EMOTIONS, 1)
         for repetition in repetitions
@@ -88,11 +88,13 @@ def test_every_condition_is_its_perturbation_and_noise_differs_only_in_loudness(
 ) -> None:
     asked = {}
 
-    def record(wanted: dict[Voice, list[Change]], **_: object) -> tuple[list[pd.DataFrame], dict[str, str]]:
+    def record(
+        wanted: dict[VoiceClip, list[PerturbationSpec]], **_: object
+    ) -> tuple[list[pd.DataFrame], dict[str, str]]:
         asked.update(wanted)
         return [pd.DataFrame({"number": [number]}) for number in range(len(CONDITIONS) - 1)], {}
 
-    monkeypatch.setattr("ravdess_mm.experiments.noise_robustness.changed_features", record)
+    monkeypatch.setattr("ravdess_mm.experiments.noise_robustness.extract_perturbed", record)
     voices = voices_of((1, 2, 3, 4))
     folds = [Fold(0, (1, 2), (3, 4)), Fold(1, (3, 4), (1, 2))]
     tables = perturbed_features(voices, folds, features=ClassicFeatures(), most_per_actor=4, cache_dir=tmp_path, seed=1)

@@ -9,7 +9,7 @@ import pytest
 from ravdess_mm.calibration import mean_by_take, probabilities, soften
 from ravdess_mm.predictions import PROBABILITIES, probabilities_of, read_predictions, write_predictions
 from ravdess_mm.report.build import render_report
-from ravdess_mm.report.calibration import before_calibration
+from ravdess_mm.report.calibration import uncalibrated_rows
 from ravdess_mm.report.run_reader import read_run
 from ravdess_mm.store import read_table, write_json, write_table
 
@@ -36,7 +36,7 @@ def test_temperature_of_a_classifier_is_undone(run_dir: Path) -> None:
     write_predictions(path, table)
     write_card(run_dir, "audio-svc", {"number": -1}, 2.5)
     files = read_run(run_dir)
-    before = before_calibration(files, "audio-svc")
+    before = uncalibrated_rows(files, "audio-svc")
     assert before is not None
     tested = table["role"] == "test"
     order = before["take"].tolist()
@@ -51,7 +51,7 @@ def test_temperature_of_the_network_is_undone_frame_by_frame(run_dir: Path) -> N
     frames[list(PROBABILITIES)] = soften(raw, 3.0)
     write_table(frames_path, frames, schema="frame-predictions/1")
     write_card(run_dir, "video-cnn", -1, 3.0)
-    before = before_calibration(read_run(run_dir), "video-cnn")
+    before = uncalibrated_rows(read_run(run_dir), "video-cnn")
     assert before is not None
     tested = (frames["role"] == "test").to_numpy()
     takes, means = mean_by_take(raw[tested], frames["take"][tested].to_numpy(dtype=np.str_))
@@ -62,9 +62,9 @@ def test_nothing_before_where_no_temperature_was_used(run_dir: Path) -> None:
     write_card(run_dir, "audio-svc", {"number": -1}, 1.0)
     write_card(run_dir, "audio-network", {"number": 3}, 2.0)  # of another fold than the one that is scored
     files = read_run(run_dir)
-    assert before_calibration(files, "audio-svc") is None
-    assert before_calibration(files, "audio-network") is None
-    assert before_calibration(files, "fused") is None
+    assert uncalibrated_rows(files, "audio-svc") is None
+    assert uncalibrated_rows(files, "audio-network") is None
+    assert uncalibrated_rows(files, "fused") is None
 
 
 def test_the_page_shows_both_errors(run_dir: Path) -> None:

@@ -21,7 +21,7 @@ def test_plain_and_adapted_figures_stand_apart(copy_of: Callable[[Path], Path], 
     assert (plain.rows[0].uar.value, adapted.rows[0].uar.value) == (0.433, 0.612)
     assert plain.rows[0].chance == 0.25
     page = render_report(files)
-    assert '<h2 id="cross-corpus">Cross-corpus</h2>' in page
+    assert '<h2 id="cross-corpus">Cross-corpus evaluation</h2>' in page
     assert 'href="#cross-corpus"' in page
     for text in ("German; neutral, happy, sad and angry", "52.3", "1.23", "EMO-DB: 81 boredom", "free &lt;b&gt;"):
         assert text in page

@@ -10,7 +10,7 @@ import pytest
 
 from ravdess_mm.experiments.leak_demonstration import LeakDemonstration, SplitKind
 from ravdess_mm.report.build import render_report
-from ravdess_mm.report.leak_demonstration import leak_rows
+from ravdess_mm.report.leak_demonstration import leak_section
 from ravdess_mm.report.run_reader import read_run
 from ravdess_mm.store import write_json
 
@@ -37,7 +37,7 @@ def run_dir(lean_run: Path, copy_of: Callable[[Path], Path]) -> Path:
 def test_rows_end_with_the_honest_split(run_dir: Path, simulate: Simulate) -> None:
     found = figures(simulate, twins=True)
     write_json(run_dir / "leak-demo" / "leak-demo.json", found)
-    table = leak_rows(read_run(run_dir))
+    table = leak_section(read_run(run_dir))
     assert table is not None
     assert [row.is_honest for row in table.rows] == [False, False, True]
     assert table.rows[-1].inflation is None
@@ -64,4 +64,4 @@ def test_the_page_shows_claims_and_what_was_not_measured(run_dir: Path, simulate
 
 def test_figures_of_another_layout_are_left_out(run_dir: Path) -> None:
     write_json(run_dir / "leak-demo" / "leak-demo.json", {"schema": "leak-demo/9"})
-    assert leak_rows(read_run(run_dir)) is None
+    assert leak_section(read_run(run_dir)) is None

@@ -10,7 +10,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.predictions import probabilities_of
 from ravdess_mm.report.run_files import RunFiles
 from ravdess_mm.report.run_reader import read_run
-from ravdess_mm.report.take_explorer import actor_facts, explorer_data
+from ravdess_mm.report.take_explorer import explorer_actors, explorer_data
 from ravdess_mm.store import plain
 
 
@@ -29,7 +29,7 @@ def test_every_test_take_has_every_models_answer(files: RunFiles) -> None:
         shares = probabilities_of(rows.loc[[take]])[0]
         assert answer[0] == shares.argmax()
         assert answer[1:] == pytest.approx(1000 * shares, abs=0.5)
-    assert actor_facts(data) == [4, 5, 6]
+    assert explorer_actors(data) == [4, 5, 6]
     json.dumps(plain(data))
 
 

@@ -42,7 +42,7 @@ def test_the_answer_is_the_mean_over_the_crops() -> None:
         return np.stack([share, 1 - share], axis=1)
 
     model = SimpleNamespace(input_shape=(None, 4, 4, 1), output_shape=(None, 2), predict_on_batch=answer)
-    probabilities = predict_ten_crops(model, IMAGES, batch_size=70)
+    probabilities = predict_ten_crops(model, IMAGES)
     expected = ten_crops(IMAGES, 4).reshape(30, 10, -1).mean(axis=2).mean(axis=1) / 255
     np.testing.assert_allclose(probabilities[:, 0], expected)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)

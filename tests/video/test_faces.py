@@ -39,7 +39,7 @@ def box(x: float, size: float = 20.0) -> Box:
 
 def test_a_lost_face_is_carried_but_not_for_ever() -> None:
     detector = scripted([], [box(1)], [], [box(2)], [], [], [], [box(3)], [])
-    faces = list(find_faces([BLANK] * 9, detector=detector, max_carry=2))
+    faces = list(find_faces([BLANK] * 9, detector=detector))
     assert [face.status.value for face in faces] == [
         "none", "found", "carried", "found", "carried", "carried", "none", "found", "carried",
     ]  # fmt: skip
@@ -47,8 +47,8 @@ def test_a_lost_face_is_carried_but_not_for_ever() -> None:
 
 
 def test_once_given_up_a_box_does_not_come_back() -> None:
-    faces = list(find_faces([BLANK] * 4, detector=scripted([box(1)], [], [], []), max_carry=1))
-    assert [face.status.value for face in faces] == ["found", "carried", "none", "none"]
+    faces = list(find_faces([BLANK] * 5, detector=scripted([box(1)], [], [], [], [])))
+    assert [face.status.value for face in faces] == ["found", "carried", "carried", "none", "none"]
 
 
 def test_the_largest_of_several_faces_counts() -> None:
@@ -70,11 +70,6 @@ def test_a_frame_must_be_a_gray_image(frame: np.ndarray) -> None:
         list(find_faces([frame]))
     with pytest.raises(InputError, match=r"allowed: \(height, width\), uint8"):
         crop_face(frame, box(0), margin=0, size_px=4)
-
-
-def test_max_carry_is_checked() -> None:
-    with pytest.raises(InputError, match="max_carry is -1"):
-        list(find_faces([BLANK], max_carry=-1))
 
 
 def gradient(height: int = 60, width: int = 80) -> np.ndarray:
@@ -178,7 +173,7 @@ def test_exactly_one_face_on_every_sampled_frame_of_the_original_clips(real_data
 def test_every_tightly_cut_face_clip_has_its_face(real_data: Path) -> None:
     for path in clips(real_data, "face_clips")[::4]:
         frames = [frame.image for frame in iter_frames(path, frame_step=5)]
-        assert {face.status for face in find_faces(frames, max_carry=0)} == {FaceStatus.FOUND}
+        assert {face.status for face in find_faces(frames)} == {FaceStatus.FOUND}
 
 
 @pytest.mark.real

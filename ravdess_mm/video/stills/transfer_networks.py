@@ -20,7 +20,7 @@ from typing import Any, Final
 from ravdess_mm.bundles.keras_backend import keras
 from ravdess_mm.errors import InputError, one_line
 from ravdess_mm.video.face_bundle import EMBEDDING
-from ravdess_mm.video.face_networks import FACE_SHAPE, LOGITS, InputShape
+from ravdess_mm.video.face_networks import FACE_SHAPE, LOGITS
 
 logger = logging.getLogger(__name__)
 
@@ -139,16 +139,8 @@ def find_weights(
     return Path(path)
 
 
-def build_imagenet_network(
-    name: str,
-    *,
-    weights: Path | None,
-    input_shape: InputShape = FACE_SHAPE,
-    n_classes: int = 7,
-    dropout: float = 0.5,
-    dtype: str = "float32",
-) -> Any:
-    """Build a network with three new layers: a dense one of 256 units, dropout, and the logits.
+def build_imagenet_network(name: str, *, weights: Path | None, n_classes: int = 7, dtype: str = "float32") -> Any:
+    """Build a network for faces of 44x44 pixels with three new layers: a dense one, dropout, and the logits.
 
     Parameters
     ----------
@@ -156,12 +148,8 @@ def build_imagenet_network(
         One of `IMAGENET_NETWORKS`.
     weights : Path or None
         The base's weights; None for random ones.
-    input_shape : tuple of int
-        Height, width and channels (1) of a face, 0-255. The base sees 48x48, three times the same channel.
     n_classes : int
         Number of outputs.
-    dropout : float
-        Share of the dense layer that is dropped in training.
     dtype : str
         Keras' policy for the layers up to the logits.
 
@@ -178,10 +166,8 @@ def build_imagenet_network(
     if name not in _BASES:
         raise InputError(f"NET={name} is not available; allowed: {', '.join(_BASES)}")
     layers = keras.layers
-    inputs = keras.Input(input_shape, name="faces")
-    x = inputs
-    if input_shape[:2] != (SEEN_PX, SEEN_PX):
-        x = layers.Resizing(SEEN_PX, SEEN_PX, dtype="float32", name="resize")(x)
+    inputs = keras.Input(FACE_SHAPE, name="faces")
+    x = layers.Resizing(SEEN_PX, SEEN_PX, dtype="float32", name="resize")(inputs)
     x = layers.Concatenate(dtype="float32", name="three_channels")([x, x, x])
     x = _BASES[name].prepare(x, weights is not None)
     policy = keras.config.dtype_policy()
@@ -199,7 +185,7 @@ def build_imagenet_network(
             ) from error
     x = layers.GlobalAveragePooling2D(dtype=dtype, name=EMBEDDING)(base.output)
     x = layers.Dense(256, activation="relu", dtype=dtype, name="new_dense")(x)
-    x = layers.Dropout(dropout, dtype=dtype, name="new_dropout")(x)
+    x = layers.Dropout(0.5, dtype=dtype, name="new_dropout")(x)
     x = layers.Dense(n_classes, dtype="float32", name=LOGITS)(x)
     return keras.Model(inputs, layers.Softmax(dtype="float32", name="probabilities")(x), name=name)
 

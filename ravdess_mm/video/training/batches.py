@@ -6,8 +6,6 @@ whether the training was interrupted. Nothing but the batches under way is in me
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -37,8 +35,6 @@ class TrainingStream(keras.utils.PyDataset):  # type: ignore[misc]
         Seed of order and augmentation.
     augmented : bool
         Whether frames are changed (see :mod:`ravdess_mm.video.training.augmentation`).
-    workers, max_queue_size : int
-        Threads that prepare batches, and batches that wait.
 
     Raises
     ------
@@ -56,10 +52,8 @@ class TrainingStream(keras.utils.PyDataset):  # type: ignore[misc]
         steps_per_epoch: int,
         seed: int,
         augmented: bool = True,
-        workers: int = 2,
-        max_queue_size: int = 8,
     ) -> None:
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=max_queue_size)
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
         self._store = store
         self._rows = np.asarray(rows, dtype=np.int64)
         self._labels = np.asarray(labels, dtype=np.int64)
@@ -89,42 +83,6 @@ class TrainingStream(keras.utils.PyDataset):  # type: ignore[misc]
         if self._augmented:
             frames = augment(frames, np.random.default_rng((self._seed, self._epoch, index + 1)))
         return frames[..., None], self._labels[chosen]
-
-
-class PlainStream(keras.utils.PyDataset):  # type: ignore[misc]
-    """Frames in their own order and as they are, for validation.
-
-    Parameters
-    ----------
-    store : FrameStore
-        Where the frames are.
-    rows, labels : array-like of int [n]
-        Which frames, and their classes.
-    batch_size : int
-        Frames a batch; the last one has what is left.
-    """
-
-    def __init__(
-        self,
-        store: FrameStore,
-        rows: npt.ArrayLike,
-        labels: npt.ArrayLike,
-        *,
-        batch_size: int,
-        **options: Any,
-    ) -> None:
-        super().__init__(**options)
-        self._store = store
-        self._rows = np.asarray(rows, dtype=np.int64)
-        self._labels = np.asarray(labels, dtype=np.int64)
-        self._batch_size = batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self._rows) // self._batch_size)
-
-    def __getitem__(self, index: int) -> Batch:
-        part = slice(index * self._batch_size, (index + 1) * self._batch_size)
-        return self._store.read(self._rows[part])[..., None], self._labels[part]
 
 
 def balanced_order(labels: npt.NDArray[np.int64], n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.errors import BundleError
 from ravdess_mm.video.face_bundle import load_face_network
 from ravdess_mm.video.face_networks import FACE_NETWORKS, build_face_network
-from ravdess_mm.video.networks import FRAME_SHAPE, FrameShape
+from ravdess_mm.video.networks import FRAME_SHAPE
 
 REPLACED_LAYERS: Final = 5
 """How many layers at the end give way to two convolutions and an activation."""
@@ -19,9 +19,7 @@ OPEN_CONVOLUTIONS: Final = 2
 NEW_FILTERS: Final = 128
 
 
-def fine_tuned_network(
-    folder: str | Path, *, input_shape: FrameShape = FRAME_SHAPE, n_classes: int = len(EMOTIONS)
-) -> Any:
+def fine_tuned_network(folder: str | Path) -> Any:
     """Build a network that starts from a trained face network.
 
     The last five layers (activation or pooling, embedding, dropout, logits, softmax) are replaced by two convolutions
@@ -31,16 +29,12 @@ def fine_tuned_network(
     ----------
     folder : str or Path
         A bundle of a face network.
-    input_shape : tuple of int
-        Height, width and channels (1) of a frame.
-    n_classes : int
-        Number of outputs.
 
     Returns
     -------
     keras.Model
-        Not compiled; the early layers are not trainable. Input [shape=(n, *input_shape)], 0-255; output probabilities
-        [shape=(n, n_classes)].
+        Not compiled; the early layers are not trainable. Input [shape=(n, 256, 256, 1)], 0-255; output probabilities
+        [shape=(n, 8)].
 
     Raises
     ------
@@ -51,7 +45,7 @@ def fine_tuned_network(
     name = str(trained.card.get("net"))
     if name not in FACE_NETWORKS:
         raise BundleError(f"{folder}: the bundle is of network {name!r}; allowed: {', '.join(FACE_NETWORKS)}")
-    whole = build_face_network(name, input_shape=input_shape, n_classes=len(trained.classes))
+    whole = build_face_network(name, input_shape=FRAME_SHAPE, n_classes=len(trained.classes))
     whole.set_weights(trained.model.get_weights())  # what shrinks a larger input has no weights
     kept = whole.layers[:-REPLACED_LAYERS]
     convolutions = [index for index, layer in enumerate(kept) if layer.name.startswith("convolution_")]
@@ -60,6 +54,6 @@ def fine_tuned_network(
     layers = keras.layers
     x = kept[-1].output
     x = layers.Conv2D(NEW_FILTERS, 3, padding="same", activation="relu", name="convolution_new_1")(x)
-    x = layers.Conv2D(n_classes, 1, name="convolution_new_2")(x)
+    x = layers.Conv2D(len(EMOTIONS), 1, name="convolution_new_2")(x)
     x = layers.GlobalAveragePooling2D(name="logits")(x)
     return keras.Model(whole.input, layers.Softmax(name="probabilities")(x), name=f"{name}_tuned")

@@ -28,7 +28,7 @@ from ravdess_mm.video.inference import (
     predict_rows,
 )
 from ravdess_mm.video.networks import build_network
-from ravdess_mm.video.training.batches import PlainStream, TrainingStream
+from ravdess_mm.video.training.batches import Batch, TrainingStream
 from ravdess_mm.video.training.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState, watching_callbacks
 from ravdess_mm.video.training.fine_tuning import fine_tuned_network
 from ravdess_mm.video.training.fold_split import FoldSide, FoldSplit
@@ -38,6 +38,7 @@ EPOCHS_UNWATCHED: Final = 20
 """Most epochs of a training that no validation actor watches."""
 WATCHED_FRAMES: Final = 400
 """Most frames of the validation actors, evenly spread, that are scored after each epoch."""
+WATCHED_BATCH: Final = 64
 LOWEST_RATE: Final = 1e-5
 """Where plateaus lower the learning rate no further."""
 
@@ -174,17 +175,18 @@ class FoldTrainer:
             epochs=epochs,
             initial_epoch=state.epochs,
             validation_data=self._watched_frames() if watched else None,
+            validation_batch_size=WATCHED_BATCH,
             callbacks=[start, *watching, backup],
             verbose=0,
             shuffle=False,
         )
         return backup.state
 
-    def _watched_frames(self) -> PlainStream:
+    def _watched_frames(self) -> Batch:
         validation = self._sides.validation
         count = min(WATCHED_FRAMES, len(validation.rows))
         indices = np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
-        return PlainStream(self._store, validation.rows[indices], validation.labels[indices], batch_size=64)
+        return self._store.read(validation.rows[indices])[..., None], validation.labels[indices]
 
     def _predict(self, model: Any) -> float:
         """Write the predictions of everybody who was not trained on; return the temperature."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ravdess_mm.errors import InputError
-from ravdess_mm.video.training.batches import PlainStream, TrainingStream, balanced_order
+from ravdess_mm.video.training.batches import TrainingStream, balanced_order
 
 
 def test_order_is_balanced_and_spends_all_before_repeating() -> None:
@@ -55,15 +55,6 @@ def test_frames_and_labels_belong_together_and_only_chosen_rows_are_seen(tiny_st
 def test_augmentation_changes_training_frames(tiny_store) -> None:
     plain, augmented = stream_of(tiny_store, augmented=False)[0][0], stream_of(tiny_store)[0][0]
     assert (plain != augmented).any(axis=(1, 2, 3)).all()
-
-
-def test_plain_stream_gives_every_frame_once_in_order(tiny_store) -> None:
-    rows = np.array([5, 1, 2, 8, 9])
-    stream = PlainStream(tiny_store, rows, np.arange(5), batch_size=2)
-    assert len(stream) == 3
-    frames, labels = (np.concatenate(part) for part in zip(*(stream[index] for index in range(3)), strict=True))
-    np.testing.assert_array_equal(frames[..., 0], tiny_store.frames[rows])
-    assert labels.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_no_frame_to_train_on_is_refused(tiny_store) -> None:

@@ -14,26 +14,8 @@ from ravdess_mm.errors import InputError
 logger = logging.getLogger(__name__)
 
 CLIP_SUFFIXES: Final = frozenset(
-    {
-        *MEDIA_SUFFIXES,
-        ".3gp",
-        ".aac",
-        ".aif",
-        ".aiff",
-        ".amr",
-        ".caf",
-        ".flv",
-        ".m4a",
-        ".m4v",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".oga",
-        ".ogv",
-        ".opus",
-        ".wma",
-        ".wmv",
-    }
+    {*MEDIA_SUFFIXES, ".3gp", ".aac", ".aif", ".aiff", ".amr", ".caf", ".flv", ".m4a", ".m4v", ".mpeg", ".mpg", ".mts"}
+    | {".oga", ".ogv", ".opus", ".wma", ".wmv"}
 )
 """Files so named in a folder are clips, whole or broken; any other file is one if sound or film is in it."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ravdess_mm.corpus.clips_of_your_own import find_clips
+from ravdess_mm.corpus.media_files import find_clips
 from ravdess_mm.errors import InputError
 
 
