@@ -1,4 +1,4 @@
-"""What microphones, loudspeakers and rooms do to a voice: band limits, equalisers, echoes. Nothing here delays it."""
+"""Band limits, equalisers and reverberation, without delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What telephone lines and codecs leave of a voice: there and back in memory, as long as before and in time with it.
+"""Telephone lines and lossy codecs: encoding and decoding in memory, without delay.
 
 A coder takes samples of 16 bits, so louder ones than full scale are clipped here, as in any recording that is sent.
 """
@@ -98,8 +98,8 @@ def telephone(y: Samples, sr: int) -> Samples:
     low, high = TELEPHONE_BAND_HZ
     narrow = band_pass(resample(y, sr, TELEPHONE_SR), TELEPHONE_SR, low_hz=low, high_hz=high)
     # the decoder's filter takes away the part of the quantisation noise that lies above the band
-    heard = band_pass(mu_law(narrow), TELEPHONE_SR, low_hz=0.0, high_hz=high)
-    return _of_length(resample(heard, TELEPHONE_SR, sr), len(y))
+    decoded = band_pass(mu_law(narrow), TELEPHONE_SR, low_hz=0.0, high_hz=high)
+    return _of_length(resample(decoded, TELEPHONE_SR, sr), len(y))
 
 
 def lower_rate(y: Samples, sr: int, *, rate: int) -> Samples:

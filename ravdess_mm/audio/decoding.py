@@ -1,4 +1,4 @@
-"""Any container to mono float32 samples at a rate.
+"""Decoding of any container to mono float32 samples.
 
 WAV, FLAC, Ogg and MP3 are read by libsndfile, everything else by FFmpeg; both give what ``librosa.load`` gives.
 """
@@ -239,10 +239,10 @@ def _join(blocks: Iterable[Samples], rate_of: Callable[[], int]) -> tuple[Sample
         n_read += len(block)
         if stream is None and n_read > MOST_OWN and rate > LONG_SR:
             stream = soxr.ResampleStream(rate, LONG_SR, 1, dtype="float32", quality="HQ")
-            own = np.frombuffer(joined, dtype=np.float32)
+            samples = np.frombuffer(joined, dtype=np.float32)
             joined = bytearray()
-            for start in range(0, len(own), BLOCK):
-                joined += stream.resample_chunk(own[start : start + BLOCK]).tobytes()
+            for start in range(0, len(samples), BLOCK):
+                joined += stream.resample_chunk(samples[start : start + BLOCK]).tobytes()
         joined += (block if stream is None else stream.resample_chunk(block)).tobytes()
     if stream is not None:
         joined += stream.resample_chunk(np.empty(0, np.float32), last=True).tobytes()

@@ -1,4 +1,4 @@
-"""Which channel of a clip is listened to, so that no two of them cancel."""
+"""Downmix to mono: the mean of the channels, or one of them where they would cancel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ VORBIS: Final = ("FL", CENTRE, "FR")
 
 @dataclass(frozen=True)
 class UsedChannel:
-    """What is listened to of several channels.
+    """The channel that is used of several.
 
     Attributes
     ----------

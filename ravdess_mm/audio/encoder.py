@@ -1,4 +1,4 @@
-"""A frozen speech encoder: the states of every layer of Whisper's encoder, for sound that is not padded to 30 s.
+"""The frozen Whisper encoder: the states of every layer, for sound that is not padded to 30 s.
 
 What it computes is defined by Radford A et al. (2022), "Robust speech recognition via large-scale weak supervision",
 arXiv 2212.04356. ONNX Runtime does it; see `ravdess_mm.audio.encoder_graph`.
@@ -33,7 +33,7 @@ SHORTEST_S: Final = 0.1
 
 
 class Encoder:
-    """A Whisper encoder, ready to listen.
+    """A Whisper encoder in ONNX Runtime.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Weights of a Whisper encoder, from the forms in which they are published.
+"""Weights of a Whisper encoder, read from the published formats.
 
 Hugging Face's safetensors (``WhisperEncoder``, or a whole ``WhisperForConditionalGeneration`` of which the encoder is
 taken) and CTranslate2's ``model.bin`` (binary version 6, as ``faster-whisper`` loads it) are read; neither runs code.

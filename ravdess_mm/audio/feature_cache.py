@@ -1,4 +1,4 @@
-"""Feature vectors by key, on disk and in memory: resumable, and the same whatever the number of processes.
+"""A cache of feature vectors on disk: resumable, and the same for any number of processes.
 
 A cache is a folder named after what its values depend on. While work goes on, whole part files appear there, so a
 killed run loses at most one of them; at the end the parts become one file.
@@ -31,7 +31,7 @@ WorkItem = TypeVar("WorkItem")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one clip: a vector, or the reason why there is none."""
+    """The vector of one clip, or the reason why there is none."""
 
     vector: AnyFloats | None
     reason: str = ""

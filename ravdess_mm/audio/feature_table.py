@@ -58,11 +58,7 @@ class FeatureTable:
 
 
 def build_feature_table(
-    clips: pd.DataFrame,
-    *,
-    cache_dir: str | Path,
-    jobs: int = -1,
-    backend: Backend = Backend.LOKY,
+    clips: pd.DataFrame, *, cache_dir: str | Path, jobs: int = -1, backend: Backend = Backend.LOKY
 ) -> FeatureTable:
     """Compute, or fetch from the cache, the features of every take that has a voice.
 
@@ -174,7 +170,7 @@ def vectors_of_takes(
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip that may stand for its take."""
+    """A clip from which its take's features may be computed."""
 
     path: str
     name: str

@@ -1,4 +1,4 @@
-"""One clip to one named summary vector.
+"""MFCC, delta and RMS features of a clip: one named summary vector.
 
 This is the classical recipe that this project grew from (`FEATURE_SET`), computed once where the plain calls
 compute things twice: one spectrum serves everything, the filter bank is built once a process, energy comes from

@@ -1,4 +1,4 @@
-"""Copies of a clip as it would sound after a way through the world: rooms, microphones, noise, levels, codecs, lines.
+"""Perturbations of a clip: rooms, microphones, noise, levels, codecs, telephone lines.
 
 Everything is a function of samples at any rate, follows from its seed alone, and leaves a clip as long and as late as
 it was (`Perturbation.SPEED` alone makes it longer or shorter).
@@ -22,7 +22,7 @@ from ravdess_mm.errors import InputError
 
 
 class Perturbation(StrEnum):
-    """What happens to a clip. In parentheses: what an amount means, and from where to where it is drawn without one.
+    """Kind of perturbation. In parentheses: the unit of an amount, and the range it is drawn from without one.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Perturbation(StrEnum):
 
 @dataclass(frozen=True)
 class AmountRange:
-    """Where the amount of a perturbation is drawn: one of `values`, or anything between the two where `is_even`."""
+    """Range of an amount: one of `values`, or uniform between the two where `is_even`."""
 
     values: tuple[float, ...]
     is_even: bool = False
@@ -179,7 +179,7 @@ def apply(
 
 
 def draw_chain(seed: int | Sequence[int]) -> tuple[Perturbation, ...]:
-    """Return a random way through the world, at least one step long: `STAGES` in their order, some left out."""
+    """Return a random chain of perturbations, at least one long: `STAGES` in their order, some left out."""
     random = np.random.default_rng(seed)
     chain: tuple[Perturbation, ...] = ()
     while not chain:

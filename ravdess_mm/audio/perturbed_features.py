@@ -45,7 +45,7 @@ class VoiceClip:
 
 @dataclass(frozen=True)
 class PerturbationSpec:
-    """What happens to a clip: the arguments of `ravdess_mm.audio.perturbation.apply`.
+    """A perturbation of a clip: the arguments of `ravdess_mm.audio.perturbation.apply`.
 
     Attributes
     ----------

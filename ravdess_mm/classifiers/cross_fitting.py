@@ -1,4 +1,4 @@
-"""Inner folds by actor: what a model says about training actors it was not trained on."""
+"""Cross-fitting: out-of-fold scores of training actors by inner folds."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def make_inner_folds(sample: Sample, n_folds: int, *, seed: int) -> Integers | N
         return None
     folds = group_folds(sample.groups, n_folds, seed=seed)
     for fold in np.unique(folds):
-        learned, asked = set(sample.y[folds != fold]), set(sample.y[folds == fold])
-        if len(learned) < 2 or not learned & asked:
+        learned, tested = set(sample.y[folds != fold]), set(sample.y[folds == fold])
+        if len(learned) < 2 or not learned & tested:
             logger.warning("the training actors show too few emotions in common to choose and calibrate by")
             return None
     if len(np.unique(folds)) < n_folds:

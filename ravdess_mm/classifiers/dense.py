@@ -92,13 +92,7 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        *,
-        epochs: int = 300,
-        patience: int = 30,
-        batch_size: int = 32,
-        learning_rate: float = 1e-3,
-        seed: int = 0,
+        self, *, epochs: int = 300, patience: int = 30, batch_size: int = 32, learning_rate: float = 1e-3, seed: int = 0
     ) -> None:
         self.epochs = epochs
         self.patience = patience

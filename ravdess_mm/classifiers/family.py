@@ -1,4 +1,4 @@
-"""What all kinds of classifiers have in common.
+"""The interface of all kinds of classifiers.
 
 A family knows how to build one scikit-learn estimator from parameters, how to read log-scores from it, what to
 search, and how to score many parameter draws on the same folds for less than fitting each from nothing.

@@ -1,4 +1,4 @@
-"""What a loaded scikit-learn model must satisfy before it predicts.
+"""Checks of a loaded scikit-learn model before it predicts.
 
 A skops file can only bring objects of trusted types, but the C code behind trees follows the numbers in their arrays
 without checking them: a crafted file could make ``predict`` read memory it does not own.

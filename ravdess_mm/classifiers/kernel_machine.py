@@ -27,7 +27,7 @@ def row_weights(codes: Integers, class_weight: str | None) -> Floats:
 
 
 class KernelMachine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """What the machines of this module share: how they are fitted, asked and stored.
+    """Base class of the kernel machines.
 
     Parameters
     ----------

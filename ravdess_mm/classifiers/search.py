@@ -1,4 +1,4 @@
-"""What a kind does without a search, random draws, then a smaller grid around the best; every score is by actor.
+"""Hyperparameter search: defaults, random draws, then a grid around the best; folds are by actor.
 
 The parameters that need no search are tried first and stand unless something else is better by more than chance: inner
 folds of fifteen actors cannot tell candidates apart that differ by a point, and the best of many such is luck. The
@@ -71,14 +71,7 @@ class ParameterDraw:
 
 
 def search_parameters(
-    family: Family,
-    sample: Sample,
-    folds: Integers,
-    *,
-    draws: int,
-    refine: bool,
-    seed: int,
-    jobs: int,
+    family: Family, sample: Sample, folds: Integers, *, draws: int, refine: bool, seed: int, jobs: int
 ) -> tuple[Params, pd.DataFrame]:
     """Choose the parameters of a classifier.
 
@@ -118,8 +111,8 @@ def search_parameters(
 
     def run(stage: str, chosen: Sequence[Params]) -> list[ParameterDraw]:
         blocks = [chosen[start : start + BLOCK] for start in range(0, len(chosen), BLOCK)]
-        what = f"{family.kind.value}: {stage} search"
-        results = map_parallel(score, blocks, description=what, jobs=jobs, unit="block", threads=True)
+        description = f"{family.kind.value}: {stage} search"
+        results = map_parallel(score, blocks, description=description, jobs=jobs, unit="block", threads=True)
         return [ParameterDraw(stage, *scored) for block in results for scored in block]
 
     (default,) = run("default", [family.defaults(width)])

@@ -1,4 +1,4 @@
-"""A trained kernel machine as plain arrays: standardise, compare with what is kept, weigh.
+"""A trained kernel machine as plain arrays.
 
 Arrays carry no code: a file of them needs its shapes checked, and nothing more. They need numpy alone, so an answer
 does not wait for scikit-learn, which takes longer to start than the answer itself.
@@ -49,7 +49,7 @@ def kernel_values(kernel: str, gamma: float, one: Floats, other: Floats) -> Floa
 
 @dataclass(frozen=True)
 class StoredMachine:
-    """What a kernel machine answers with, its standardisation included.
+    """Arrays of a kernel machine, its standardisation included.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class StoredMachine:
         ValueError
             If an array is missing, has another shape or type, or holds anything but finite numbers.
         """
-        wanted: dict[str, tuple[type, tuple[int | None, ...]]] = {
+        expected: dict[str, tuple[type, tuple[int | None, ...]]] = {
             "mean": (np.float64, (n_features,)),
             "scale": (np.float64, (n_features,)),
             "vectors": (np.float32, (None, n_features)),
@@ -102,7 +102,7 @@ class StoredMachine:
             "kernel": (np.int64, ()),
             "gamma": (np.float64, ()),
         }
-        for name, (kind, shape) in wanted.items():
+        for name, (kind, shape) in expected.items():
             if name not in arrays:
                 raise ValueError(f"no array {name!r}")
             array = arrays[name]

@@ -1,4 +1,4 @@
-"""A trained, calibrated classifier: what it predicts with, how it is stored and loaded again."""
+"""Trained, calibrated classifiers, saved to and loaded from bundles."""
 
 from __future__ import annotations
 
@@ -134,18 +134,20 @@ class TrainedClassifier:
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def _values(self, X: pd.DataFrame | npt.ArrayLike) -> Floats:
-        wanted = f"the {self.kind.value} model was trained on {len(self.feature_names)} features"
+        description = f"the {self.kind.value} model was trained on {len(self.feature_names)} features"
         if self.feature_set is not None:
-            wanted += f" of the set {self.feature_set!r}"
+            description += f" of the set {self.feature_set!r}"
         if isinstance(X, pd.DataFrame):
             missing = [name for name in self.feature_names if name not in X.columns]
             if missing:
                 shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-                raise InputError(f"{wanted}; the table lacks {len(missing)} of them: {shown}")
+                raise InputError(f"{description}; the table lacks {len(missing)} of them: {shown}")
             X = X[list(self.feature_names)]
         values = np.asarray(X, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.feature_names):
-            raise InputError(f"{wanted}; got an array of shape {values.shape}, expected (n, {len(self.feature_names)})")
+            raise InputError(
+                f"{description}; got an array of shape {values.shape}, expected (n, {len(self.feature_names)})"
+            )
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
             raise InputError(f"row {row} has no finite value of {self.feature_names[column]}")

@@ -188,13 +188,13 @@ def _complete_fold(
     return read_predictions(folder / PREDICTIONS_NAME), read_table(folder / SEARCH_NAME, schema=SEARCH_SCHEMA)
 
 
-def _check_sides(what: str, train: Sample, test: Sample) -> None:
+def _check_sides(name: str, train: Sample, test: Sample) -> None:
     for side, sample in (("train", train), ("test", test)):
         if not len(sample):
-            raise InputError(f"{what}: the feature table has no take of the actors to {side} on")
+            raise InputError(f"{name}: the feature table has no take of the actors to {side} on")
     shown = [EMOTIONS[code] for code in train.encoded()[0]]
     if len(shown) < 2:
-        raise InputError(f"{what}: the training actors show {shown[0]} only; a classifier needs two emotions or more")
+        raise InputError(f"{name}: the training actors show {shown[0]} only; a classifier needs two emotions or more")
 
 
 def _is_done(folder: Path, key: str) -> bool:
@@ -210,7 +210,7 @@ def _is_done(folder: Path, key: str) -> bool:
 
 @dataclass(frozen=True)
 class ClassifierResult:
-    """A trained classifier, what was said of unseen actors on the way, and how its parameters were chosen.
+    """A trained classifier, its out-of-fold predictions, and the results of its search.
 
     Attributes
     ----------
@@ -229,10 +229,10 @@ class ClassifierResult:
 
 def _all_answers(result: ClassifierResult, test: FeatureRows, fold: Fold) -> pd.DataFrame:
     probabilities = result.trained.predict_proba(test.sample.X, speakers=test.sample.groups)
-    asked = prediction_table(test.takes, probabilities, fold=fold.number, role="test")
+    tested = prediction_table(test.takes, probabilities, fold=fold.number, role="test")
     if result.out_of_fold is None:
-        return asked
-    return pd.concat([result.out_of_fold, asked], ignore_index=True)
+        return tested
+    return pd.concat([result.out_of_fold, tested], ignore_index=True)
 
 
 def _fit(recipe: TrainingPlan, train: FeatureRows, fold: Fold, *, jobs: int) -> ClassifierResult:
@@ -307,11 +307,5 @@ def _choose(recipe: TrainingPlan, sample: Sample, inner: Integers | None, *, job
         return recipe.defaults(width), empty_table()
     budget = recipe.search
     return search_parameters(
-        recipe.family,
-        sample,
-        inner,
-        draws=budget.draws,
-        refine=budget.refine,
-        seed=recipe.seed,
-        jobs=jobs,
+        recipe.family, sample, inner, draws=budget.draws, refine=budget.refine, seed=recipe.seed, jobs=jobs
     )

@@ -1,4 +1,4 @@
-"""Folders of files -> one table of clips, and one of what was left out and why.
+"""The catalog: a table of the clips in folders, and one of rejected files with reasons.
 
 Neither table depends on the order of folders and files, on the number of processes or on what the cache holds.
 """
@@ -76,7 +76,7 @@ class ReadClip:
 
 @dataclass(frozen=True)
 class Scan:
-    """Every file of the folders, decided on.
+    """All files of the folders: clips and rejections.
 
     Attributes
     ----------

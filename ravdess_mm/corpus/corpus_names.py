@@ -1,4 +1,4 @@
-"""Acted emotional speech of other people: what the owners of eight corpora say in their file names.
+"""Eight other corpora of acted emotional speech: file names, terms, references.
 
 A corpus is a frozen record: its terms and its reference stand beside the pattern of its names. The pattern sees the
 folder too, since some owners say the speaker there and nowhere else.
@@ -218,14 +218,7 @@ _RECORDS: Final[tuple[SpeechCorpus, ...]] = (
         pattern=re.compile(
             r".*/(?P<speaker>10(?:0[1-9]|[1-8]\d|9[01]))_[A-Z]{3}_(?P<emotion>[A-Z]{3})_(?:XX?|LO|MD|HI)"
         ),
-        emotions={
-            "ang": "angry",
-            "dis": "disgust",
-            "fea": "fearful",
-            "hap": "happy",
-            "neu": "neutral",
-            "sad": "sad",
-        },
+        emotions={"ang": "angry", "dis": "disgust", "fea": "fearful", "hap": "happy", "neu": "neutral", "sad": "sad"},
         sex_of=lambda speaker: Sex.FEMALE if int(speaker) in _CREMAD_WOMEN else Sex.MALE,
     ),
     SpeechCorpus(
@@ -268,8 +261,8 @@ def corpus_named(name: str) -> SpeechCorpus:
     InputError
         If there is no such corpus; the message lists those there are.
     """
-    asked = name.lower().replace("-", "").replace("_", "")
+    key = name.lower().replace("-", "").replace("_", "")
     for corpus in _RECORDS:
-        if corpus.name.replace("-", "") == asked:
+        if corpus.name.replace("-", "") == key:
             return corpus
     raise InputError(f"unknown corpus {name!r}; allowed: {', '.join(CORPORA)}")

@@ -1,4 +1,4 @@
-"""Folders -> the files in them: which are clips by their name, and which are not and why.
+"""Files in folders: clips by their name, and rejections with reasons.
 
 Every real folder is entered once, however often it is named, nested in another or linked to.
 """

@@ -1,4 +1,4 @@
-"""What kind of file a clip is, told by its content: the suffix is a name that anybody can give."""
+"""The kind of a media file, told by its content, not its suffix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips of your own: files of any name, and folders of them."""
+"""Media files of any name, and folders of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of another corpus -> its clips: who speaks, which of the eight emotions, in which language.
+"""Clips of another corpus: speaker, emotion and language, from file names.
 
 Nothing is read but names, so a clip that cannot be heard is found out later and named there.
 """
@@ -97,9 +97,9 @@ def find_corpus(name: str, folder: str | Path) -> CorpusClips:
         if clip.emotion in EMOTIONS
     ]
     if not rows:
-        held = f"{len(named)} clips of other emotions, {n_misnamed} sound files of other names"
+        contents = f"{len(named)} clips of other emotions, {n_misnamed} sound files of other names"
         raise InputError(
-            f"{utf8_text(folder)}: no clip of {corpus.name} shows one of the eight emotions ({held}); "
+            f"{utf8_text(folder)}: no clip of {corpus.name} shows one of the eight emotions ({contents}); "
             f"its names are like {corpus.example}, and end in one of {' '.join(SOUND_SUFFIXES)}"
         )
     others = Counter(clip.emotion for _, clip in named if clip.emotion not in EMOTIONS)

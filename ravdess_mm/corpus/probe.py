@@ -1,4 +1,4 @@
-"""What one media file holds: by its header, quickly, or by decoding it to its end.
+"""The streams of a media file: by its header, or by decoding it to its end.
 
 WAV, FLAC, Ogg and MP3 are opened by libsndfile and everything else by FFmpeg, by content, as in decoding later on.
 """

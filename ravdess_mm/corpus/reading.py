@@ -1,4 +1,4 @@
-"""Every file is read once: its hash and header are remembered until it changes."""
+"""Hash and header of every file, cached until the file changes."""
 
 from __future__ import annotations
 

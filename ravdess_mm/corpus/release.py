@@ -1,4 +1,4 @@
-"""The full release, clip by clip.
+"""The 7356 clips of the full release.
 
 Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391: 24 actors speak 60 takes, 23 of them (not actor 18) sing
 44, and each take comes in three modalities: 7356 clips.

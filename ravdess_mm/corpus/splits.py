@@ -120,10 +120,7 @@ def check_recordings_distinct(recordings: Iterable[tuple[str, str, str]]) -> Non
 
 
 def make_folds(
-    protocol: Protocol | str,
-    actors: npt.ArrayLike,
-    *,
-    test_actors: Collection[int] | None = None,
+    protocol: Protocol | str, actors: npt.ArrayLike, *, test_actors: Collection[int] | None = None
 ) -> tuple[Fold, ...]:
     """Split the actors that are present by a named protocol.
 

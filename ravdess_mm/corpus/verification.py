@@ -1,4 +1,4 @@
-"""What is there of the full release, what is missing, and what is broken.
+"""Verification of a copy of RAVDESS against the full release: clips present, missing and broken.
 
 Missing is no fault: few people hold all 7356 clips. Broken is: the file is there and cannot be used.
 """
@@ -51,12 +51,7 @@ class ClipCounts:
 
     def to_dict(self) -> dict[str, int]:
         """Return the four numbers by name."""
-        return {
-            "expected": self.expected,
-            "found": self.found,
-            "broken": self.broken,
-            "missing": self.missing,
-        }
+        return {"expected": self.expected, "found": self.found, "broken": self.broken, "missing": self.missing}
 
 
 @dataclass(frozen=True)
@@ -99,14 +94,14 @@ class VerifyResult:
     @property
     def absent_parts(self) -> tuple[ReleasePart, ...]:
         """Parts of the release of which not a single clip is there."""
-        there = {part_of(clip) for clip in self.found | self.broken_clips}
-        return tuple(sorted({part_of(clip) for clip in release_clips()} - there))
+        present = {part_of(clip) for clip in self.found | self.broken_clips}
+        return tuple(sorted({part_of(clip) for clip in release_clips()} - present))
 
     @property
     def missing(self) -> tuple[Identifier, ...]:
         """Clips that are not there, in the parts of the release that are there at least partly."""
-        absent, there = self.absent_parts, self.found | self.broken_clips
-        return tuple(clip for clip in release_clips() if clip not in there and part_of(clip) not in absent)
+        absent, present = self.absent_parts, self.found | self.broken_clips
+        return tuple(clip for clip in release_clips() if clip not in present and part_of(clip) not in absent)
 
     @property
     def beyond_release(self) -> tuple[Identifier, ...]:

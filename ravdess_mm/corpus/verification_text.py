@@ -20,12 +20,12 @@ _LISTED: Final = 10  # lines of one kind before "and n more"
 def render_result(result: VerifyResult, console: Console) -> None:
     """Print counts by part, emotion and actor, then what is missing, broken, double and foreign, then the verdict."""
     absent = result.absent_parts
-    there = [part for part in result.tally(part_of) if part not in absent]
+    present_parts = [part for part in result.tally(part_of) if part not in absent]
     console.print(_part_table(result))
-    if there:
-        console.print(_matrix(result, "emotion", there))
-        console.print(_matrix(result, "actor", there))
-    lines = _missing_lines(result, there)
+    if present_parts:
+        console.print(_matrix(result, "emotion", present_parts))
+        console.print(_matrix(result, "actor", present_parts))
+    lines = _missing_lines(result, present_parts)
     lines += _rejection_lines("broken", result.broken, limit=None)
     lines += _rejection_lines("duplicate", result.duplicates, limit=_LISTED)
     tables = [item for item in result.foreign if item.reason == TABLE_OF_A_CLIP]
@@ -88,11 +88,11 @@ def _numbers(tally: ClipCounts) -> tuple[str, ...]:
     return str(tally.found), str(tally.missing), str(tally.broken), str(tally.expected)
 
 
-def _missing_lines(result: VerifyResult, there: Iterable[ReleasePart]) -> list[str]:
+def _missing_lines(result: VerifyResult, present_parts: Iterable[ReleasePart]) -> list[str]:
     """Say what is missing, the larger the unit the better: a part, an actor, a clip."""
     expected = result.tally(lambda clip: (part_of(clip), clip.actor))
     lines = [f"missing: all of {part_label(part)}" for part in result.absent_parts]
-    for part in there:
+    for part in present_parts:
         clips = [clip for clip in result.missing if part_of(clip) == part]
         missing_by_actor = {actor: tally.missing for (of, actor), tally in expected.items() if of == part}
         whole = [a for a, n in missing_by_actor.items() if n == expected[part, a].expected]

@@ -1,4 +1,4 @@
-"""Is one model better than another, and is a model better than chance? Paired by actor."""
+"""Tests of models against each other, paired by actor, and against chance."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def sign_flip_p(differences: npt.NDArray[np.float64], *, draws: int, seed: int) 
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """How accurate a model would be if its answers had nothing to do with the emotions.
+    """A permutation test of accuracy against chance.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Intervals that resample actors: takes of one actor are not independent, actors are.
+"""Bootstrap intervals that resample actors: takes of one actor are not independent.
 
 The draws are multinomial counts of actors, so that the statistic of all draws is one matrix product over sums that
 were taken once an actor.

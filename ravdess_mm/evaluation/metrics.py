@@ -1,4 +1,4 @@
-"""All figures of a model, as a function of its prediction table and nothing else."""
+"""Metrics of a model, computed from its prediction table alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HUMAN_SOURCE: Final = "Livingstone & Russo (2018), PLoS ONE 13(5): e0196391"
 
 @dataclass(frozen=True)
 class Metrics:
-    """What one prediction table says about its model.
+    """Metrics of one prediction table.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Runs side by side: the same models under other settings, on the takes that both runs have scored."""
+"""Comparison of runs: models of the same name, on the takes that both runs have scored."""
 
 from __future__ import annotations
 

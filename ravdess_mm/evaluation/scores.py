@@ -1,4 +1,4 @@
-"""From labels and probabilities to numbers: rates of a confusion matrix, proper scores, calibration."""
+"""Scores of labels and probabilities: confusion matrix, accuracy, UAR, F1, log-loss, Brier score, calibration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RELIABILITY_BINS: Final = 15
 
 
 class Rates(NamedTuple):
-    """What a confusion matrix says; every field has the leading axes of the matrix [shape=(...)], range 0-1."""
+    """Rates of a confusion matrix; every field has the leading axes of the matrix [shape=(...)], range 0-1."""
 
     accuracy: Floats
     uar: Floats

@@ -1,4 +1,4 @@
-"""Whom and what a model serves badly: accuracy by sex, intensity, statement, emotion and actor."""
+"""Accuracy by group: sex, intensity, statement, emotion and actor."""
 
 from __future__ import annotations
 

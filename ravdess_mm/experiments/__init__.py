@@ -1,1 +1,1 @@
-"""What is measured beside a run's own models: robustness, other corpora, leaks."""
+"""Experiments beside a run's models: robustness, cross-corpus, leakage, importance."""

@@ -1,4 +1,4 @@
-"""What a voice model listens to: how much worse it gets when a family of features no longer belongs to the take.
+"""Permutation importance of families of voice features.
 
 Permutation importance (Breiman L (2001), Random forests, Machine Learning 45: 5-32) of whole families: all columns of
 a family are exchanged together among the takes of one actor, so that who speaks, and how columns of a family go
@@ -33,7 +33,7 @@ REPEATS: Final = 10
 
 @dataclass(frozen=True)
 class Drops:
-    """What exchanging did to the test takes of one fold.
+    """Loss of accuracy on the test takes of one fold.
 
     Attributes
     ----------
@@ -163,12 +163,12 @@ def importance_table(
     results = list(map_parallel(_work, tasks, description=name, jobs=jobs, backend=backend, unit="fold"))
     actors = np.concatenate([drops.actors for drops in results])
     right = np.concatenate([drops.right for drops in results])
-    people, actor_indices, counts = np.unique(actors, return_inverse=True, return_counts=True)
+    actor_numbers, actor_indices, counts = np.unique(actors, return_inverse=True, return_counts=True)
     columns = column_families([column for column in features.columns if column not in ("take", "actor", "emotion")])
     rows = []
     for family in results[0].exchanged:
-        lost = right - np.concatenate([drops.exchanged[family] for drops in results])
-        sums = np.array([lost[actor_indices == index].sum() for index in range(len(people))])
+        accuracy_loss = right - np.concatenate([drops.exchanged[family] for drops in results])
+        sums = np.array([accuracy_loss[actor_indices == index].sum() for index in range(len(actor_numbers))])
         estimate = mean_estimate(sums, counts, draws=draws, seed=seed, level=LEVEL)
         rows.append(
             {
@@ -181,7 +181,7 @@ def importance_table(
                 "drop_high": np.nan if estimate.high is None else estimate.high,
                 "repeats": REPEATS,
                 "n_takes": len(right),
-                "n_actors": len(people),
+                "n_actors": len(actor_numbers),
             }
         )
     return pd.DataFrame(rows).sort_values(["drop", "family"], ascending=[False, True], ignore_index=True)

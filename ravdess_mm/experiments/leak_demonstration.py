@@ -1,4 +1,4 @@
-"""What a split that ignores actors would claim: the same features and model under three splits.
+"""Leakage: the same features and model under three splits, two of which ignore actors.
 
 A demonstration, never a result: it is the one place in this package where an actor may stand on both sides of a fit and
 a score, and what it gives is written apart from the predictions of a run.

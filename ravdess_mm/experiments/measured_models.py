@@ -1,4 +1,4 @@
-"""Figures that were measured on trained models, and whether those models are still there."""
+"""Tables of figures of trained models, valid only while those models are unchanged."""
 
 from __future__ import annotations
 

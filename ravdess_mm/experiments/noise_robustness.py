@@ -1,4 +1,4 @@
-"""What noise and ways through the world cost the voice models of a run: the test takes of each fold, by its models."""
+"""Robustness of a run's voice models: perturbed test takes of each fold, answered by its models."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SNRS_DB: Final[tuple[float, ...]] = (20.0, 10.0, 5.0, 0.0)
 
 @dataclass(frozen=True)
 class Condition:
-    """What a take is heard through.
+    """A perturbation and its signal-to-noise ratio.
 
     Attributes
     ----------
@@ -168,12 +168,7 @@ def perturbed_features(
                 if condition.kind is not None
             ]
     tables, failed = extract_perturbed(
-        wanted,
-        features=features,
-        cache_dir=cache_dir,
-        description="perturbed voices",
-        jobs=jobs,
-        backend=backend,
+        wanted, features=features, cache_dir=cache_dir, description="perturbed voices", jobs=jobs, backend=backend
     )
     for take, reason in sorted(failed.items()):
         logger.warning("noise: take %s is left out (%s)", take, reason)
@@ -215,7 +210,7 @@ def answer_perturbed(
 
 @dataclass(frozen=True)
 class FoldVoice:
-    """A voice model of one fold: a classifier, or several and how their answers become one.
+    """A voice model of one fold: a classifier, or several and their fusion.
 
     Attributes
     ----------

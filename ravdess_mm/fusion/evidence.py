@@ -1,4 +1,4 @@
-"""What a learned rule may learn from: rows no model was fitted on, of actors it will not be scored on.
+"""The rows that a fusion rule may be fitted on: out of fold, and of actors that it is not scored on.
 
 There is no other way into the functions that learn (temperatures, weights, stacking, the choice of a model): they take
 :class:`Evidence` only, and evidence checks its rows when it is made. A prediction table has no role for rows a model
@@ -137,9 +137,9 @@ def join_by_take(parts: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, Float
     log_probabilities : ndarray [shape=(n, m, 8)]
         In the order of `parts`; NaN where a model does not have the take.
     """
-    about = ["take", "actor", "emotion", "fold", "role"]
-    every = pd.concat([part[about] for part in parts.values()])
-    rows = every.drop_duplicates("take").sort_values("take").reset_index(drop=True)
+    label_columns = ["take", "actor", "emotion", "fold", "role"]
+    all_rows = pd.concat([part[label_columns] for part in parts.values()])
+    rows = all_rows.drop_duplicates("take").sort_values("take").reset_index(drop=True)
     index = pd.Index(rows["take"])
     values = np.full((len(rows), len(parts), 8), np.nan)
     for column, part in enumerate(parts.values()):

@@ -1,4 +1,4 @@
-"""The takes of one fold, fused by what may be learned for them."""
+"""Fusion of the test takes of one fold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ravdess_mm.predictions import prediction_table
 
 @dataclass(frozen=True)
 class FittedCombiner:
-    """A combination of branches, and what was learned for it.
+    """A combination of branches and its fitted combiner.
 
     Attributes
     ----------
@@ -153,10 +153,10 @@ def fuse_fold(scored: Candidates, *, taught: Candidates, fold: int, rule: Rule, 
     combiners: dict[tuple[str, ...], FittedCombiner] = {}
     present = ~np.isnan(values).any(axis=2)
     checked = np.array([branch not in unchecked for branch in chosen.models])
-    heard = np.where((present & checked).any(axis=1, keepdims=True), present & checked, present)
-    for pattern in np.unique(heard, axis=0)[::-1]:
-        matching = (heard == pattern).all(axis=1)
-        names = tuple(branch for branch, there in zip(chosen.models, pattern, strict=True) if there)
+    used = np.where((present & checked).any(axis=1, keepdims=True), present & checked, present)
+    for pattern in np.unique(used, axis=0)[::-1]:
+        matching = (used == pattern).all(axis=1)
+        names = tuple(branch for branch, is_used in zip(chosen.models, pattern, strict=True) if is_used)
         sources[matching] = "+".join(names)
         if len(names) == 1:
             answers[matching] = np.exp(values[matching][:, pattern][:, 0])
@@ -181,7 +181,7 @@ def _unchecked_messages(unchecked: tuple[str, ...], branches: tuple[str, ...]) -
 
 
 class _BranchModels:
-    """The model that speaks for each branch in one fold, and what these models may teach.
+    """The model chosen for each branch in one fold, and the evidence of these models.
 
     Attributes
     ----------

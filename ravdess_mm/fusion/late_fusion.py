@@ -66,12 +66,7 @@ class FusionResult:
 
 
 def fuse(
-    tables: Mapping[str, Branch],
-    *,
-    rule: Rule | str,
-    seed: int,
-    calibrate: bool = True,
-    cross_fit_test: bool = False,
+    tables: Mapping[str, Branch], *, rule: Rule | str, seed: int, calibrate: bool = True, cross_fit_test: bool = False
 ) -> FusionResult:
     """Fuse branches: one answer a take, from all of them or from those that have it.
 

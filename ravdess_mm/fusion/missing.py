@@ -1,4 +1,4 @@
-"""What a missing voice or face costs: each branch is taken away from a share of the takes."""
+"""Accuracy with missing modalities: each branch is removed from a share of the takes."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def fuse_missing_curve(tables: Mapping[str, Branch], *, rule: Rule | str, seed: 
     rows = []
     for branch in sorted(tables):
         others = {name: table for name, table in tables.items() if name != branch}
-        rest = rows_for_test(fuse(others, rule=rule, seed=seed).table).set_index("take")
-        without = _right(rest.loc[complete.index])
+        without_branch = rows_for_test(fuse(others, rule=rule, seed=seed).table).set_index("take")
+        without = _right(without_branch.loc[complete.index])
         # one order of the takes a draw: with a growing share, takes go missing and none comes back
         orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(complete)), (DRAWS, 1)), axis=1)
         for share in SHARES:
-            gone = orders < round(share * len(complete))
-            accuracy = np.where(gone, without, with_all).mean(axis=1)
+            removed = orders < round(share * len(complete))
+            accuracy = np.where(removed, without, with_all).mean(axis=1)
             low, high = np.quantile(accuracy, [tail, 1 - tail])
             rows.append((branch, share, accuracy.mean(), low, high, len(complete)))
     return pd.DataFrame(rows, columns=["missing", "share", "accuracy", "low", "high", "n_takes"])

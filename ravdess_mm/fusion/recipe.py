@@ -1,4 +1,4 @@
-"""A recipe read back from disk: what a run taught about fusing, applied to clips of your own."""
+"""A run's fusion recipe, read from disk and applied to new clips."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ class FusionRecipe:
         BundleError
             If a branch, or the recipe, makes anything else of it.
         """
-        there = tuple(branch for branch in self.models if branch in answers)
-        names = tuple(branch for branch in there if branch not in self.unchecked) or there
+        present = tuple(branch for branch in self.models if branch in answers)
+        names = tuple(branch for branch in present if branch not in self.unchecked) or present
         logs = np.log(np.maximum(np.stack([check_answer(answers[branch]) for branch in names]), FLOOR))[np.newaxis]
         logs = at_temperatures(logs, [self.temperatures[branch] for branch in names])
         if len(names) == 1:

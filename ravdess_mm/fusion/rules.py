@@ -1,4 +1,4 @@
-"""How several models' probabilities of one take become one: fixed rules, and rules learned from evidence.
+"""Rules that combine several models' probabilities of one take, fixed and learned.
 
 Every rule is a frozen dataclass that is called with log-probabilities [shape=(n, m, 8)] of takes that all m models
 have, and returns probabilities [shape=(n, 8)].

@@ -1,4 +1,4 @@
-"""Which model of a branch speaks for it: the one with the best UAR on rows that are not scored."""
+"""The choice of a branch's model: the best UAR on out-of-fold rows."""
 
 from __future__ import annotations
 

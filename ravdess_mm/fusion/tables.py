@@ -1,4 +1,4 @@
-"""Which tables may be fused: sound ones, split alike, that share takes and keep actors apart."""
+"""Checks of tables that are to be fused: sound, split alike, with takes in common and actors apart."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def check_branches(tables: Mapping[str, Branch]) -> Candidates:
         raise InputError("nothing to fuse: no prediction table")
     checked: Candidates = {}
     models: dict[str, pd.DataFrame] = {}
-    for branch, given in sorted(tables.items()):
-        named = {branch: given} if isinstance(given, pd.DataFrame) else dict(given)
+    for branch, branch_tables in sorted(tables.items()):
+        named = {branch: branch_tables} if isinstance(branch_tables, pd.DataFrame) else dict(branch_tables)
         if not named:
             raise InputError(f"branch {branch!r} has no model")
         doubled = sorted(set(named) & set(models))

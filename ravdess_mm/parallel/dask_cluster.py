@@ -1,4 +1,4 @@
-"""Dask's workers, on this machine or on many."""
+"""A Dask cluster, on this machine or on many."""
 
 from __future__ import annotations
 
@@ -30,10 +30,7 @@ def dask_client(jobs: int) -> Iterator[None]:
     address = dask.config.get("scheduler-address", None)
     if not address:
         workers = os.cpu_count() or 1 if jobs == -1 else jobs
-        with (
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster),
-        ):
+        with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
             yield
         return
     try:

@@ -1,4 +1,4 @@
-"""Long work shows a bar; spread work runs over processes and comes back in order.
+"""Progress bars, and parallel work with results in order.
 
 Bars and logs go to standard error, results to standard output, so that a pipe gets results only.
 """
@@ -27,7 +27,7 @@ _SECONDS_BETWEEN_LINES: Final = 10.0
 
 
 class Bar:
-    """How far some work is, on standard error: a bar on a terminal, elsewhere a line at most every ten seconds.
+    """A progress bar on standard error; where that is no terminal, a line at most every ten seconds.
 
     Bars that are open at the same time stand one below the other. It has the methods that pooch asks of a bar.
 

@@ -1,4 +1,4 @@
-"""One run in, one HTML file out: self-contained, readable offline, on a phone and on paper."""
+"""Write the report of a run: one self-contained HTML file, readable offline, on a phone and on paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model said before its temperature: worked back from its predictions, so that both can stand side by side.
+"""Predictions before temperature scaling, computed back from the calibrated ones for the reliability diagrams.
 
 A temperature divides log-probabilities, so multiplying by it undoes it; what the smallest probability allowed in a
 table hides of very sure answers is lost, which moves no bin.

@@ -1,4 +1,4 @@
-"""The section on other corpora: how each is told by what the others taught."""
+"""The section on cross-corpus evaluation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ravdess_mm.report.summary import estimate_of
 
 @dataclass(frozen=True)
 class CorpusScores:
-    """One corpus that the others answered for; shares are 0-1, log-loss in nats."""
+    """Scores on one corpus of a model trained on the others; shares are 0-1, log-loss in nats."""
 
     title: str
     language: str

@@ -1,4 +1,4 @@
-"""The sections on data, split, training and provenance: what the page shows of everything but predictions."""
+"""The sections on data, split, hyperparameter search, learning curves and provenance."""
 
 from __future__ import annotations
 

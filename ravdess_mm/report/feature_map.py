@@ -1,4 +1,4 @@
-"""A table of features drawn flat, and what it says about who speaks and what they feel."""
+"""A feature table in two dimensions (PCA, t-SNE), and how often nearest neighbours share actor or emotion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ITERATIONS: Final = 500
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """The two directions in which the takes of a feature table differ most.
+    """A feature table projected onto two dimensions.
 
     Attributes
     ----------

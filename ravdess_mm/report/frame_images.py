@@ -1,4 +1,4 @@
-"""Frames as small pictures that live inside the page."""
+"""Frames as small pictures embedded in the page."""
 
 from __future__ import annotations
 

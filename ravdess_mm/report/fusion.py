@@ -1,4 +1,4 @@
-"""The section on fusion: what it was made of, what it learned, and what it adds to its parts."""
+"""The section on late fusion: agreement of the branches, weights and temperatures, missing modalities, comparisons."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CASES: Final[tuple[tuple[str, bool, bool], ...]] = (
 
 @dataclass(frozen=True)
 class AgreementRow:
-    """The takes on which voice and face were right or wrong in one way, and how many of them fusion has right."""
+    """The takes of one case of agreement between voice and face, and how many of them fusion has right."""
 
     case: str
     n_takes: int
@@ -41,7 +41,7 @@ class AgreementRow:
 
 @dataclass(frozen=True)
 class RecipeRow:
-    """What fusion used and learned for one branch of one fold."""
+    """Model, temperature and weight of one branch in one fold."""
 
     fold: str
     model: str
@@ -52,7 +52,7 @@ class RecipeRow:
 
 @dataclass(frozen=True)
 class MissingCurve:
-    """What it costs when one branch is missing from a growing share of the takes."""
+    """Accuracy with one branch missing from a growing share of the takes."""
 
     n_takes: int
     panel: Markup
@@ -64,8 +64,8 @@ def comparisons(files: RunFiles, headline: Summary) -> tuple[Comparison, ...]:
     """Return every other model against the one of the headline, paired by actor, corrected for the family."""
     if headline.main is None:
         return ()
-    mine = set(files.tested[headline.main]["take"])
-    family = {name: table for name, table in files.tested.items() if mine & set(table["take"])}
+    main_takes = set(files.tested[headline.main]["take"])
+    family = {name: table for name, table in files.tested.items() if main_takes & set(table["take"])}
     return compare_all(family, against=headline.main, seed=files.seed, draws=files.draws)
 
 

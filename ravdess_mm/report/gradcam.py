@@ -1,4 +1,4 @@
-"""Which part of the face spoke: frames of test takes, right and wrong, under the heat of the run's own network."""
+"""The section on Grad-CAM: frames of test takes, answered right and wrong by the run's own network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HEAT_PART: Final = "heat.npz"
 
 @dataclass(frozen=True)
 class GradcamImage:
-    """One frame, and the same under the heat of the network's answer.
+    """One frame, plain and with the heat map of the network's answer.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The section on what the voice models listen to: families of features by what is lost without them."""
+"""The section on permutation importance of the families of voice features."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEANINGS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class FamilyRow:
-    """One family: what it is, and what each model loses without it, in the order of the columns."""
+    """One family of features and its importance for each model, in the order of the columns."""
 
     family: str
     meaning: str
@@ -85,10 +85,7 @@ def _group(table: pd.DataFrame, names: list[str], title: str) -> ImportanceGroup
     families = sorted(sizes, key=lambda family: -_mean([drops.get((name, family), missing).value for name in names]))
     rows = tuple(
         FamilyRow(
-            family,
-            MEANINGS.get(family, ""),
-            sizes[family],
-            tuple(drops.get((name, family), missing) for name in names),
+            family, MEANINGS.get(family, ""), sizes[family], tuple(drops.get((name, family), missing) for name in names)
         )
         for family in families
     )

@@ -1,4 +1,4 @@
-"""What splits that ignore actors would claim: the section on the leak demonstration."""
+"""The section on leakage: what splits that ignore actors would claim."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTOR_SPLIT = "actors"
 
 @dataclass(frozen=True)
 class LeakRow:
-    """One way of dealing clips into folds; figures are None where it could not be measured."""
+    """One kind of split; figures are None where it could not be measured."""
 
     words: str
     is_honest: bool
@@ -29,7 +29,7 @@ class LeakRow:
 
 @dataclass(frozen=True)
 class LeakSection:
-    """The demonstration: what was trained, and what each split claims."""
+    """The model of the demonstration and the accuracy of each split."""
 
     model: str
     n_folds: int

@@ -84,9 +84,9 @@ def _face(files: RunFiles) -> str:
     text = f"Models: {listing(names)}."
     if "video-cnn" in files.tables:
         step = files.settings.get("frame_step")
-        every = f"Frame 0 and every {step}th frame after it" if step and step != 1 else "Every frame"
+        frames = f"Frame 0 and every {step}th frame after it" if step and step != 1 else "Every frame"
         text += (
-            f" {every} is shrunk to 256 × 256 gray pixels. A convolutional network answers for each frame; the answer "
+            f" {frames} is shrunk to 256 × 256 gray pixels. A convolutional network answers for each frame; the answer "
             "for a take is the mean over its frames."
         )
     return text

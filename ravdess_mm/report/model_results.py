@@ -1,4 +1,4 @@
-"""The sections on models: what the page shows of predictions and metrics."""
+"""The sections on model performance: leaderboard, confusion matrices, actors, groups, calibration."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ SHADES: Final = 10
 CALIBRATION_DRAWS: Final = 200
 """Draws behind the calibration error that is due to chance."""
 
-_SLICE_WORDS: Final[dict[str, str]] = {
-    "kids": "“Kids are …”",
-    "dogs": "“Dogs are …”",
-}
+_SLICE_WORDS: Final[dict[str, str]] = {"kids": "“Kids are …”", "dogs": "“Dogs are …”"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class LeaderRow:
 
 @dataclass(frozen=True)
 class ConfusionCell:
-    """One cell of a confusion matrix: how many takes, and which share of the takes of its row."""
+    """One cell of a confusion matrix: number of takes, and share of its row's takes."""
 
     n: int
     share: float | None
@@ -73,7 +70,7 @@ class ConfusionMatrix:
 
 @dataclass(frozen=True)
 class ActorRow:
-    """One test actor, and how accurate fusion and the branches were."""
+    """Accuracy of fusion and of the branches on one test actor."""
 
     actor: int
     sex: str
@@ -84,7 +81,7 @@ class ActorRow:
 
 @dataclass(frozen=True)
 class ReliabilityPanel:
-    """A reliability diagram: calibration errors, 0-1: now, before calibration, and what chance alone would give."""
+    """A reliability diagram and its ECE (0-1): after calibration, before it, and expected by chance."""
 
     label: str
     gap: float
@@ -95,7 +92,7 @@ class ReliabilityPanel:
 
 @dataclass(frozen=True)
 class SliceRow:
-    """One part of the test takes."""
+    """Accuracy on one group of the test takes."""
 
     dimension: str
     part: str
@@ -156,8 +153,14 @@ def reference_lines(files: RunFiles) -> dict[str, float]:
     emotions = {emotion for table in files.tested.values() for emotion in table["emotion"]}
     lines = {"chance": 1 / max(1, len(emotions))}
     if files.is_real_speech:
-        people = files.human.get("accuracy", {})
-        lines.update({f"people, {words}": float(people[key]) for key, words in HUMAN_WORDS.items() if key in people})
+        human_accuracy = files.human.get("accuracy", {})
+        lines.update(
+            {
+                f"people, {words}": float(human_accuracy[key])
+                for key, words in HUMAN_WORDS.items()
+                if key in human_accuracy
+            }
+        )
     return lines
 
 

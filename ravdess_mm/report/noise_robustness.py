@@ -1,4 +1,4 @@
-"""The section on robustness: what noise, lines, codecs and offsets cost the voice models."""
+"""The section on robustness of the voice models to noise, telephone lines, codecs and offsets."""
 
 from __future__ import annotations
 

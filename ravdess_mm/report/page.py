@@ -1,4 +1,4 @@
-"""What every page is written on: the templates of this package, its style, its version."""
+"""Rendering of the package's HTML templates."""
 
 from __future__ import annotations
 
@@ -28,11 +28,7 @@ def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader(_PACKAGE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=PackageLoader(_PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
 
 

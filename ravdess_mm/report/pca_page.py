@@ -1,4 +1,4 @@
-"""A page about principal components of faces: two figures of the same answers side by side, scree plot, eigenfaces."""
+"""The page on pca-dense: accuracy beside binary accuracy, scree plot, eigenfaces."""
 
 from __future__ import annotations
 
@@ -26,12 +26,6 @@ def write_pca_page(page_path: Path, scores: Mapping[str, Any], pictures: Sequenc
         The scree plot and the eigenfaces, PNG.
     """
     scree, eigenfaces = (f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" for path in pictures)
-    page = render(
-        "pca.html.j2",
-        scores=scores,
-        percent=percent,
-        scree=scree,
-        eigenfaces=eigenfaces,
-    )
+    page = render("pca.html.j2", scores=scores, percent=percent, scree=scree, eigenfaces=eigenfaces)
     write_text(page_path, page)
     return page_path

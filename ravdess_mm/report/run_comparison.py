@@ -1,4 +1,4 @@
-"""Several runs on one page: what each model gains or loses against the first run."""
+"""The page that compares several runs, model by model, with the first."""
 
 from __future__ import annotations
 

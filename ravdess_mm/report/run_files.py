@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoldActors:
-    """Which actors stood where in one fold."""
+    """Train, validation and test actors of one fold."""
 
     number: int
     train: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What a run has left in its folder; a file that is missing or broken is noted, never fatal."""
+"""Read the folder of a run; a file that is missing or broken is noted, never fatal."""
 
 from __future__ import annotations
 

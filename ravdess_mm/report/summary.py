@@ -1,4 +1,4 @@
-"""The result in one sentence, and the few facts that belong beside it."""
+"""The headline of the report: the result in one sentence, and key figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HUMAN_WORDS: Final[dict[str, str]] = {"audio": "hearing only", "video": "seeing 
 
 @dataclass(frozen=True)
 class Summary:
-    """Which models the report talks about, and what it says first.
+    """The headline, and the models it is about.
 
     Attributes
     ----------
@@ -85,9 +85,9 @@ def _out_of_fold_accuracy(table: pd.DataFrame) -> float:
 
 def _sentence(files: RunFiles, main: str, voice: str | None, face: str | None) -> str:
     metrics = files.metrics[main]
-    who = _tested_on(metrics)
+    tested_on = _tested_on(metrics)
     subject = {"both": "Fused", "voice": "Voice alone", "face": "Face alone", "other": main}[branch_of(main)]
-    text = f"{subject}: {with_interval(estimate_of(metrics, 'accuracy'))} on {who}"
+    text = f"{subject}: {with_interval(estimate_of(metrics, 'accuracy'))} on {tested_on}"
     others = []
     for name, words in ((voice, "voice alone"), (face, "face alone")):
         if name is not None and name != main:
@@ -154,7 +154,13 @@ def _facts(files: RunFiles, main: str) -> tuple[tuple[str, str, str], ...]:
             )
         )
     if files.is_real_speech and files.human.get("accuracy"):
-        people = files.human["accuracy"]
-        text = listing(f"{what} {percent(people[key], digits=0)}" for key, what in HUMAN_WORDS.items() if key in people)
-        facts.append(("People", percent(people.get("audio-video"), digits=0), f"{text}; {files.human['source']}"))
+        human_accuracy = files.human["accuracy"]
+        text = listing(
+            f"{what} {percent(human_accuracy[key], digits=0)}"
+            for key, what in HUMAN_WORDS.items()
+            if key in human_accuracy
+        )
+        facts.append(
+            ("People", percent(human_accuracy.get("audio-video"), digits=0), f"{text}; {files.human['source']}")
+        )
     return tuple(facts)

@@ -1,4 +1,4 @@
-"""The few pieces that drawings are made of; every text and attribute is escaped."""
+"""SVG elements and scales; every text and attribute is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the take explorer of the page knows: every test take and what each model said about it."""
+"""The data of the take explorer: every test take and each model's prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of a voice over time, small enough to live inside the page."""
+"""Waveforms of voices, small enough to be embedded in the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each take of the synthetic sample says and expresses, before anything is heard or drawn.
+"""The script of each take of the synthetic sample: what it says and expresses.
 
 Voice and face of a take share its script, so that the lips follow the voice. What each of them expresses is drawn
 apart, so that the two branches err on different takes.
@@ -14,15 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ravdess_mm.corpus.identifier import (
-    Emotion,
-    Intensity,
-    Modality,
-    Repetition,
-    Statement,
-    Take,
-    VocalChannel,
-)
+from ravdess_mm.corpus.identifier import Emotion, Intensity, Modality, Repetition, Statement, Take, VocalChannel
 
 SEED: Final = 2018
 """Seed of everything drawn in the sample; each take and actor has its own streams."""
@@ -92,7 +84,7 @@ FACE_NEIGHBOUR: Final = dict(zip(Emotion, (_S, _N, _C, _F, _D, _U, _A, _F), stri
 
 
 class Acting(NamedTuple):
-    """What one branch of a take expresses: usually the label, sometimes its neighbour, and how strongly."""
+    """Emotion and strength that one branch of a take expresses: usually the label, sometimes a similar emotion."""
 
     shown: Emotion
     strength: float

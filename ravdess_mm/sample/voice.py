@@ -91,59 +91,67 @@ def synthesize_voice(script: Script) -> Singles:
         Mono samples at `SAMPLE_RATE`, within -1 and 1. The same script gives the same samples.
     """
     rng = take_rng(script.take, Stream.VOICE)
-    who = voice_of(script.take.actor)
-    how = _prosody(script, who, rng)
+    speaker = voice_of(script.take.actor)
+    prosody = _prosody(script, speaker, rng)
     n_samples = round(script.duration_s * SAMPLE_RATE)
     times_s = np.arange(n_samples // _HOP + 2) * _HOP / SAMPLE_RATE
     f1_hz, f2_hz, _, voicing, hiss, hiss_hz, _ = _smooth(script.sounds_at(times_s), width=5).T
     formants_hz = np.stack([f1_hz, f2_hz, *(np.full(len(times_s), value) for value in _HIGHER_FORMANTS_HZ)])
-    tract = _tract_gain(formants_hz * who.tract * (1.0 + how.formants), who.tilt_db + how.tilt_db)
-    voiced = _filtered(_pulses(_pitch(script, who, how, times_s, rng), n_samples, how, rng), tract * voicing)
+    tract = _tract_gain(formants_hz * speaker.tract * (1.0 + prosody.formants), speaker.tilt_db + prosody.tilt_db)
+    voiced = _filtered(
+        _pulses(_pitch(script, speaker, prosody, times_s, rng), n_samples, prosody, rng), tract * voicing
+    )
     hissed = _filtered(rng.normal(size=n_samples), _hiss_gain(hiss_hz) * hiss)
     speech = voiced / (np.sqrt(np.mean(voiced**2)) + 1e-9) + 0.9 * hissed
-    speech *= 10 ** ((who.level_db + how.level_db) / 20)
+    speech *= 10 ** ((speaker.level_db + prosody.level_db) / 20)
     room = rng.normal(size=n_samples) * 10 ** (rng.uniform(-70.0, -64.0) / 20)
     return np.asarray(np.tanh(speech + room), dtype=np.float32)
 
 
-def _prosody(script: Script, who: VoiceSettings, rng: np.random.Generator) -> Prosody:
+def _prosody(script: Script, speaker: VoiceSettings, rng: np.random.Generator) -> Prosody:
     """Carry the actor's neutral voice towards the shown emotion, and let chance have its part."""
     neutral, shown = np.array(PROSODY[Emotion.NEUTRAL]), np.array(PROSODY[script.voice.shown])
-    moved = neutral + (shown - neutral) * script.voice.strength * np.array(who.habits)
-    how = Prosody(*(moved + np.array(_SPREAD) * rng.normal(size=len(moved))).tolist())
-    return how._replace(range_st=max(how.range_st, 0.3), breath=max(how.breath, 0.0), rough_st=max(how.rough_st, 0.05))
+    moved = neutral + (shown - neutral) * script.voice.strength * np.array(speaker.habits)
+    prosody = Prosody(*(moved + np.array(_SPREAD) * rng.normal(size=len(moved))).tolist())
+    return prosody._replace(
+        range_st=max(prosody.range_st, 0.3), breath=max(prosody.breath, 0.0), rough_st=max(prosody.rough_st, 0.05)
+    )
 
 
-def _pitch(script: Script, who: VoiceSettings, how: Prosody, times_s: Floats, rng: np.random.Generator) -> Floats:
+def _pitch(
+    script: Script, speaker: VoiceSettings, prosody: Prosody, times_s: Floats, rng: np.random.Generator
+) -> Floats:
     """Return the pitch at each frame, in Hz: declination, one accent a stressed vowel, the end, drift."""
     begin_s, end_s = script.starts_s[1], script.starts_s[-2]
     progress = np.clip((times_s - begin_s) / (end_s - begin_s), 0.0, 1.0)
-    semitones = how.pitch_st + 1.0 - 2.0 * progress + how.rise_st * np.clip((progress - 0.75) / 0.25, 0.0, 1.0) ** 2
+    semitones = (
+        prosody.pitch_st + 1.0 - 2.0 * progress + prosody.rise_st * np.clip((progress - 0.75) / 0.25, 0.0, 1.0) ** 2
+    )
     for sound, start_s, stop_s in zip(script.sounds, script.starts_s[:-1], script.starts_s[1:], strict=True):
         if SOUNDS[sound].jaw >= 0.8:
-            size_st = how.range_st * rng.lognormal(0.0, 0.3)
+            size_st = prosody.range_st * rng.lognormal(0.0, 0.3)
             semitones += size_st * np.exp(-0.5 * ((times_s - (start_s + stop_s) / 2) / 0.08) ** 2)
     semitones += 2.4 * _smooth(rng.normal(size=(len(times_s), 1)), width=41)[:, 0]
-    return np.asarray(who.pitch_hz * 2.0 ** (np.clip(semitones, -9.0, 20.0) / 12.0))
+    return np.asarray(speaker.pitch_hz * 2.0 ** (np.clip(semitones, -9.0, 20.0) / 12.0))
 
 
-def _pulses(pitch_hz: Floats, n_samples: int, how: Prosody, rng: np.random.Generator) -> Floats:
+def _pulses(pitch_hz: Floats, n_samples: int, prosody: Prosody, rng: np.random.Generator) -> Floats:
     """Return the source: the derivative of glottal flow pulses with jitter, shimmer and aspiration.
 
     The pulse is the trigonometric one of Rosenberg AE (1971), JASA 49(2B): 583-590.
     """
     pitch = np.interp(np.arange(n_samples), np.arange(len(pitch_hz)) * _HOP, pitch_hz)
     plain = (np.cumsum(pitch) / SAMPLE_RATE).astype(np.int64)
-    jitter = 2.0 ** (how.rough_st * rng.normal(size=plain[-1] + 1) / 12.0)  # one factor a pulse
+    jitter = 2.0 ** (prosody.rough_st * rng.normal(size=plain[-1] + 1) / 12.0)  # one factor a pulse
     cycle = np.cumsum(pitch * jitter[plain]) / SAMPLE_RATE
     number = cycle.astype(np.int64)
-    shimmer = rng.lognormal(0.0, 0.04 + 0.25 * how.rough_st, int(number[-1]) + 1)[number]
+    shimmer = rng.lognormal(0.0, 0.04 + 0.25 * prosody.rough_st, int(number[-1]) + 1)[number]
     phase = cycle - number
     rising = 0.5 * (1 - np.cos(np.pi * phase / _OPEN))
     falling = np.cos(0.5 * np.pi * np.clip((phase - _OPEN) / _CLOSING, 0.0, 1.0))
     flow = np.where(phase < _OPEN, rising, falling) * shimmer
     source = np.diff(flow, prepend=0.0) * SAMPLE_RATE / pitch
-    return np.asarray(source + 2.5 * how.breath * (0.3 + flow) * rng.normal(size=n_samples))
+    return np.asarray(source + 2.5 * prosody.breath * (0.3 + flow) * rng.normal(size=n_samples))
 
 
 def _tract_gain(formants_hz: Floats, tilt_db: float) -> Floats:

@@ -149,10 +149,7 @@ def _load(path: Path) -> tuple[pd.DataFrame, Layout]:
             encoding="utf-8-sig",
             dtype={"clip_id": str},
         )
-    except (
-        ValueError,
-        pd.errors.ParserError,
-    ) as error:  # EmptyDataError and UnicodeDecodeError are ValueErrors
+    except (ValueError, pd.errors.ParserError) as error:  # EmptyDataError and UnicodeDecodeError are ValueErrors
         raise MediaError(f"not a readable CSV table ({error})") from error
     return table.rename(columns=str.strip), layout
 

@@ -1,4 +1,4 @@
-"""A trained face network, frozen: what it says about the frames of a take, as one vector and as an answer.
+"""Embeddings and zero-shot answers of takes by a frozen face network.
 
 The network was trained on still faces of seven classes. Its answers are averaged over the views of a frame; a take is
 described by mean and deviation of its frames' log-probabilities and embeddings. Divided by how often each class occurs
@@ -52,7 +52,7 @@ ANSWERS: Final = ("log_", "spread_")
 
 @dataclass(frozen=True)
 class FrameAnswers:
-    """What a network says about some frames.
+    """Embeddings and probabilities of frames.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class Embedder:
 
 @dataclass(frozen=True)
 class FaceEmbeddings:
-    """What a network says about the takes of a store.
+    """Embeddings and zero-shot probabilities of the takes of a store.
 
     Attributes
     ----------

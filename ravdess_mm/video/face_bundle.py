@@ -1,4 +1,4 @@
-"""A trained face network on disk, and what it scores."""
+"""Bundles of face networks, and their scores."""
 
 from __future__ import annotations
 

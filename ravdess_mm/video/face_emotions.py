@@ -1,4 +1,4 @@
-"""Emotions of the faces in pictures and films, asked for as users of ``fer`` are used to.
+"""Emotions of the faces in pictures and films, with the interface of ``fer``.
 
 What a face expresses is the answer of the face network that ships, as :mod:`ravdess_mm.predict` gives it for a frame.
 """

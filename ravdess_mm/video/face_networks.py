@@ -1,4 +1,4 @@
-"""Networks for small gray faces, the ones that are trained on still faces and carried over to RAVDESS.
+"""Networks for small gray faces, trained on still faces and transferred to RAVDESS.
 
 Functions from shapes to a Keras model, written against ``keras`` only. Each takes pixels as they are (0-255) and
 standardises every image inside (mean 0, deviation 1), so that light and contrast play no part and a saved network
@@ -91,11 +91,7 @@ def resnet18(
     return _with_head("resnet18", inputs, x, n_classes, dropout=dropout, dtype=dtype)
 
 
-FACE_NETWORKS: Final[Mapping[str, Callable[..., Any]]] = {
-    "compact": compact,
-    "vgg19": vgg19,
-    "resnet18": resnet18,
-}
+FACE_NETWORKS: Final[Mapping[str, Callable[..., Any]]] = {"compact": compact, "vgg19": vgg19, "resnet18": resnet18}
 """Every face network by its name."""
 
 

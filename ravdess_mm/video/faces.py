@@ -1,4 +1,4 @@
-"""Where the face is, frame by frame, and the square that is cut around it.
+"""Face detection frame by frame, and square face crops.
 
 The detector that ships is OpenCV's cascade of Haar features (Viola P, Jones M 2001, CVPR; the stumps trained by
 Lienhart R et al. 2003). MTCNN (Zhang K et al. 2016, IEEE SPL 23(10)) stands behind the same interface: an image in,
@@ -44,7 +44,7 @@ _MIN_NEIGHBOURS: Final = 5
 
 
 class FaceStatus(StrEnum):
-    """How the box of a frame was come by."""
+    """How the box of a frame was obtained."""
 
     FOUND = "found"
     CARRIED = "carried"

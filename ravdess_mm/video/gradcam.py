@@ -1,4 +1,4 @@
-"""Which part of a frame spoke for an answer: Grad-CAM and HiResCAM of any network of this package.
+"""Grad-CAM and HiResCAM of any network of this package.
 
 Written against ``keras`` alone but for one derivative, which TensorFlow, JAX and PyTorch each take in their own way.
 
@@ -36,11 +36,7 @@ class Method(StrEnum):
 
 
 def heat_maps(
-    model: Any,
-    images: npt.NDArray[Any],
-    classes: Integers | None = None,
-    *,
-    method: Method = Method.GRAD_CAM,
+    model: Any, images: npt.NDArray[Any], classes: Integers | None = None, *, method: Method = Method.GRAD_CAM
 ) -> Singles:
     """Return what in each image spoke for a class.
 
@@ -76,12 +72,12 @@ def heat_maps(
     to_maps, to_scores = _cut(model)
     parts = [np.empty((0, *images.shape[1:3]), np.float32)]
     for start in range(0, len(images), _BATCH):
-        some = slice(start, start + _BATCH)
-        maps = np.asarray(to_maps.predict_on_batch(images[some]))
-        wanted = None if classes is None else classes[some]
-        if wanted is None:
-            wanted = np.asarray(model.predict_on_batch(images[some])).argmax(axis=1)
-        slopes = _slopes(to_scores, maps, np.eye(model.output_shape[-1], dtype=np.float32)[wanted])
+        batch = slice(start, start + _BATCH)
+        maps = np.asarray(to_maps.predict_on_batch(images[batch]))
+        target_classes = None if classes is None else classes[batch]
+        if target_classes is None:
+            target_classes = np.asarray(model.predict_on_batch(images[batch])).argmax(axis=1)
+        slopes = _slopes(to_scores, maps, np.eye(model.output_shape[-1], dtype=np.float32)[target_classes])
         if method is Method.GRAD_CAM:
             slopes = slopes.mean(axis=(1, 2), keepdims=True)
         parts.append(_as_heat((slopes * maps).sum(axis=-1), images.shape[1:3]))
@@ -100,11 +96,11 @@ def _cut(model: Any) -> tuple[Any, Callable[[Any], Any]]:
     score_input, scores_of = _scores(model)
     for candidate in filter(_is_map, reversed(model.layers)):
         try:
-            rest = keras.Model(candidate.output, score_input)
+            head = keras.Model(candidate.output, score_input)
         except ValueError:  # a branch of a residual block: the rest of the network cannot be computed from it alone
             continue
         to_maps = keras.Model(model.inputs[0], candidate.output, name=candidate.name)
-        return to_maps, lambda maps, rest=rest: scores_of(rest(maps, training=False))
+        return to_maps, lambda maps, head=head: scores_of(head(maps, training=False))
     raise InputError(
         f"network {model.name}: no layer all of it passes through has a map of {SMALLEST_MAP} pixels a side or more"
     )
@@ -179,11 +175,7 @@ def _derivative_torch(total: Callable[[Any], Any], maps: npt.NDArray[Any]) -> An
     return slopes.cpu().numpy()
 
 
-_DERIVATIVES: Final = {
-    "tensorflow": _derivative_tensorflow,
-    "jax": _derivative_jax,
-    "torch": _derivative_torch,
-}
+_DERIVATIVES: Final = {"tensorflow": _derivative_tensorflow, "jax": _derivative_jax, "torch": _derivative_torch}
 
 
 def _as_heat(maps: npt.NDArray[Any], size: tuple[int, ...]) -> Singles:

@@ -1,4 +1,4 @@
-"""A trained network answers: probabilities for frames, tables for takes."""
+"""Inference with a trained video network: probabilities of frames, tables of takes."""
 
 from __future__ import annotations
 
@@ -150,8 +150,8 @@ def _predict_crops(model: Any, frames: npt.NDArray[np.uint8]) -> Floats:
     size = (frames.shape[2], frames.shape[1])
     crops = ten_crops(frames, max(1, round(CROP_SHARE * min(size))))
     answers = [
-        np.asarray(model.predict_on_batch(np.stack([cv2.resize(crop, size) for crop in some])[..., None])).mean(axis=0)
-        for some in crops
+        np.asarray(model.predict_on_batch(np.stack([cv2.resize(crop, size) for crop in batch])[..., None])).mean(axis=0)
+        for batch in crops
     ]
     return np.stack(answers)
 

@@ -49,11 +49,7 @@ def seed_network(input_shape: FrameShape = FRAME_SHAPE, n_classes: int = len(EMO
         first = number == 1
         stack += [
             layers.Conv2D(
-                filters,
-                5 if first else 3,
-                strides=2 if first else 1,
-                padding="same",
-                name=f"convolution_{number}",
+                filters, 5 if first else 3, strides=2 if first else 1, padding="same", name=f"convolution_{number}"
             ),
             layers.ReLU(name=f"relu_{number}"),
             layers.MaxPooling2D(2, name=f"pooling_{number}"),

@@ -1,4 +1,4 @@
-"""Adaptation of a frozen face network to one person: what it says of them on the whole, taken out of every answer.
+"""Adaptation of a frozen face network to one person by correcting its class priors.
 
 A face at rest may look sad or angry to a network, and then most of that person's clips do. Where it is known how much
 of a person's unlabelled clips the network gives to each emotion, its answers are divided by these shares, as if that
@@ -25,7 +25,7 @@ from ravdess_mm.errors import InputError
 
 @dataclass(frozen=True)
 class ClassShares:
-    """How much of one person's clips a face network gives to each emotion.
+    """Mean probability of each emotion over one person's clips.
 
     Attributes
     ----------

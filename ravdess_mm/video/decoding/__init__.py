@@ -1,1 +1,1 @@
-"""A video file -> its frames, gray and upright, bit for bit."""
+"""Decoding of gray, upright frames, bit-exact."""

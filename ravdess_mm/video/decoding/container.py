@@ -1,4 +1,4 @@
-"""A video file, opened: its video track and its coded pictures, before any of them is decoded."""
+"""Video containers: the video track and its packets, before decoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clip -> every Nth frame, gray, upright, with its number and time.
+"""Every Nth frame of a clip: gray, upright, with number and time.
 
 A frame's *number* is its place in the order of presentation, counted from 0; so variable frame rates need no
 special care. Packets that no wanted frame needs are not decoded (:mod:`ravdess_mm.video.decoding.gop`); where that
@@ -46,7 +46,7 @@ class GrayFrame:
 
 
 class _NotExactError(Exception):
-    """What came out of the decoder is not what the packets promised."""
+    """The decoder's output is not what the packets promised."""
 
 
 def iter_frames(path: str | Path, *, frame_step: int, skip_black: bool = True) -> Iterator[GrayFrame]:

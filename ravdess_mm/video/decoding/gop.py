@@ -1,4 +1,4 @@
-"""Which packets must be decoded to get the wanted frames bit for bit, and which need not.
+"""Groups of pictures: the packets that must be decoded to get the wanted frames bit-exact.
 
 A video is a row of *groups of pictures*: each begins where a decoder can begin, and no picture looks beyond its own
 group. So of each group only the part up to its last wanted frame is decoded, and of that part only wanted pictures

@@ -1,4 +1,4 @@
-"""A decoded frame -> an upright gray picture of full range.
+"""Conversion of a decoded frame to an upright gray picture of full range.
 
 Gray is the luma the codec itself stores, stretched to 0-255; no trip through RGB. For RGB sources it is the BT.601
 luma that FFmpeg computes.

@@ -1,4 +1,4 @@
-"""What one can tell of a coded H.264 picture without decoding it: ITU-T Rec. H.264, sections 7.3.1 and 7.4.1."""
+"""Facts of a coded H.264 picture from its headers: ITU-T Rec. H.264, sections 7.3.1 and 7.4.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An array on disk that grows take by take and survives being killed."""
+"""An append-only array of frames on disk with a journal; it survives being killed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEADER_BYTES: Final = 128  # numpy pads its header so that the first axis can g
 
 @dataclass(frozen=True)
 class TakeFrames:
-    """What one take gave.
+    """The frames of one take, and the clips that were tried for it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which clips show which take, best first, and whether what is there is what they would give."""
+"""The clips of each take, best first, and whether stored frames are up to date."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def plan_takes(
         The clip marked `face` is each take's first candidate, its other clips with a video track follow.
     """
     versions = [version("av"), version("opencv-python-headless")]
-    how: list[object] = [frame_step, crop, code_fingerprint(sample_frames, by_name=True), versions]
+    key_parts: list[object] = [frame_step, crop, code_fingerprint(sample_frames, by_name=True), versions]
     if crop is Crop.FACE:
-        how += [detector, *([version("mtcnn")] if detector is FaceDetector.MTCNN else [])]
+        key_parts += [detector, *([version("mtcnn")] if detector is FaceDetector.MTCNN else [])]
     usable = clips[clips["has_video"].astype(bool)]
     usable = usable[usable["take"].isin(usable.loc[usable["face"].astype(bool), "take"])]
     usable = usable.assign(later=~usable["face"].astype(bool)).sort_values(["take", "later", "modality", "path"])
     plans = []
     for take, group in usable.groupby("take", sort=True):
-        keys = [fingerprint(sha256, *how) for sha256 in group["sha256"]]
+        keys = [fingerprint(sha256, *key_parts) for sha256 in group["sha256"]]
         paths = [str(path) for path in group["path"]]
         plans.append(TakePlan(str(take), tuple(map(ClipChoice, paths, keys))))
     return plans

@@ -1,4 +1,4 @@
-"""A clip -> the pictures a network sees: every Nth frame, whole or cut around the face, 256x256.
+"""Sampling of a clip: every Nth frame, whole or cropped to the face, 256x256.
 
 With ``CROP=face`` every sampled frame has a status: ``found``, ``carried`` (the last box, over a few frames at most) or
 ``none``. A frame without a face keeps its number and its status and has no picture, so nothing is ever trained on or

@@ -272,12 +272,12 @@ def fill_store(
         old = {frames.take: (frames, int(row)) for frames, row in zip(earlier.takes, first, strict=False)}
     with Appender(folder, FRAME_SIZE_PX) as appender:
         appender.keep_while(lambda index, frames: index < len(plans) and plans[index].agrees_with(frames))
-        rest = plans[appender.n_takes :]
-        reusable = [plan.take in old and plan.agrees_with(old[plan.take][0]) for plan in rest]
-        decoded = decode([plan for plan, there in zip(rest, reusable, strict=True) if not there])
+        remaining = plans[appender.n_takes :]
+        reusable = [plan.take in old and plan.agrees_with(old[plan.take][0]) for plan in remaining]
+        decoded = decode([plan for plan, is_reusable in zip(remaining, reusable, strict=True) if not is_reusable])
         n_computed = 0
-        for plan, there in zip(rest, reusable, strict=True):
-            if there and earlier is not None:
+        for plan, is_reusable in zip(remaining, reusable, strict=True):
+            if is_reusable and earlier is not None:
                 frames, row = old[plan.take]
                 images = earlier.read(range(row, row + len(frames.numbers)))
             else:
@@ -285,11 +285,7 @@ def fill_store(
                 n_computed += len(frames.tried)
             appender.append(frames, images)
         appender.finish()
-    card = {
-        "schema": SCHEMA,
-        "fingerprint": takes_fingerprint(appender.takes),
-        **sampling,
-    }
+    card = {"schema": SCHEMA, "fingerprint": takes_fingerprint(appender.takes), **sampling}
     write_json(folder / _CARD, card)
     return n_computed
 

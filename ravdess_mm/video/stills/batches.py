@@ -41,11 +41,7 @@ class StillStream(keras.utils.PyDataset):  # type: ignore[misc]
         self._batch_size = settings.batch_size
         self._seed = seed
         self._augmentation = Augmentation(
-            shift=settings.shift,
-            rotation_deg=settings.rotation_deg,
-            zoom=settings.zoom,
-            brightness=0.0,
-            flip=True,
+            shift=settings.shift, rotation_deg=settings.rotation_deg, zoom=settings.zoom, brightness=0.0, flip=True
         )
         self.start_epoch(0)
 

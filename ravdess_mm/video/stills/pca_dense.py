@@ -1,4 +1,4 @@
-"""Principal components of face pixels and a dense network on them: an old baseline, and what a tutorial claims of it.
+"""Principal components of face pixels and a dense network: a baseline, and the figure that a tutorial claims.
 
 Turk M, Pentland A (1991), Eigenfaces for recognition, J. Cognitive Neuroscience 3(1): 71-86.
 

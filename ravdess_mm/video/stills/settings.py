@@ -1,4 +1,4 @@
-"""How a face network is trained: one frozen record, checked once."""
+"""Settings of the training of a face network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Loss(StrEnum):
-    """What a training makes small."""
+    """Loss function."""
 
     CROSS_ENTROPY = "cross-entropy"
     HINGE = "hinge"
@@ -17,7 +17,7 @@ class Loss(StrEnum):
 
 
 class Schedule(StrEnum):
-    """How the learning rate goes."""
+    """Schedule of the learning rate."""
 
     ONE_CYCLE = "one-cycle"
     """Up for a quarter of the training and down to 0 by a cosine (Smith LN, Topin N 2019, SPIE 11006)."""
@@ -26,7 +26,7 @@ class Schedule(StrEnum):
 
 
 class Precision(StrEnum):
-    """In which numbers the layers compute; weights are float32 either way."""
+    """Precision of the layers; weights are float32 either way."""
 
     AUTO = "auto"
     """``mixed_bfloat16`` where the processor has instructions for it, else float32."""

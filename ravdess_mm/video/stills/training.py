@@ -35,7 +35,7 @@ WARM_UP_SHARE: Final = 0.25
 
 @dataclass(frozen=True)
 class TrainedFaceNetwork:
-    """A face network fresh from training.
+    """A trained face network and its history.
 
     Attributes
     ----------
@@ -53,12 +53,7 @@ class TrainedFaceNetwork:
 
 
 def train_face_network(
-    name: str,
-    stills: Stills,
-    settings: StillSettings,
-    *,
-    seed: int,
-    working_dir: Path,
+    name: str, stills: Stills, settings: StillSettings, *, seed: int, working_dir: Path
 ) -> TrainedFaceNetwork:
     """Train a face network from random weights.
 

@@ -1,4 +1,4 @@
-"""Networks that learned to see on ImageNet, with three new layers on top for faces of 48x48 pixels.
+"""Networks pretrained on ImageNet with three new layers for faces of 48x48 pixels.
 
 VGG16: Simonyan K, Zisserman A (2015), ICLR. EfficientNetB0: Tan M, Le QV (2019), ICML. Keras' own builds of both. The
 weights are downloaded once and kept where Keras keeps them; where that is not possible, a file can be named, or the

@@ -1,4 +1,4 @@
-"""Small changes to training frames that leave the expression what it is."""
+"""Augmentation of training frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of frames, read from the frame store while the network trains.
+"""Batches of training frames, read from the frame store.
 
 A batch depends on the seed, the epoch and its place in the epoch only: not on which thread prepares it, nor on
 whether the training was interrupted. Nothing but the batches under way is in memory.

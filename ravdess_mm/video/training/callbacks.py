@@ -1,4 +1,4 @@
-"""What happens beside the training of a network: a bar, and a backup after each epoch."""
+"""Callbacks: progress bar, and a backup after each epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained face network with a new end: what it learned from still faces, carried over to the frames of clips."""
+"""Fine-tuning: a face network trained on still faces with a new head for frames of clips."""
 
 from __future__ import annotations
 

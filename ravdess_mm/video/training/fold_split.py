@@ -1,4 +1,4 @@
-"""Who is trained on, who watches the training, who is tested."""
+"""Train, validation and test actors of a fold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compile, fit, go on after a kill, predict: the network of one fold; see `folds` for who stands where."""
+"""Training, resuming and prediction of the network of one fold; see `folds` for the split."""
 
 from __future__ import annotations
 
@@ -20,13 +20,7 @@ from ravdess_mm.predictions import SCHEMA, prediction_table
 from ravdess_mm.store import fingerprint, hash_file, write_table
 from ravdess_mm.versions import library_versions
 from ravdess_mm.video.frame_store.store import FrameStore
-from ravdess_mm.video.inference import (
-    FRAME_PREDICTIONS_SCHEMA,
-    KIND,
-    NETWORK_PART,
-    frame_table,
-    predict_rows,
-)
+from ravdess_mm.video.inference import FRAME_PREDICTIONS_SCHEMA, KIND, NETWORK_PART, frame_table, predict_rows
 from ravdess_mm.video.networks import build_network
 from ravdess_mm.video.training.batches import Batch, TrainingStream
 from ravdess_mm.video.training.callbacks import HISTORY_COLUMNS, Backup, EpochStart, TrainingState, watching_callbacks

@@ -1,4 +1,4 @@
-"""One network a fold: trained, or read where it is finished, and what it says about whom it never saw.
+"""One network a fold: trained, or loaded where it is finished, and its out-of-sample predictions.
 
 Within the training side of a fold, some actors are set apart as *validation actors*. They are never trained on; they
 say when to stop, which epoch was best, when to lower the learning rate, and the temperature of the answers. Their
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NetworkRun:
-    """What a network says about every fold.
+    """Predictions of the networks of all folds.
 
     Attributes
     ----------
