@@ -19,7 +19,7 @@ def public_names(path: Path) -> list[str]:
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             names.append(node.name)
-        elif isinstance(node, ast.Assign):
+        elif isinstance(node, ast.Assign) and "TypeVar(" not in ast.unparse(node.value):
             names += [target.id for target in node.targets if isinstance(target, ast.Name) and target.id != "logger"]
     return [name for name in names if not name.startswith("_")]
 
