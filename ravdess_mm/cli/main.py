@@ -25,6 +25,7 @@ from ravdess_mm.cli.command import (
     run_verb,
     show_tracebacks,
 )
+from ravdess_mm.cli.live import live
 from ravdess_mm.cli.stages import HELP, run
 from ravdess_mm.config import Rule, parse_actors
 from ravdess_mm.corpus.download import ArchivePart
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 
 
-for _verb in (predict, explain, enrol):
+for _verb in (predict, live, explain, enrol):
     app.command(rich_help_panel=ANSWER)(_verb)
 app.command("app", rich_help_panel=ANSWER)(app_verb)
 app.command(help=HELP, rich_help_panel=LEARN)(run)

@@ -78,6 +78,7 @@ def stream_faces(
     *,
     every: int = SEARCH_EVERY,
     at_a_time: int = AT_A_TIME,
+    ahead: int = AHEAD,
 ) -> Iterator[AnsweredFrame[Item]]:
     """Yield every frame with what its faces say, in order; memory does not grow.
 
@@ -91,11 +92,13 @@ def stream_faces(
         Faces are searched in every so many frames, and followed in between.
     at_a_time : int
         Frames that the network is shown at a time: more is faster and later.
+    ahead : int
+        Frames that are read before they are needed; 0 reads each when the one before is done.
     """
     items: deque[tuple[Item, GrayFrame]] = deque()
 
     def gray() -> Iterator[GrayFrame]:
-        for pair in read_ahead(frames):
+        for pair in read_ahead(frames, ahead) if ahead else frames:
             items.append(pair)
             yield pair[1]
 

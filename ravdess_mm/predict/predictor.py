@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -382,6 +383,16 @@ class Predictor:
             segments=answered if is_cut else (),
             duration_s=recording.duration_s,
         )
+
+    def warm_up(self) -> None:
+        """Load the models now, not when the first clip needs them."""
+        if "audio" in self.recipe.models:
+            with suppress(MediaError):  # noise is no voice; what it says does not matter
+                self.score_audio(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), 16_000, None)
+        if "video" in self.recipe.models:
+            from ravdess_mm.video.frame_store.sampling import FRAME_SIZE_PX
+
+            self.score_images(np.full((1, FRAME_SIZE_PX, FRAME_SIZE_PX), 128, np.uint8))
 
     def score_audio(self, samples: Samples, sr: int, activity: SpeechActivity | None) -> tuple[Floats, list[str]]:
         """Return what the voice says in some samples [shape=(8,)], and what speaks against it; see `AudioModels`."""
