@@ -3,9 +3,8 @@
     python benchmarks/live.py FILM [--frames 90] [--json FILE]
 
 The *obvious loop* searches every full frame with OpenCV's cascade and shows each face to the same network by itself, in
-as many views, as `fer` users write it. Wall time depends on what else the machine does; CPU seconds hardly do, so a
-rate for two idle cores is given from them: two over the CPU seconds of a frame, and no more than one over those of the
-slowest of the three threads. *annotate* is ``predict --annotate`` less what it does before the first frame.
+as many views, as `fer` users write it. Wall time depends on what else the machine does; CPU seconds hardly do, so the
+most that two idle cores can do is given from them. *annotate* is ``predict --annotate`` less what it does before the first frame.
 """
 
 from __future__ import annotations
@@ -58,7 +57,8 @@ def main() -> int:
 
     def obvious() -> int:
         n = 0
-        for n, frame in enumerate(islice(iter_frames(asked.film, frame_step=1, skip_black=False), asked.frames), 1):
+        for frame in islice(iter_frames(asked.film, frame_step=1, skip_black=False), asked.frames):
+            n += 1
             for x, y, width, height in np.asarray(cascade.detectMultiScale(frame.image, 1.1, 5)).reshape(-1, 4):
                 face = cut_face(frame.image, Box(float(x), float(y), float(width), float(height)))
                 embedder.zero_shot(embedder.describe(face[np.newaxis]))
@@ -91,9 +91,7 @@ def main() -> int:
     }
     for name, one in found.items():
         each = f"{1000 * one['cpu_s'] / one['frames']:7.1f} CPU ms a frame" if one["frames"] else " " * 22
-        print(
-            f"{name:22s} {one['wall_s']:7.2f} s  {one['cpu_s']:7.2f} CPU s  {each}  {one['wall_fps']:6.1f} frames/s here"
-        )
+        print(f"{name:22s} {one['wall_s']:7.2f} s  {one['cpu_s']:7.2f} CPU s  {each}  {one['wall_fps']:6.1f}")
     followed, loop = found["followed and batched"], found["obvious loop"]
     print(f"obvious loop / followed and batched: {loop['cpu_s'] / followed['cpu_s']:.1f} in CPU seconds")
     print(f"two idle cores: {2 * followed['frames'] / followed['cpu_s']:.0f} frames/s at most")

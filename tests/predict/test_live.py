@@ -33,7 +33,7 @@ class Camera:
         return self.left > 0
 
     def read(self) -> tuple[bool, Any]:
-        time.sleep(0.002)
+        time.sleep(0.02)
         self.left -= 1
         return self.left >= 0, np.full((90, 120, 3), self.level, np.uint8)
 
@@ -70,7 +70,9 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    return Predictor.from_run(PRETRAINED_DIR)
+    predictor = Predictor.from_run(PRETRAINED_DIR)
+    predictor.warm_up()
+    return predictor
 
 
 def picture(number: int) -> GrayFrame:
@@ -119,7 +121,7 @@ def test_black_pictures_and_a_muted_microphone_are_said(
     devices(Camera(100_000, level), Microphone(loudness))
     with LiveSession(predictor, LiveSources.of_devices(0, None)) as session:
         answers = session.answers()
-        assert any(note in next(answers).notes for _ in range(8))
+        assert any(note in next(answers).notes for _ in range(20))
 
 
 def test_a_camera_that_is_unplugged_is_said_and_the_sound_goes_on(devices: Any, predictor: Predictor) -> None:
@@ -127,7 +129,7 @@ def test_a_camera_that_is_unplugged_is_said_and_the_sound_goes_on(devices: Any, 
     sources = LiveSources.of_devices(0, None)
     with LiveSession(predictor, sources) as session:
         answers = session.answers()
-        assert any("camera 0 gives no picture any more" in next(answers).notes for _ in range(10))
+        assert any("camera 0 gives no picture any more" in next(answers).notes for _ in range(20))
         sources.sound.last_s -= GONE_S + 1
         assert "the microphone gives no sound" in next(answers).notes
 
