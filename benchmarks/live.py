@@ -4,7 +4,8 @@
 
 The *obvious loop* searches every full frame with OpenCV's cascade and shows each face to the same network by itself, in
 as many views, as `fer` users write it. Wall time depends on what else the machine does; CPU seconds hardly do, so the
-most that two idle cores can do is given from them. *annotate* is ``predict --annotate`` less what it does before the first frame.
+most that two idle cores can do is given from them. *annotate* is ``predict --annotate`` less what it does before the
+first frame.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from ravdess_mm.errors import InputError
 EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "train": ("keras", "matplotlib", "tensorflow", "xgboost"),
     "app": ("fastapi", "python_multipart", "uvicorn"),
+    "live": ("sounddevice",),
     "dask": ("dask", "distributed"),
     "mtcnn": ("mtcnn",),
 }

@@ -12,6 +12,7 @@ import numpy as np
 
 from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.errors import InputError, one_line
+from ravdess_mm.extras import need_extra
 
 if TYPE_CHECKING:
     from ravdess_mm.video.decoding.frames import GrayFrame
@@ -20,7 +21,6 @@ HELD_S: Final = 4.0
 """Sound that is kept."""
 GONE_S: Final = 2.0
 """A source that has given nothing for so long is gone."""
-EXTRA: Final = "needs its extra: pip install 'ravdess-mm[live]'"
 
 
 class LatestFrame:
@@ -280,10 +280,9 @@ def load_sounddevice() -> Any:
     InputError
         If it, or PortAudio below it, is not installed.
     """
+    need_extra("sounddevice")
     try:
         import sounddevice
-    except ImportError as error:
-        raise InputError(f"the microphone {EXTRA}") from error
     except OSError as error:
         raise InputError(f"the microphone needs PortAudio: {one_line(error)}") from error
     return sounddevice

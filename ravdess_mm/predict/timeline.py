@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from markupsafe import Markup
 
 from ravdess_mm.arrays import Floats
 from ravdess_mm.corpus.identifier import EMOTIONS
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, printable
 from ravdess_mm.predict.prediction import Prediction, Segment, clock
 from ravdess_mm.predict.recordings import Recording
 from ravdess_mm.predict.voice_over_time import score_windows
@@ -28,6 +28,8 @@ ENDINGS: Final = (".html", ".png")
 MOST_BARS: Final = 240
 """Bars of a row; where there are more answers, a bar is the mean of several."""
 ROW_PX: Final = 110
+PNG_PX: Final = 1600
+"""Width of the image."""
 STRIP_PX: Final = 22
 PRINT_COLOURS: Final = {
     "neutral": "#959357",
@@ -221,35 +223,54 @@ def _percent(time_s: float, timeline: Timeline) -> str:
 
 
 def _write_png(timeline: Timeline, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """Draw the picture on white, twice as large as it is written, so that edges are smooth."""
+    import cv2
 
-    n_rows = len(timeline.rows) + bool(timeline.prediction.segments)
-    figure = Figure(figsize=(10, 0.9 + 1.3 * n_rows), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes: list[Any] = list(np.atleast_1d(figure.subplots(n_rows, 1, sharex=True)))
-    if timeline.prediction.segments:
-        strip = axes.pop(0)
-        for segment in timeline.prediction.segments:
-            width_s = segment.end_s - segment.start_s
-            strip.bar(segment.start_s, 1, width_s, align="edge", color=PRINT_COLOURS[segment.label], edgecolor="white")
-            name = segment.label if segment.speaker is None else f"{segment.label}\n{segment.speaker}"
-            strip.text(segment.start_s + width_s / 2, 0.5, name, ha="center", va="center", fontsize=6, clip_on=True)
-        strip.set(yticks=[], ylabel="segments")
-    for axis, full in zip(axes, timeline.rows, strict=True):
-        row = full.at_most(MOST_BARS)
-        below = np.zeros(len(row.starts_s))
-        for emotion, shares in zip(EMOTIONS, row.probabilities.T, strict=True):
-            widths = row.ends_s - row.starts_s
-            axis.bar(row.starts_s, shares, widths, below, align="edge", color=PRINT_COLOURS[emotion], label=emotion)
-            below += shares
-        axis.set(ylim=(0, 1), yticks=[0, 0.5, 1], ylabel=row.name)
-    axes[-1].set(xlim=(0, timeline.duration_s), xlabel="seconds")
-    handles, labels = axes[-1].get_legend_handles_labels()
-    figure.legend(handles, labels, ncols=len(EMOTIONS), loc="outside lower center", fontsize=7, frameon=False)
+    left, width, gap, height = 210, 2 * PNG_PX - 270, 60, 2 * ROW_PX
+    rows: list[TimelineRow | None] = [*([None] if timeline.prediction.segments else []), *timeline.rows]
+    image = np.full((140 + len(rows) * (height + gap) + 140, 2 * PNG_PX, 3), 255, np.uint8)
+
+    def text(words: str, x: float, y: float, scale: float = 1.2) -> None:
+        shown = words.encode("ascii", "replace").decode()
+        place = (round(x), round(y))
+        cv2.putText(image, shown, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (40, 40, 40), 2, cv2.LINE_AA)
+
+    def across(time_s: float) -> int:
+        return left + round(float(time_s) / timeline.duration_s * width)
+
     prediction = timeline.prediction
     share = words.percent(prediction.probabilities[prediction.label], digits=0)
-    # a dollar sign in a name would begin a formula
-    figure.suptitle(f"{prediction.path.name}: {prediction.label} {share}".replace("$", r"\$"), fontsize=10)
+    text(f"{printable(prediction.path.name)}: {prediction.label} {share}".replace("\u00a0", " "), left, 80, 1.6)
+    top = 140
+    for row in rows:
+        text("segments" if row is None else row.name, 10, top + height / 2)
+        if row is None:
+            for one in prediction.segments:
+                corners = (across(one.start_s), top), (across(one.end_s), top + height)
+                cv2.rectangle(image, *corners, _bgr(one.label), -1)
+                text(one.label[:9], across(one.start_s) + 4, top + height / 2, 0.8)
+                if one.speaker is not None:
+                    text(f"speaker {one.speaker}", across(one.start_s) + 4, top + height / 2 + 40, 0.8)
+        else:
+            bars = row.at_most(MOST_BARS)
+            for start_s, end_s, answer in zip(bars.starts_s, bars.ends_s, bars.probabilities, strict=True):
+                edges = top + np.rint(np.append(0, np.cumsum(answer)) * height).astype(int)
+                for emotion, upper, lower in zip(EMOTIONS, edges, edges[1:], strict=False):
+                    corners = (across(start_s), int(upper)), (across(end_s), int(lower))
+                    cv2.rectangle(image, *corners, _bgr(emotion), -1)
+        cv2.rectangle(image, (left, top), (left + width, top + height), (120, 120, 120), 2)
+        top += height + gap
+    for time_s in ticks(0.0, timeline.duration_s):
+        text(clock(time_s), across(time_s) - 40, top - gap + 44, 1.0)
+    for number, emotion in enumerate(EMOTIONS):
+        x = left + number * width // len(EMOTIONS)
+        cv2.rectangle(image, (x, top + 40), (x + 30, top + 70), _bgr(emotion), -1)
+        text(emotion, x + 42, top + 68, 1.0)
+    small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+        temporary.write_bytes(cv2.imencode(".png", small)[1].tobytes())
+
+
+def _bgr(emotion: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(PRINT_COLOURS[emotion][1:])
+    return blue, green, red
