@@ -1,68 +1,98 @@
-"""A speaker known by clips in few moods: what adapting to that voice is worth, with and without minding the moods.
+"""A speaker known by clips in few moods, of a corpus that taught nothing: what adapting to that voice is worth.
 
-    python benchmarks/moods.py RUN [--draws 20]
+    python benchmarks/moods.py DATA=<RAVDESS> CORPORA="emodb=<folder> nemo=<folder>" RUN=ship [DRAWS=4]
 
-RUN is a finished run with ``ADAPT=speaker`` whose voice is ``audio-embedding``; its first fold is asked. Of each test
-actor, clips in some of the eight emotions are drawn, and the speaker is known by them alone, without labels. The voice
-then answers for these clips and for that actor's others: plain; adapted by mean and deviation of the clips (*simply*);
-and by `SpeakerStatistics.of_emotion_shares`, as ``predict --speaker`` does. Nothing here heard the test actors before.
+Each corpus in turn is left out, and the others teach the voice that ships: strength and temperature too. Of each
+speaker of the corpus, clips in some of the emotions are drawn, and the speaker is known by them alone, without labels.
+The voice then answers for these clips and for that speaker's others, among the emotions of the corpus: plain; adapted
+by mean and deviation of the clips (*simply*); and by `SpeakerStatistics.of_emotion_shares`, as ``predict --speaker`` does.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from ravdess_mm.audio.embedding import unpack
+from pipelines.pretrain import embedded_rows, read_settings
+from ravdess_mm.audio.embedding import FEATURE_SET
 from ravdess_mm.classifiers.adaptation import SpeakerStatistics
-from ravdess_mm.classifiers.rows import check_features
-from ravdess_mm.predict.run_models import RunModels
-from ravdess_mm.store import read_json, read_table
+from ravdess_mm.classifiers.corpora_voice import CorporaVoice
+from ravdess_mm.classifiers.trained import TrainedClassifier
+from ravdess_mm.experiments.cross_corpus import CorpusRows, Variant, choose
 
 SEED = 1
 CLIPS = (4, 12, 20)
-MOODS = (1, 2, 3, 4, 8)
+MOODS = (1, 2, 4, 8)
+"""Of a corpus with fewer emotions, all."""
 
 
 def main() -> None:
-    """Print accuracy by number of clips and moods."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--draws", type=int, default=20)
-    given = parser.parse_args()
-    test = read_json(given.run / "run.json")["folds"][0]["test"]
-    plain, adapted = RunModels.load(given.run).audio, RunModels.load_adapted(given.run).audio
-    table = unpack(read_table(given.run / "audio" / "embedding.parquet"), plain.features.names)[0]
-    rows = check_features(table).of_actors(test).sample
+    """Print accuracy by corpus, number of clips and moods."""
+    words = sys.argv[1:]
+    draws = next((int(word.removeprefix("DRAWS=")) for word in words if word.startswith("DRAWS=")), 4)
+    settings = read_settings([word for word in words if not word.startswith("DRAWS=")]).settings
+    rows = embedded_rows(settings)
+    tables = []
+    for tested in rows.corpora:
+        train, test = rows.rows(rows.corpus != tested), rows.rows(rows.corpus == tested).originals
+        plain, adapted = (taught(train, variant, seed=settings.seed) for variant in Variant)
+        tables.append(measure(tested, test, plain, adapted, draws=draws))
+    table = pd.concat(tables).groupby(["corpus", "clips", "moods"]).mean()
+    print(table.assign(answers=pd.concat(tables).groupby(["corpus", "clips", "moods"]).size()).round(1).to_string())
+
+
+def taught(train: CorpusRows, variant: Variant, *, seed: int) -> TrainedClassifier:
+    strength, temperature = choose(train, variant, seed=seed)
+    voice = CorporaVoice.fit(
+        train.X,
+        train.y,
+        train.places,
+        is_copy=train.is_copy,
+        sample_weight=train.weights(train.y),
+        strengths=[strength],
+        adapted=variant is Variant.ADAPTED,
+    )
+    names = [f"e{place:05d}" for place in range(train.X.shape[1])]
+    return voice.trained(0, temperature=temperature, feature_names=names, feature_set=FEATURE_SET, card={})
+
+
+def measure(
+    tested: str, test: CorpusRows, plain: TrainedClassifier, adapted: TrainedClassifier, *, draws: int
+) -> pd.DataFrame:
     random = np.random.default_rng(SEED)
-    unadapted = plain.answer(rows.X).argmax(axis=1) == rows.y
+    emotions = np.unique(test.y)
+    shares = plain.predict_proba(test.X)
+
+    def right(answers: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return emotions[answers[:, emotions].argmax(axis=1)] == y
+
+    assert adapted.speaker is not None
+    assert adapted.speaker.emotion_effects_ is not None
+    found = []
     for n_clips in CLIPS:
-        for n_moods in MOODS:
-            found = []
-            for actor in test:
-                own = np.flatnonzero(rows.groups == actor)
-                for _ in range(given.draws):
-                    moods = random.choice(np.unique(rows.y[own]), n_moods, replace=False)
-                    known = random.permutation(own[np.isin(rows.y[own], moods)])[:n_clips]
-                    if len(known) < n_clips:
+        for n_moods in sorted({min(n, len(emotions)) for n in MOODS}):
+            for speaker in np.unique(test.speaker):
+                own = np.flatnonzero(test.speaker == speaker)
+                X, y = test.X[own], test.y[own]
+                for _ in range(draws):
+                    shown = random.choice(np.unique(y), min(n_moods, len(np.unique(y))), replace=False)
+                    known = random.permutation(np.flatnonzero(np.isin(y, shown)))[:n_clips]
+                    if len(known) < n_clips or len(known) == len(y):
                         continue
-                    others = np.setdiff1d(own, known)
-                    right = [unadapted]
-                    for speaker in (SpeakerStatistics.of(rows.X[known]), adapted.enrol(rows.X[known], plain=plain)):
-                        hit = np.zeros(len(rows.y), dtype=bool)
-                        hit[own] = adapted.answer(rows.X[own], enrolment=speaker).argmax(axis=1) == rows.y[own]
-                        right.append(hit)
-                    found.append([[hit[part].mean() for hit in right] for part in (known, others)])
-            if found:
-                (one, two, three), (four, five, six) = 100 * np.mean(found, axis=0)
-                sys.stdout.write(
-                    f"{n_clips} clips in {n_moods} moods: these: plain {one:.1f}, simply {two:.1f}, "
-                    f"by moods {three:.1f}; others: plain {four:.1f}, simply {five:.1f}, by moods {six:.1f}\n"
-                )
-                sys.stdout.flush()
+                    simply = SpeakerStatistics.of(X[known])
+                    by_moods = SpeakerStatistics.of_emotion_shares(X[known], shares[own][known], adapted.speaker.emotion_effects_)
+                    hits = {
+                        "plain": right(shares[own], y),
+                        "simply": right(adapted.predict_proba(X, enrolment=simply), y),
+                        "by moods": right(adapted.predict_proba(X, enrolment=by_moods), y),
+                    }
+                    others = np.setdiff1d(np.arange(len(y)), known)
+                    figures = {f"these: {name}": 100 * hit[known].mean() for name, hit in hits.items()}
+                    figures |= {f"others: {name}": 100 * hit[others].mean() for name, hit in hits.items()}
+                    found.append({"corpus": tested, "clips": n_clips, "moods": n_moods, **figures})
+    return pd.DataFrame(found)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from .tabular import answers_of, fold_words, folds_of, plain_and_adapted
 NAME = "audio-embedding"
 KIND = "kernel-ridge"
 COMPONENTS = 512
-"""Principal components of the 6144 numbers that the classifier sees."""
+"""Principal components of the 3072 numbers that the classifier sees."""
 MOST_DRAWS = 8
 """Strength and width of the kernel are all there is to find."""
 

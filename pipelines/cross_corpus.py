@@ -72,7 +72,8 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
     def work() -> None:
         embedded = embed_files(
             [Path(path) for path in clips["path"]],
-            cache_dir=run.root / "cache" / "speech-encoder",
+            cache_dir=run.root / "cache" / "audio",
+            encoder_dir=settings.encoder,
             jobs=settings.jobs,
             backend=settings.backend,
             description="voices of all corpora",
@@ -109,7 +110,7 @@ def measure(run: RunFolder, clips: pd.DataFrame, found: Mapping[str, CorpusClips
         "cross-corpus",
         work=work,
         inputs={
-            "encoder": encoder_digest(None),
+            "encoder": encoder_digest(settings.encoder),
             "clips": clips.drop(columns="path").to_dict("list"),
             "seed": settings.seed,
             "draws": settings.bootstrap_draws,

@@ -17,7 +17,7 @@ from ravdess_mm.config import Crop, FaceDetector, Rule, Settings
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.other_corpora import find_corpora
 from ravdess_mm.errors import InputError
-from ravdess_mm.experiments.cross_corpus import CorpusRows, Variant, balanced_weights, choose
+from ravdess_mm.experiments.cross_corpus import COPY_WEIGHT, CorpusRows, Variant, choose
 from ravdess_mm.predict.predictor import PRETRAINED_DIR, SPEAKERS
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.run.entry import stage_main
@@ -92,7 +92,7 @@ def embedded_rows(settings: Settings) -> CorpusRows:
 
 def pretrain(job: PretrainSettings) -> None:
     """Train the voice on everybody; strength and temperature are chosen by leaving whole corpora out."""
-    from ravdess_mm.classifiers.linear_voice import train_linear_voice
+    from ravdess_mm.classifiers.corpora_voice import CorporaVoice
     from ravdess_mm.classifiers.trained import save_classifier
 
     settings = job.settings
@@ -100,20 +100,23 @@ def pretrain(job: PretrainSettings) -> None:
         raise InputError("the models that ship are not trained on the synthetic sample; give DATA=..., or OUT=folder")
     rows = embedded_rows(settings)
     y = np.array([EMOTIONS.index(label) for label in rows.emotion], dtype=np.int64)
-    weights = balanced_weights(rows.corpus, y)
     for variant in Variant:
         strength, temperature = choose(rows, variant, seed=settings.seed)
-        trained = train_linear_voice(
-            np.asarray(rows.X, dtype=np.float64),
+        voice = CorporaVoice.fit(
+            rows.X,
             y,
             rows.places,
-            sample_weight=weights,
-            strength=strength,
-            temperature=temperature,
+            is_copy=rows.is_copy,
+            sample_weight=rows.weights(y),
+            strengths=[strength],
             adapted=variant is Variant.ADAPTED,
+        )
+        trained = voice.trained(
+            0,
+            temperature=temperature,
             feature_names=[f"e{place:05d}" for place in range(rows.X.shape[1])],
             feature_set=FEATURE_SET,
-            card={"corpora": _count(rows), "n_copies": N_COPIES},
+            card={"corpora": _count(rows), "n_copies": N_COPIES, "strength": strength},
         )
         model_dir = job.out / "models" / f"{VOICE}{ENDINGS[variant]}"
         save_classifier(model_dir / "holdout", trained)
@@ -194,10 +197,12 @@ def model_card(rows: CorpusRows, variant: Variant, strength: float, temperature:
     )
     return f"""# Voice model `{VOICE}{ENDINGS[variant]}`
 
-From the sound of a spoken sentence to eight emotions: ridge regression on the pooled states of a frozen speech encoder.
+From the sound of a spoken sentence to eight emotions: kernel ridge regression on principal components of the pooled
+states of a frozen speech encoder.
 
 - Taught by {_taught_by(rows)}, each corpus and each of its emotions counting the same, and by
-  {N_COPIES} copies of each clip that went through the world: rooms, microphones, noise, levels, telephones, codecs.
+  {N_COPIES} copies of each clip that went through the world: rooms, microphones, noise, levels, telephones, codecs. A
+  copy counts {COPY_WEIGHT:g} times what its clip does. Nothing of any clip is kept.
 - Strength ({strength:g}) and temperature ({temperature:.3g}) were chosen by leaving whole corpora out, so that it is as
   sure as it is right on recordings from elsewhere; in RAVDESS' own studio it is righter than it says.{adapted}
 - `calm` was taught by RAVDESS alone.

@@ -37,7 +37,7 @@ TRAINERS = (
     "classifiers.dense",
     "classifiers.estimators",
     "classifiers.kernel_machine",
-    "classifiers.linear_voice",
+    "classifiers.corpora_voice",
     "experiments.cross_corpus",
     "video.face_networks",
     "video.gradcam",

@@ -1,5 +1,7 @@
 """What a frozen speech encoder says of a sentence: the states of its blocks, pooled over time.
 
+Sound is trimmed to what is spoken first: the silence around a sentence, and a click in it, are the room's.
+
 Middle layers of a speech encoder say more about emotion than its last (Pasad A et al. (2021), "Layer-wise analysis of
 a self-supervised speech representation model", ASRU), so all blocks are pooled, each by itself.
 """
@@ -13,16 +15,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ravdess_mm.arrays import Floats, Singles
+from ravdess_mm.arrays import Singles
 from ravdess_mm.audio.decoding import Samples, decode_audio
-from ravdess_mm.audio.encoder import SAMPLES_PER_STATE, SHIPPED_DIR, Encoder
+from ravdess_mm.audio.encoder import SHIPPED_DIR, Encoder
 from ravdess_mm.audio.feature_cache import Outcome, VectorCache, code_version
 from ravdess_mm.audio.feature_table import Clip, feature_frame, vectors_of_takes
 from ravdess_mm.audio.perturbation import Perturbation, apply, apply_chain, draw_chain
 from ravdess_mm.audio.preparation import PREPARED_SR, prepare
+from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import MediaError
 from ravdess_mm.store import hash_file
@@ -31,12 +33,8 @@ FEATURE_SET: Final = "speech-encoder"
 EMBEDDING_SCHEMA: Final = "audio-embedding/1"
 """Of the table that `pack` makes."""
 
-STATISTICS: Final = ("mean", "deviation", "active_mean", "active_deviation")
-"""Over all states of a clip, and over those in which something is heard."""
-ACTIVE_DB: Final = 35.0
-"""A state is active if its sound is at most so much softer than the loudest of the clip."""
-PEAK_PERCENTILE: Final = 99.0
-"""What counts as the loudest: a click does not."""
+STATISTICS: Final = ("mean", "deviation")
+"""Over the states of what is spoken."""
 SILENT: Final = 2.0**-15
 """A clip that never exceeds one step of 16-bit audio is silent."""
 
@@ -55,8 +53,8 @@ def feature_names(encoder: Encoder) -> tuple[str, ...]:
     )
 
 
-def embed(y: Samples, encoder: Encoder) -> Singles:
-    """Return the embedding of prepared sound.
+def embed(y: Samples, encoder: Encoder, *, activity: SpeechActivity | None = None) -> Singles:
+    """Return the embedding of prepared sound, from the first word to the last.
 
     Parameters
     ----------
@@ -64,10 +62,12 @@ def embed(y: Samples, encoder: Encoder) -> Singles:
         Mono at 16 kHz, as :func:`ravdess_mm.audio.preparation.prepare` returns it, 0.1 s or longer. Of more than 30 s,
         blocks are embedded by themselves and averaged.
     encoder : Encoder
+    activity : SpeechActivity, optional
+        When somebody speaks in it, where that is known already.
 
     Returns
     -------
-    numpy.ndarray [shape=(n_blocks * 4 * width,)], float32
+    numpy.ndarray [shape=(n_blocks * 2 * width,)], float32
         In the order of `feature_names`.
 
     Raises
@@ -77,36 +77,39 @@ def embed(y: Samples, encoder: Encoder) -> Singles:
     """
     if len(y) and float(np.abs(y).max()) <= SILENT:
         raise MediaError("silent: no sample is larger than one step of 16-bit audio")
-    levels = _levels_db(y)
-    threshold = np.percentile(levels, PEAK_PERCENTILE) - ACTIVE_DB if len(levels) else 0.0
-    pooled, weights, start = [], [], 0
-    for states in encoder.blocks(y):
-        n = states.shape[1]
-        active = np.resize(levels[start : start + n] >= threshold, n)
-        pooled.append(pool_states(states, active))
-        weights.append(n)
-        start += n
+    pooled, weights = [], []
+    for states in encoder.blocks(spoken_part(y, activity or SpeechActivity.of(y, PREPARED_SR))):
+        pooled.append(pool_states(states))
+        weights.append(states.shape[1])
     return np.average(pooled, axis=0, weights=weights).astype(np.float32)
 
 
-def pool_states(states: Singles, active: npt.NDArray[np.bool_]) -> Singles:
+def spoken_part(y: Samples, activity: SpeechActivity) -> Samples:
+    """Return prepared sound [shape=(n,)] from shortly before the first word to shortly after the last.
+
+    Where nobody speaks, all of it is returned.
+    """
+    span = activity.span()
+    if span is None:
+        return y
+    start, stop = (round(moment_s * PREPARED_SR) for moment_s in span)
+    return y[start:stop]
+
+
+def pool_states(states: Singles) -> Singles:
     """Return mean and deviation of the states of every block.
 
     Parameters
     ----------
     states : numpy.ndarray [shape=(n_layers, t, width)]
         Of the convolutions, of every block, and of the last block normalised; the first and the last are left out.
-    active : numpy.ndarray of bool [shape=(t,)]
-        States in which something is heard; where none is, all are taken.
 
     Returns
     -------
-    numpy.ndarray [shape=(n_blocks * 4 * width,)], float32
+    numpy.ndarray [shape=(n_blocks * 2 * width,)], float32
     """
     blocks = states[1:-1]
-    heard = blocks[:, active] if active.any() else blocks
-    parts = [blocks.mean(axis=1), blocks.std(axis=1), heard.mean(axis=1), heard.std(axis=1)]
-    return np.stack(parts, axis=1).astype(np.float32).ravel()
+    return np.stack([blocks.mean(axis=1), blocks.std(axis=1)], axis=1).astype(np.float32).ravel()
 
 
 def perturbed_copy(y: Samples, seed: int) -> Samples:
@@ -287,20 +290,14 @@ def _work_on_clip(clip: Clip, *, n_copies: int, encoder_dir: Path | None) -> lis
     encoder = _encoder(encoder_dir)
     n = 1 + n_copies
     try:
-        y = prepare(*decode_audio(clip.path))
+        samples, sr = decode_audio(clip.path)
+        y = prepare(samples, sr)
+        vectors = [embed(y, encoder, activity=SpeechActivity.of(samples, sr))]
         seed = int(clip.sha256[:12], 16)
-        copies = (perturbed_copy(y, seed + copy) for copy in range(1, n))
-        return [Outcome(embed(sound, encoder)) for sound in (y, *copies)]
+        vectors += [embed(perturbed_copy(y, seed + copy), encoder) for copy in range(1, n)]
+        return [Outcome(vector) for vector in vectors]
     except MediaError as error:
         lasting = Path(clip.path).is_file()
         return [Outcome(None, str(error), lasting=lasting)] * n
     except OSError as error:
         return [Outcome(None, f"the file is gone or may not be read ({error.strerror})", lasting=False)] * n
-
-
-def _levels_db(y: Samples) -> Floats:
-    """Return the level of the sound of each state, in dB."""
-    n = -(-(len(y) // (SAMPLES_PER_STATE // 2)) // 2)
-    padded = np.pad(y, (0, max(0, n * SAMPLES_PER_STATE - len(y))))[: n * SAMPLES_PER_STATE]
-    power = np.square(padded, dtype=np.float64).reshape(n, SAMPLES_PER_STATE).mean(axis=1)
-    return np.asarray(10 * np.log10(power + 1e-12))

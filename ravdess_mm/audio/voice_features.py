@@ -15,6 +15,7 @@ from ravdess_mm.audio import mfcc_delta_rms as features
 from ravdess_mm.audio.decoding import Samples
 from ravdess_mm.audio.encoder import Encoder
 from ravdess_mm.audio.preparation import prepare
+from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.errors import InputError
 
 
@@ -40,8 +41,10 @@ class VoiceFeatures(ABC):
         """What tells these numbers from others of the same name, such as another encoder's."""
 
     @abstractmethod
-    def extract(self, samples: Samples, sr: int) -> AnyFloats:
+    def extract(self, samples: Samples, sr: int, *, activity: SpeechActivity | None = None) -> AnyFloats:
         """Return the numbers [shape=(n_features,)] for mono samples [shape=(n,)] at a rate in Hz.
+
+        `activity` says when somebody speaks in them, where that is known already.
 
         Raises
         ------
@@ -66,7 +69,7 @@ class ClassicFeatures(VoiceFeatures):
         return self.feature_set
 
     @override
-    def extract(self, samples: Samples, sr: int) -> AnyFloats:
+    def extract(self, samples: Samples, sr: int, *, activity: SpeechActivity | None = None) -> AnyFloats:
         return features.extract_features(samples, sr)
 
 
@@ -105,8 +108,9 @@ class EmbeddingFeatures(VoiceFeatures):
         return f"{self.feature_set}/{embedding.encoder_digest(self.encoder_dir)}"
 
     @override
-    def extract(self, samples: Samples, sr: int) -> AnyFloats:
-        return embedding.embed(prepare(samples, sr), self.encoder)
+    def extract(self, samples: Samples, sr: int, *, activity: SpeechActivity | None = None) -> AnyFloats:
+        activity = activity or SpeechActivity.of(samples, sr)
+        return embedding.embed(prepare(samples, sr), self.encoder, activity=activity)
 
 
 FEATURE_SETS: Final = (ClassicFeatures.feature_set, EmbeddingFeatures.feature_set)

@@ -55,8 +55,8 @@ class StoredMachine:
     ----------
     mean, scale : numpy.ndarray of float64 [shape=(n_features,)]
         A feature is standardised as (x - mean) / scale.
-    vectors : numpy.ndarray of float32 [shape=(m, n_features)]
-        Standardised training rows; of the linear kernel, one row of weights a class.
+    vectors : numpy.ndarray of float32 or float16 [shape=(m, n_features)]
+        Standardised rows that it compares with; of the linear kernel, one row of weights a class.
     coefficients : numpy.ndarray of float64 [shape=(m, K)]
     intercept : numpy.ndarray of float64 [shape=(K,)]
     kernel, gamma
@@ -65,7 +65,7 @@ class StoredMachine:
 
     mean: Floats
     scale: Floats
-    vectors: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.float32] | npt.NDArray[np.float16]
     coefficients: Floats
     intercept: Floats
     kernel: str
@@ -109,7 +109,8 @@ class StoredMachine:
             fits = len(array.shape) == len(shape) and all(
                 want in (None, size) for want, size in zip(shape, array.shape, strict=True)
             )
-            if not fits or array.dtype != kind or not np.isfinite(array).all():
+            kinds = (np.float16, np.float32) if name == "vectors" else (kind,)
+            if not fits or array.dtype not in kinds or not np.isfinite(array).all():
                 raise ValueError(
                     f"array {name!r} is not {n_features} features to {n_classes} classes in finite numbers"
                 )

@@ -21,9 +21,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.arrays import Floats, Integers
-from ravdess_mm.calibration import fit_temperature, log_loss_at, probabilities
-from ravdess_mm.classifiers.adaptation import SpeakerScaler
-from ravdess_mm.classifiers.kernel_machine import KernelRidge
+from ravdess_mm.calibration import fit_temperature, probabilities
+from ravdess_mm.classifiers.corpora_voice import CorporaVoice
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import check_disjoint
 from ravdess_mm.errors import InputError, LeakageError
@@ -36,10 +35,10 @@ from ravdess_mm.predictions import PROBABILITIES, labels_of, probabilities_of
 logger = logging.getLogger(__name__)
 
 PREDICTIONS_SCHEMA: Final = "cross-corpus-predictions/1"
-STRENGTHS: Final[tuple[float, ...]] = tuple(float(f"{value:.3g}") for value in 10 ** np.arange(-2, 2.1, 0.5))
-"""Strengths of the ridge that are tried, for a kernel whose mean diagonal is 1."""
-SMALLEST_DEVIATION: Final = 1e-12
-"""What varies less is left as it is."""
+STRENGTHS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
+"""Strengths of the ridge that are tried, weakest first."""
+COPY_WEIGHT: Final = 0.25
+"""How much a copy of a clip counts beside the clip."""
 SPEAKER_FOLDS: Final = 5
 """Folds of speakers that choose where one corpus is all there is to learn from."""
 COLUMNS: Final[tuple[str, ...]] = ("corpus", "speaker", "clip", "emotion", "variant", *PROBABILITIES)
@@ -133,7 +132,17 @@ class CorpusRows:
         """Places in `EMOTIONS` [shape=(n,)], ``calm`` as ``neutral``."""
         return np.array([EMOTIONS.index(label) for label in merge_calm(self.emotion)], dtype=np.int64)
 
-    def rows(self, chosen: npt.NDArray[np.bool_]) -> CorpusRows:
+    @property
+    def is_copy(self) -> npt.NDArray[np.bool_]:
+        """Which rows are copies [shape=(n,)]."""
+        return np.zeros(len(self.X), dtype=bool) if self.copy is None else np.asarray(self.copy > 0)
+
+    @property
+    def in_order(self) -> CorpusRows:
+        """The rows sorted by corpus, speaker, clip and copy."""
+        return self.rows(np.lexsort((self.is_copy if self.copy is None else self.copy, self.clip, self.groups)))
+
+    def rows(self, chosen: npt.NDArray[np.bool_ | np.intp]) -> CorpusRows:
         """Return some of the rows."""
         copy = None if self.copy is None else self.copy[chosen]
         return CorpusRows(
@@ -143,7 +152,12 @@ class CorpusRows:
     @property
     def originals(self) -> CorpusRows:
         """The rows that are no copies."""
-        return self if self.copy is None else self.rows(np.asarray(self.copy == 0))
+        return self if self.copy is None else self.rows(~self.is_copy)
+
+    def weights(self, y: Integers) -> Floats:
+        """Return how much a row counts [shape=(n,)], mean 1, given labels: `balanced_weights`, copies `COPY_WEIGHT`."""
+        weights = balanced_weights(self.corpus, y) * np.where(self.is_copy, COPY_WEIGHT, 1)
+        return np.asarray(weights / weights.mean())
 
 
 def balanced_weights(corpus: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
@@ -181,6 +195,7 @@ def answer_left_out(rows: CorpusRows, *, seed: int) -> pd.DataFrame:
     """
     if len(rows.corpora) < 2:
         raise InputError(f"cross-corpus needs two corpora or more; got {', '.join(rows.corpora) or 'none'}")
+    rows = rows.in_order
     tasks = [(tested, variant) for tested in rows.corpora for variant in Variant]
     tables = [
         _answer_one(rows, tested, variant, seed=seed)
@@ -205,31 +220,39 @@ def _answer_one(rows: CorpusRows, tested: str, variant: Variant, *, seed: int) -
 def choose(train: CorpusRows, variant: Variant, *, seed: int) -> tuple[float, float]:
     """Choose strength and temperature by what training rows say of a corpus that was left out.
 
-    Where they are of one corpus, folds of its speakers are left out instead.
+    Where they are of one corpus, folds of its speakers are left out instead. Copies teach and are not asked.
 
     Returns
     -------
-    strength, temperature : float
-        With the least log-loss on left-out rows, weighted so that corpora and emotions count the same.
+    strength : float
+        The weakest with which not more left-out clips are named wrongly than with the best one, by more than a standard
+        error over speakers, since a weak ridge knows more of clips that are like those it learned from (the
+        one-standard-error rule of Breiman L et al. (1984), Classification and regression trees, 3.4.3).
+    temperature : float
+        With the least log-loss on left-out clips. Both weigh clips so that corpora and emotions count the same.
 
     Raises
     ------
     InputError
         If no part can be left out: one corpus of one speaker.
     """
-    scores = np.full((len(STRENGTHS), len(train.X), len(EMOTIONS)), np.nan)
+    asked = train.originals
+    scores = np.full((len(STRENGTHS), len(asked.X), len(EMOTIONS)), np.nan)
     for left_out in _left_out_parts(train, seed=seed):
-        inside, outside = train.rows(left_out), train.rows(~left_out)
+        inside, outside = train.rows(left_out).originals, train.rows(~left_out)
         fitted = fitted_scores(outside, inside, variant, STRENGTHS)
-        scores[:, left_out] = [restricted(one, inside.y) for one in fitted]
-    weights = balanced_weights(train.corpus, train.y)
-    temperatures = [fit_temperature(one, train.y, sample_weight=weights) for one in scores]
-    losses = [
-        log_loss_at(one, train.y, temperature=temperature, sample_weight=weights)
-        for one, temperature in zip(scores, temperatures, strict=True)
-    ]
-    best = int(np.argmin(losses))
-    return STRENGTHS[best], temperatures[best]
+        scores[:, left_out[~train.is_copy]] = [restricted(one, inside.y) for one in fitted]
+    weights = balanced_weights(asked.corpus, asked.y)
+    wrong = weights * (scores.argmax(axis=2) != asked.y)
+    best = wrong[int(wrong.sum(axis=1).argmin())]
+    place = next(place for place, one in enumerate(wrong) if _is_no_worse(one - best, asked.groups))
+    return STRENGTHS[place], fit_temperature(scores[place], asked.y, sample_weight=weights)
+
+
+def _is_no_worse(excess: Floats, speakers: npt.NDArray[np.str_]) -> bool:
+    """Tell whether what clips [shape=(n,)] lose is within one standard error of nothing, over speakers."""
+    by_speaker = np.array([excess[speakers == speaker].sum() for speaker in np.unique(speakers)])
+    return bool(by_speaker.sum() <= np.sqrt(len(by_speaker)) * by_speaker.std(ddof=1))
 
 
 def _left_out_parts(train: CorpusRows, *, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
@@ -260,27 +283,16 @@ def fitted_scores(train: CorpusRows, test: CorpusRows, variant: Variant, strengt
         If a speaker is on both sides.
     """
     check_disjoint(train.groups, test.groups)
-    weights = balanced_weights(train.corpus, train.y)
-    X_train, X_test = standardised(train, test, variant, weights)
-    gram, kernel = (X @ X_train.T / X_train.shape[1] for X in (X_train, X_test))
-    scores = []
-    for strength in strengths:
-        machine = KernelRidge(alpha=strength, kernel="precomputed").fit(gram, train.y, sample_weight=weights)
-        wide = np.full((len(test.X), len(EMOTIONS)), -np.inf)
-        wide[:, machine.classes_] = machine.decision_function(kernel)
-        scores.append(wide)
-    return scores
-
-
-def standardised(train: CorpusRows, test: CorpusRows, variant: Variant, weights: Floats) -> tuple[Floats, Floats]:
-    """Return features of both sides [shape=(n, n_features)], standardised by what the training side says."""
-    if variant is Variant.ADAPTED:
-        scaler = SpeakerScaler().fit(train.X, train.places)
-        return scaler.transform(train.X, train.places), scaler.transform(test.X, test.places)
-    mean = np.average(train.X, axis=0, weights=weights)
-    deviation = np.sqrt(np.average((train.X - mean) ** 2, axis=0, weights=weights))
-    deviation[deviation < SMALLEST_DEVIATION] = 1.0
-    return np.asarray((train.X - mean) / deviation), np.asarray((test.X - mean) / deviation)
+    voice = CorporaVoice.fit(
+        train.X,
+        train.y,
+        train.places,
+        is_copy=train.is_copy,
+        sample_weight=train.weights(train.y),
+        strengths=strengths,
+        adapted=variant is Variant.ADAPTED,
+    )
+    return voice.scores(test.X, test.places)
 
 
 def restricted(scores: Floats, y: Integers) -> Floats:

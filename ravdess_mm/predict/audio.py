@@ -131,12 +131,12 @@ class AudioModels:
             If the sound cannot be used, being silent or too short.
         """
         voices, ensemble = self._voices
-        vector = self.features.extract(samples, sr)[np.newaxis]
+        activity = activity or SpeechActivity.of(samples, sr)
+        vector = self.features.extract(samples, sr, activity=activity)[np.newaxis]
         answers = {
             name: np.asarray(voice.predict_proba(vector, enrolment=enrolment)[0]) for name, voice in voices.items()
         }
         answer = ensemble.apply(answers) if ensemble is not None else answers.popitem()[1]
-        activity = activity or SpeechActivity.of(samples, sr)
         weight = speech_weight(activity)
         return weight * answer + (1 - weight) / len(answer), check_speech(activity)
 

@@ -15,9 +15,11 @@ from ravdess_mm.audio.embedding import (
     pack,
     perturbed_copy,
     pool_states,
+    spoken_part,
     unpack,
 )
 from ravdess_mm.audio.encoder import Encoder
+from ravdess_mm.audio.speech_activity import FRAME_S, MARGIN_S, SpeechActivity
 from ravdess_mm.errors import MediaError
 from tests.audio.encoders import random_arrays, write_safetensors
 
@@ -36,31 +38,44 @@ def tone(seconds: float = 1.0, hz: float = 200.0) -> np.ndarray:
     return (0.2 * np.sin(2 * np.pi * hz * np.arange(int(16_000 * seconds)) / 16_000)).astype(np.float32)
 
 
-def test_pooling_takes_blocks_apart_and_active_states() -> None:
+def test_pooling_takes_blocks_apart() -> None:
     states = np.random.default_rng(0).standard_normal((4, 10, 3)).astype(np.float32)
-    active = np.arange(10) < 4
-    parts = pool_states(states, active).reshape(2, 4, 3)
+    parts = pool_states(states).reshape(2, 2, 3)
     np.testing.assert_allclose(parts[0, 0], states[1].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(parts[1, 1], states[2].std(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(parts[1, 2], states[2, :4].mean(axis=0), rtol=1e-5)
-    nothing = pool_states(states, np.zeros(10, dtype=bool)).reshape(2, 4, 3)
-    np.testing.assert_allclose(nothing[:, 2], nothing[:, 0])
 
 
 def test_an_embedding_is_named_and_finite(encoder: Encoder) -> None:
     vector = embed(tone(), encoder)
     names = feature_names(encoder)
-    assert vector.shape == (len(names),) == (2 * 4 * 16,)
+    assert vector.shape == (len(names),) == (2 * 2 * 16,)
     assert names[0] == "block1_mean_000"
-    assert names[-1] == "block2_active_deviation_015"
+    assert names[-1] == "block2_deviation_015"
     assert np.isfinite(vector).all()
 
 
-def test_states_of_silence_are_not_active(encoder: Encoder) -> None:
-    y = np.pad(tone(), (0, 16_000))
+def activity(start: int, stop: int, n_frames: int) -> SpeechActivity:
+    speaking = (np.arange(n_frames) >= start) & (np.arange(n_frames) < stop)
+    level_db = np.where(speaking, -20.0, -80.0).astype(np.float32)
+    return SpeechActivity(speaking.astype(np.float32), level_db, n_frames * FRAME_S)
+
+
+def test_what_is_before_the_first_word_and_after_the_last_is_not_heard(encoder: Encoder) -> None:
+    noise = np.random.default_rng(0).standard_normal(100 * 512).astype(np.float32) / 10
+    spoken = activity(40, 60, 100)
+    start, stop = (round(16_000 * moment_s) for moment_s in (40 * FRAME_S - MARGIN_S, 60 * FRAME_S + MARGIN_S))
+    part = spoken_part(noise, spoken)
+    np.testing.assert_array_equal(part, noise[start:stop])
+    clicked = noise.copy()
+    clicked[1000] = 1.0
+    np.testing.assert_array_equal(embed(clicked, encoder, activity=spoken), embed(noise, encoder, activity=spoken))
+
+
+def test_where_nobody_speaks_all_is_heard(encoder: Encoder) -> None:
+    y = tone()
+    np.testing.assert_array_equal(spoken_part(y, activity(0, 0, 32)), y)
     (states,) = encoder.blocks(y)
-    heard = embed(y, encoder).reshape(2, 4, 16)[:, 2]
-    np.testing.assert_allclose(heard, states[1:-1, :50].mean(axis=1), atol=1e-4)
+    np.testing.assert_allclose(embed(y, encoder), pool_states(states), atol=1e-6)
 
 
 def test_silent_and_short_sound_is_refused(encoder: Encoder) -> None:
@@ -98,7 +113,7 @@ def test_files_are_embedded_once_and_in_any_order(encoder_dir: Path, tmp_path: P
     first = embed_files([one, broken, other], **options)
     assert first.kept == (0, 2)
     assert list(first.failed) == [str(broken)]
-    assert first.copies.shape == (1, 2, 128)
+    assert first.copies.shape == (1, 2, 64)
     one.rename(tmp_path / "renamed.wav")
     before = sorted((tmp_path / "cache").rglob("*.parquet"))
     again = embed_files([other, tmp_path / "renamed.wav"], **options)

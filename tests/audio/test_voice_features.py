@@ -8,6 +8,7 @@ import pytest
 from ravdess_mm.audio.embedding import embed
 from ravdess_mm.audio.mfcc_delta_rms import extract_features
 from ravdess_mm.audio.preparation import prepare
+from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.audio.voice_features import EmbeddingFeatures, voice_features
 from ravdess_mm.errors import InputError
 from tests.audio.encoders import random_arrays, write_safetensors
@@ -26,7 +27,13 @@ def test_each_set_is_what_training_computes(y: np.ndarray, tmp_path: Path) -> No
     embedding = voice_features("speech-encoder", encoder_dir=folder)
     assert isinstance(embedding, EmbeddingFeatures)
     vector = embedding.extract(y, 44_100)
-    np.testing.assert_array_equal(vector, embed(prepare(y, 44_100), embedding.encoder))
+    activity = SpeechActivity.of(y, 44_100)
+    prepared = prepare(y, 44_100)
+    np.testing.assert_array_equal(vector, embed(prepared, embedding.encoder, activity=activity))
+    known = SpeechActivity(np.ones(10, np.float32), np.zeros(10, np.float32), 0.32)
+    expected = embed(prepared, embedding.encoder, activity=known)
+    np.testing.assert_array_equal(embedding.extract(y, 44_100, activity=known), expected)
+    assert np.abs(expected - vector).max() > 1e-4
     assert len(vector) == len(embedding.names)
 
 

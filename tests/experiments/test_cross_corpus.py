@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from ravdess_mm.errors import InputError, LeakageError
 from ravdess_mm.experiments import cross_corpus
 from ravdess_mm.experiments.cross_corpus import (
     COLUMNS,
+    COPY_WEIGHT,
     CorpusRows,
     Variant,
     answer_left_out,
@@ -37,7 +39,7 @@ def made_up(corpora: Mapping[str, tuple[str, ...]] = CORPORA, *, n_speakers: int
     for corpus, emotions in corpora.items():
         own = random.normal(size=24)
         for speaker in range(n_speakers):
-            voice = random.normal(size=24)
+            voice = 2.5 * random.normal(size=24)
             for emotion in emotions:
                 for take in range(3):
                     columns.append((emotion, corpus, f"{speaker}", f"{speaker}-{emotion}-{take}"))
@@ -110,6 +112,29 @@ def test_corpora_and_their_emotions_count_the_same() -> None:
     assert weights.mean() == pytest.approx(1)
     assert weights[corpus == "a"].sum() == pytest.approx(weights[corpus == "b"].sum())
     np.testing.assert_allclose([weights[(corpus == "a") & (y == label)].sum() for label in range(3)], 4 / 3)
+
+
+def test_copies_count_less_and_are_no_answers(rows: CorpusRows) -> None:
+    copies = replace(rows, X=rows.X + 0.5, copy=np.ones(len(rows.X), dtype=np.int64))
+    both = CorpusRows(
+        np.concatenate([copies.X, rows.X]),
+        *(np.tile(column, 2) for column in (rows.emotion, rows.corpus, rows.speaker, rows.clip)),
+        copy=np.repeat([1, 0], len(rows.X)),
+    )
+    weights = both.weights(both.y)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[both.is_copy].sum() == pytest.approx(COPY_WEIGHT * weights[~both.is_copy].sum())
+    np.testing.assert_array_equal(both.originals.X, rows.X)
+    assert both.in_order.copy is not None
+    assert both.in_order.copy[:2].tolist() == [0, 1]
+    assert choose(both, Variant.PLAIN, seed=0)[0] in cross_corpus.STRENGTHS
+
+
+def test_the_weakest_strength_within_chance_of_the_best_is_chosen() -> None:
+    speakers = np.repeat(["a", "b", "c", "d"], 10)
+    assert cross_corpus._is_no_worse(np.zeros(40), speakers)
+    assert cross_corpus._is_no_worse(np.where(speakers == "a", 1.0, 0.0), speakers)
+    assert not cross_corpus._is_no_worse(np.full(40, 0.01), speakers)
 
 
 def test_a_corpus_that_is_all_there_is_leaves_its_speakers_out(rows: CorpusRows) -> None:
