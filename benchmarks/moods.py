@@ -5,7 +5,8 @@
 Each corpus in turn is left out, and the others teach the voice that ships: strength and temperature too. Of each
 speaker of the corpus, clips in some of the emotions are drawn, and the speaker is known by them alone, without labels.
 The voice then answers for these clips and for that speaker's others, among the emotions of the corpus: plain; adapted
-by mean and deviation of the clips (*simply*); and by `SpeakerStatistics.of_emotion_shares`, as ``predict --speaker`` does.
+by mean and deviation of the clips (*simply*); and by `SpeakerStatistics.of_emotion_shares`, as ``predict --speaker``
+does.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def measure(
                     if len(known) < n_clips or len(known) == len(y):
                         continue
                     simply = SpeakerStatistics.of(X[known])
-                    by_moods = SpeakerStatistics.of_emotion_shares(X[known], shares[own][known], adapted.speaker.emotion_effects_)
+                    by_moods = SpeakerStatistics.of_emotion_shares(
+                        X[known], shares[own][known], adapted.speaker.emotion_effects_
+                    )
                     hits = {
                         "plain": right(shares[own], y),
                         "simply": right(adapted.predict_proba(X, enrolment=simply), y),
