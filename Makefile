@@ -15,7 +15,7 @@ include $(GRAPH)
 ARGS ?=            ## further words for the command, such as ARGS=--debug
 
 STAGES := $(filter-out all,$(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(GRAPH)))
-OTHERS := RUNS FACES
+OTHERS := RUNS FACES N
 VARIABLES := $(filter-out $(OTHERS),$(shell sed -n 's/^\([A-Z_]*\) ?=.*/\1/p' $(GRAPH)))
 KNOWN := $(VARIABLES) $(OTHERS) ARGS PYTHON MAKEFLAGS SHELL
 
@@ -30,13 +30,19 @@ SETTINGS = $(foreach name,$(VARIABLES),$(if $(strip $($(name))),$(name)=$(call q
 compare: VARIABLES = RUNS CONFIG SEED
 face-network: VARIABLES = FACES NET SEED
 
-.PHONY: all $(STAGES) test lint help setup clean
+.PHONY: all $(STAGES) test fuzz kill-test lint help setup clean
 
 $(STAGES): $(READY)
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pipelines.$(subst -,_,$@) $(SETTINGS) $(ARGS)
 
 test: $(VENV)/.ready-test ## all tests
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+fuzz: $(VENV)/.ready-test ## N=500 damaged and hostile files, each met by a child that is watched
+	@$(BIN)/python -m tests.fuzz $(or $(N),500)
+
+kill-test: $(VENV)/.ready-test ## every stage of the sample killed at N=30 moments and at every rename
+	@$(BIN)/python -m tests.fuzz.kill $(or $(N),30)
 
 lint: $(VENV)/.ready-test ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -70,7 +76,7 @@ help: ## this list
 	@echo "experiments:"
 	@$(call rows,$(GRAPH),experiments)
 	@echo "also:"
-	@grep '^[a-z]*:' Makefile | $(call rows)
+	@grep '^[a-z-]*:' Makefile | $(call rows)
 	@echo "variables, as make NAME=value:"
 	@$(call rows,$(GRAPH),variables)
 	@grep '^ARGS ?=' Makefile | $(call rows)

@@ -138,7 +138,7 @@ def test_heavy_libraries_are_imported_where_models_are_built(graph: ImportGraph)
 
 def test_tests_mirror_modules(graph: ImportGraph) -> None:
     folder = Path(__file__).parent
-    rooms = {short(module).replace(".", "/") for module in graph.modules} | {"end_to_end"}
+    rooms = {short(module).replace(".", "/") for module in graph.modules} | {"end_to_end", "fuzz"}
     for path in folder.rglob("test_*.py"):
         room = path.parent.relative_to(folder).as_posix()
         assert room == "." or room in rooms, f"{path}: there is no such room"

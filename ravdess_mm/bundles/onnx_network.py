@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ravdess_mm.arrays import Singles
+from ravdess_mm.errors import BundleError
 
 _ERRORS_ONLY: Final = 3
 
@@ -60,6 +61,8 @@ class OnnxNetwork:
     def predict_on_batch(self, batch: npt.ArrayLike) -> Any:
         """Return the output for a batch [shape=(n, ...)], or a list of the outputs where there are several."""
         values: Sequence[Singles] = self._session.run(None, {self._input_name: np.asarray(batch, dtype=np.float32)})
+        if not all(np.isfinite(part).all() for part in values):
+            raise BundleError("the network answers with numbers that are not finite; its file is unsound")
         return list(values) if len(values) > 1 else values[0]
 
 

@@ -28,6 +28,8 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.store import read_json, write_json
 
 SCHEMA: Final = "enrolment/2"
+MOST_CLIPS: Final = 1_000_000
+"""Nobody is enrolled with more."""
 
 
 @dataclass(frozen=True)
@@ -162,16 +164,17 @@ class SpeakerStatistics:
         try:
             found = str(content["features"])
             known = cls(int(content["n_clips"]), *(np.asarray(content[of], float) for of in ("mean", "deviation")))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path}: a damaged enrolment ({error!r}); enrol the speaker again") from error
         if found != features:
             raise InputError(
                 f"{path}: enrolled with {found!r} features, not with the model's {features!r}; enrol the speaker again "
                 "with this model"
             )
-        if any(
-            values.shape != (n_features,) or not np.isfinite(values).all() for values in (known.mean, known.deviation)
-        ):
+        if not 0 <= known.n_clips <= MOST_CLIPS:
+            raise InputError(f"{path}: a damaged enrolment ({known.n_clips:g} clips); enrol the speaker again")
+        sound = (known.mean, known.deviation, np.square(known.deviation))
+        if any(values.shape != (n_features,) or not np.isfinite(values).all() for values in sound):
             raise InputError(f"{path}: a damaged enrolment (not a finite number a feature); enrol the speaker again")
         return known
 

@@ -127,7 +127,12 @@ class TrainedClassifier:
             values = self.projection.transform(values)
         columns = np.array([EMOTIONS.index(emotion) for emotion in self.emotions])
         scores = pipeline_scores(family_of(self.kind), self.pipeline, values)
-        return probabilities(spread(scores, columns), temperature=self.temperature)
+        answers = probabilities(spread(scores, columns), temperature=self.temperature)
+        if not np.isfinite(answers).all():
+            raise BundleError(
+                f"the {self.kind.value} model answers with numbers that are not finite; its file is unsound"
+            )
+        return answers
 
     def predict(self, X: pd.DataFrame | npt.ArrayLike) -> npt.NDArray[np.str_]:
         """Return the most probable emotion of each row [shape=(n,)]."""

@@ -106,10 +106,15 @@ def download(
     ] = [ArchivePart.SPEECH_AUDIO],  # noqa: B006 - typer only reads it
     actors: Annotated[str | None, typer.Option(help="Whose videos, such as 1,17-20; by default everybody's.")] = None,
     keep_archives: Annotated[bool, typer.Option(help="Keep the zip files.")] = False,
+    record_url: Annotated[
+        str | None,
+        typer.Option(help="Address of a mirror's description of the record, JSON as Zenodo's.", show_default=False),
+    ] = None,
 ) -> None:
     """Fetch RAVDESS from its official records, checked against the records' own checksums (CC BY-NC-SA 4.0).
 
-    Run it again where it was cut off: what is unpacked is not fetched again. Prints the folders, for `make DATA=...`.
+    Run it again where it was cut off: it goes on from there, and what is unpacked is not fetched again. Prints the
+    folders, for `make DATA=...`.
     """
 
     def action() -> None:
@@ -119,7 +124,7 @@ def download(
             whose = None if actors is None else parse_actors(actors)
         except ValueError as error:
             raise InputError(f"--actors: {error}") from error
-        for found in fetch(folder, part, actors=whose, keep_archives=keep_archives):
+        for found in fetch(folder, part, actors=whose, keep_archives=keep_archives, record_url=record_url):
             typer.echo(found)
 
     run_verb(action)

@@ -8,9 +8,11 @@ file that differs is not kept.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import shutil
+import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, one_line
 from ravdess_mm.parallel.progress import Bar
 from ravdess_mm.store import UNREADABLE
 
@@ -28,7 +30,17 @@ RECORD_URL: Final = "https://zenodo.org/api/records/1188976"
 TRACKING_URL: Final = "https://zenodo.org/api/records/3255102"
 LICENCE: Final = "CC BY-NC-SA 4.0: not for commercial use, name Livingstone & Russo (2018), share alike"
 TIMEOUT_S: Final = 60
+WAITS_S: Final[tuple[float, ...]] = (1, 4, 16)
+"""How long is waited before asking again, in seconds."""
+LONGEST_WAIT_S: Final = 120
+"""More is not waited, whatever a server asks for, in seconds."""
+BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""What a server answers that is better asked again."""
+RANGE_BEYOND: Final = 416
+TRIES: Final = 5
+"""How often a file that was cut off is gone on with."""
 _DONE_SUFFIX: Final = ".unpacked"
+_PART_SUFFIX: Final = ".part"
 
 
 class ArchivePart(StrEnum):
@@ -120,7 +132,7 @@ def download(
 ) -> list[Path]:
     """Fetch and unpack parts of the release.
 
-    What is unpacked already is not fetched again; a download that was cut off starts with the file it was cut off in.
+    What is unpacked already is not fetched again; a download that was cut off goes on where it was.
 
     Parameters
     ----------
@@ -154,16 +166,44 @@ def download(
 
 
 def _entries(record_url: str) -> list[Archive]:
+    answer = _get(record_url)
+    try:
+        return [_archive(entry) for entry in answer.json()["files"]]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        said = f"a page of {kind}" if kind == "text/html" else one_line(error)
+        raise InputError(f"{record_url}: not the description of a record ({said})") from error
+
+
+def _get(url: str, *, start: int = 0, name: str = "") -> Any:
+    """Ask for an address, and again after a while where the server is busy; return the answer, not read yet.
+
+    Raises
+    ------
+    InputError
+        If it cannot be had: says why, in the words of HTTP.
+    """
     import requests
 
-    try:
-        answer = requests.get(record_url, timeout=TIMEOUT_S)
-        answer.raise_for_status()
-        return [_archive(entry) for entry in answer.json()["files"]]
-    except requests.RequestException as error:
-        raise InputError(f"{record_url}: cannot be reached ({type(error).__name__}); is there a network?") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{record_url}: not the description of a record ({error!r})") from error
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    for wait_s in (*WAITS_S, None):
+        try:
+            answer = requests.get(url, headers=headers, timeout=TIMEOUT_S, stream=True)
+        except requests.RequestException as error:
+            reason = f"cannot be reached ({type(error).__name__}); is there a network?"
+        else:
+            if answer.ok or answer.status_code == RANGE_BEYOND:
+                return answer
+            reason = f"the server says {answer.status_code} {answer.reason}"
+            if answer.status_code not in BUSY:
+                break
+            asked_s = answer.headers.get("Retry-After", "")
+            if wait_s is not None and asked_s.isdecimal():
+                wait_s = min(max(wait_s, int(asked_s)), LONGEST_WAIT_S)
+        if wait_s is not None:
+            logger.warning("%s: %s; asked again in %d s", name or url, reason, wait_s)
+            time.sleep(wait_s)
+    raise InputError(f"{url}: {reason}")
 
 
 def _archive(entry: Any) -> Archive:
@@ -185,27 +225,58 @@ def _is_unpacked(folder: Path, archive: Archive) -> bool:
 
 
 def _fetch(archive: Archive, folder: Path, *, keep: bool) -> None:
-    import pooch
-    import requests
-
-    pooch.get_logger().setLevel(logging.WARNING)
+    path = folder / archive.name
+    if not (path.is_file() and _checksum(path, archive) == archive.checksum):
+        _fetch_file(archive, path)
     try:
-        with Bar(archive.name, total=archive.size, unit="B") as bar:
-            fetcher = pooch.HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT_S)
-            fetched = pooch.retrieve(
-                archive.url, known_hash=archive.checksum, fname=archive.name, path=folder, downloader=fetcher
-            )
-        path = Path(fetched)
         with zipfile.ZipFile(path) as content:
             # tables of numbers become several times as large
             _need_room(folder, sum(member.file_size for member in content.infolist()))
             content.extractall(folder / path.stem)
-    except requests.RequestException as error:
-        raise InputError(f"{archive.url}: cannot be fetched ({type(error).__name__}); run the command again") from error
-    except ValueError as error:  # pooch: another checksum
-        raise InputError(f"{archive.name}: damaged on the way ({error})") from error
     except UNREADABLE as error:
         raise InputError(f"{archive.name}: not a readable zip file, although its checksum is right") from error
     (folder / f"{archive.name}{_DONE_SUFFIX}").write_text(archive.checksum + "\n")
     if not keep:
         path.unlink()
+
+
+def _fetch_file(archive: Archive, path: Path) -> None:
+    """Fetch a file beside its place, going on where it was cut off, and put it there when it is whole."""
+    import requests
+
+    part = path.with_name(f"{path.name}{_PART_SUFFIX}")
+    with Bar(archive.name, total=archive.size, unit="B") as bar:
+        for _ in range(TRIES):
+            start = part.stat().st_size if part.is_file() else 0
+            if start >= archive.size:
+                break
+            answer = _get(archive.url, start=start, name=archive.name)
+            if start and answer.status_code != requests.codes.partial_content:
+                start = 0  # a server that knows no ranges sends all of it
+            if answer.headers.get("Content-Type", "").startswith("text/html"):
+                raise InputError(f"{archive.url}: the server sent a page of HTML instead of the file")
+            bar.reset()
+            bar.update(start)
+            try:
+                with part.open("ab" if start else "wb") as file:
+                    for block in answer.iter_content(2**16):
+                        file.write(block)
+                        bar.update(len(block))
+            except requests.RequestException as error:
+                logger.warning("%s: cut off (%s); it goes on from there", archive.name, type(error).__name__)
+    found = _checksum(part, archive) if part.is_file() else "nothing"
+    if found != archive.checksum:
+        if part.is_file() and part.stat().st_size >= archive.size:
+            part.unlink()
+            raise InputError(f"{archive.name}: damaged on the way ({found}, expected {archive.checksum})")
+        raise InputError(f"{archive.url}: cut off again and again; run the command again, it goes on from there")
+    part.replace(path)
+
+
+def _checksum(path: Path, archive: Archive) -> str:
+    kind = archive.checksum.partition(":")[0]
+    try:
+        with path.open("rb") as file:
+            return f"{kind}:{hashlib.file_digest(file, kind).hexdigest()}"
+    except ValueError as error:
+        raise InputError(f"{archive.name}: its checksum is of kind {kind!r}, which is not known") from error

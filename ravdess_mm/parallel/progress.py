@@ -29,7 +29,7 @@ _SECONDS_BETWEEN_LINES: Final = 10.0
 class Bar:
     """A progress bar on standard error; where that is no terminal, a line at most every ten seconds.
 
-    Bars that are open at the same time stand one below the other. It has the methods that pooch asks of a bar.
+    Bars that are open at the same time stand one below the other.
 
     Parameters
     ----------

@@ -13,11 +13,13 @@ from ravdess_mm.arrays import Floats
 from ravdess_mm.bundles.bundle import CARD_NAME
 from ravdess_mm.bundles.pretrained import SOURCE_NAME, find_pretrained
 from ravdess_mm.classifiers.trained import TrainedClassifier, load_classifier
+from ravdess_mm.config import Crop, FaceDetector
 from ravdess_mm.errors import BundleError
 from ravdess_mm.fusion.recipe import FusionRecipe, read_recipe
 from ravdess_mm.store import hash_file, read_json
 from ravdess_mm.video.embeddings import Embedder, load_embedder, views_of
 from ravdess_mm.video.face_bundle import load_face_network
+from ravdess_mm.video.inference import LARGEST_STEP
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def load_embedding_model(folder: str | Path) -> EmbeddingModel:
         If a part is missing or unsound, or the face network that the run used is not there any more, or another one.
     """
     folder = Path(folder)
-    card = read_json(folder / SOURCE_NAME)
+    card = _read_source(folder / SOURCE_NAME)
     network = find_pretrained(card["network"])
     if network is None or hash_file(network / CARD_NAME) != card["sha256"]:
         raise BundleError(
@@ -100,3 +102,19 @@ def load_embedding_model(folder: str | Path) -> EmbeddingModel:
     recipe = read_recipe(recipe_path)
     models = {branch: load_classifier(folder / name / recipe.fold_name) for branch, name in recipe.models.items()}
     return EmbeddingModel(card, network, embedder, models, recipe)
+
+
+def _read_source(path: Path) -> dict[str, Any]:
+    """Read which face network a model rests on, and how its frames were sampled."""
+    card = read_json(path)
+    is_sound = (
+        isinstance(card, dict)
+        and all(isinstance(card.get(name), str) and "\0" not in card[name] for name in ("network", "sha256"))
+        and isinstance(card.get("frame_step"), int)
+        and 1 <= card["frame_step"] <= LARGEST_STEP
+        and card.get("crop") in tuple(Crop)
+        and card.get("detector", FaceDetector.HAAR) in tuple(FaceDetector)
+    )
+    if not is_sound:
+        raise BundleError(f"{path}: does not say which face network, and which frames, the model rests on")
+    return dict(card)

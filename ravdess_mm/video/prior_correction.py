@@ -78,7 +78,7 @@ class ClassShares:
         """
         try:
             shares = cls(int(content["n_clips"]), np.array([float(content["shares"][name]) for name in EMOTIONS]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError("what is known of the face lacks the shares of the eight emotions") from error
         if shares.n_clips < 0 or not (shares.shares >= 0).all() or not np.isclose(shares.shares.sum(), 1, atol=1e-4):
             raise InputError("what is known of the face are no shares: they are below 0, or do not sum to 1")

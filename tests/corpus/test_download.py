@@ -32,10 +32,26 @@ NAMES = (
 
 class Handler(SimpleHTTPRequestHandler):
     asked: list[str] = []  # noqa: RUF012 - one server a test
+    trouble: list[int | str] = []  # noqa: RUF012 - what goes wrong with the next questions for a zip
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        super().do_GET()
+        trouble = self.trouble.pop(0) if self.trouble and self.path.endswith(".zip") else None
+        if isinstance(trouble, int):
+            self.send_error(trouble)
+        elif trouble is not None or "Range" in self.headers:
+            self.send_part(trouble)
+        else:
+            super().do_GET()
+
+    def send_part(self, trouble: str | None) -> None:
+        content = Path(self.translate_path(self.path)).read_bytes()
+        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Type", "text/html" if trouble == "page" else "application/zip")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self.wfile.write(content[start : start + 50] if trouble == "cut" else content[start:])
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -45,7 +61,7 @@ class Handler(SimpleHTTPRequestHandler):
 def record(tmp_path: Path) -> Iterator[str]:
     root = tmp_path / "server"
     root.mkdir()
-    Handler.asked = []
+    Handler.asked, Handler.trouble = [], []
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(root)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_address[1]}"
@@ -142,3 +158,49 @@ def test_command(record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
     assert done.exit_code == 0
     assert done.stdout.strip() == str(tmp_path / "data" / "Video_Speech_Actor_01")
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    taken: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", taken.append)
+    return taken
+
+
+def test_a_file_that_was_cut_off_goes_on_where_it_was(record: str, tmp_path: Path, naps: list[float]) -> None:
+    Handler.trouble = ["cut", "cut"]
+    (folder,) = download(tmp_path / "data", record_url=record)
+    assert Handler.asked.count(f"/{NAMES[0]}") == 3
+    assert (folder / "Actor_01" / "Audio_Speech_Actors_01-24.wav").read_text() == NAMES[0]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [folder.name, f"{NAMES[0]}.unpacked"]
+
+
+def test_what_a_killed_run_left_is_gone_on_with(record: str, tmp_path: Path, naps: list[float]) -> None:
+    content = (tmp_path / "server" / NAMES[0]).read_bytes()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / f"{NAMES[0]}.part").write_bytes(content[:100])
+    download(tmp_path / "data", record_url=record)
+    assert not (tmp_path / "data" / f"{NAMES[0]}.part").exists()
+
+
+def test_a_busy_server_is_asked_again_after_a_while(record: str, tmp_path: Path, naps: list[float]) -> None:
+    Handler.trouble = [503, 429]
+    download(tmp_path / "data", record_url=record)
+    assert naps == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        ([404], "the server says 404 Not Found"),
+        ([503] * 4, "the server says 503 Service Unavailable"),
+        (["page"], "a page of HTML instead of the file"),
+        (["cut"] * 9, "cut off again and again"),
+    ],
+)
+def test_what_a_server_says_is_said(
+    record: str, tmp_path: Path, naps: list[float], trouble: list[int | str], message: str
+) -> None:
+    Handler.trouble = trouble
+    with pytest.raises(InputError, match=message):
+        download(tmp_path / "data", record_url=record)
