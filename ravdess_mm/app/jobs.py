@@ -21,12 +21,14 @@ import numpy.typing as npt
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR
 from ravdess_mm.corpus.probe import probe_media
 from ravdess_mm.errors import InputError, MediaError, RavdessError
+from ravdess_mm.predict.annotation import annotate_film
 from ravdess_mm.predict.enrolment import enrol_voice, is_enrolment, save_enrolment
 from ravdess_mm.predict.explanation import Explanation, explain_clip, render_explanation
 from ravdess_mm.predict.pictures import FPS
 from ravdess_mm.predict.prediction import FrameScores, Prediction, named
 from ravdess_mm.predict.predictor import Predictor
 from ravdess_mm.predict.run_models import RunModels
+from ravdess_mm.predict.timeline import make_timeline, render_timeline
 from ravdess_mm.report.frame_images import data_uri, evenly
 from ravdess_mm.store import plain
 
@@ -130,6 +132,43 @@ def explain(path: str, name: str, *, run: str = "", speaker: str = "", max_s: fl
         for frame in found.frames
     ]
     return {"frames": frames, "html": render_explanation(found)}
+
+
+def timeline(path: str, name: str, *, run: str = "", speaker: str = "", max_s: float) -> dict[str, Any]:
+    """Answer for voice, face and both over time; arguments as for `predict`.
+
+    Returns
+    -------
+    dict
+        ``duration_s``; ``rows``, each with ``name`` and ``bars`` (``start_s``, ``end_s``, ``probabilities``); and the
+        page, ``html``.
+    """
+    try:
+        _check_length(path, max_s)
+        found = make_timeline(_predictor(run, speaker), Path(path))
+    except MediaError as error:
+        raise InputError(f"{name}: {error}") from error
+    found = replace(found, prediction=replace(found.prediction, path=Path(name)))
+    rows = [
+        {
+            "name": row.name,
+            "bars": [
+                {"start_s": float(start_s), "end_s": float(end_s), "probabilities": named(answer)}
+                for start_s, end_s, answer in zip(row.starts_s, row.ends_s, row.probabilities, strict=True)
+            ],
+        }
+        for row in (row.at_most(BARS) for row in found.rows)
+    ]
+    return {"duration_s": found.duration_s, "rows": rows, "html": render_timeline(found)}
+
+
+def annotate(path: str, name: str, *, run: str = "", speaker: str = "", max_s: float) -> str:
+    """Write a copy of a film with boxes and answers beside it, and return where; arguments as for `predict`."""
+    try:
+        _check_length(path, max_s)
+        return str(annotate_film(_predictor(run, speaker), Path(path), Path(f"{path}-annotated.mp4")))
+    except MediaError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def enrol(paths: Sequence[str], names: Sequence[str], *, run: str = "", max_s: float) -> dict[str, Any]:

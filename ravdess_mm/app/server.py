@@ -140,6 +140,14 @@ def create_app(
             raise InputError(f"run {name[:100]!r}; allowed: {', '.join(known) or 'none is finished'}")
         return str(known[name].folder)
 
+    async def about_clip(
+        job: str, request: Request, file: UploadFile, run: str, speaker: UploadFile | None, ticket: str, **more: Any
+    ) -> Response:
+        known, folder_of_run = await _text(speaker), run_folder(run)
+        with _kept(folder, [file]) as paths:
+            own = {"path": paths[0], "name": _name(file), "run": folder_of_run, "speaker": known, **more}
+            return await _answered(request, clips.run(job, ticket=ticket, max_s=limits.max_s, **own))
+
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return HTMLResponse((STATIC / "index.html").read_text("utf-8"))
@@ -203,37 +211,28 @@ def create_app(
         x_ticket: Ticket = "",
     ) -> Response:
         """Say which emotion voice and face of a clip express."""
-        known = await _text(speaker)
-        with _kept(folder, [file]) as paths:
-            work = clips.run(
-                "predict",
-                ticket=x_ticket,
-                path=paths[0],
-                name=_name(file),
-                run=run_folder(run),
-                speaker=known,
-                max_s=limits.max_s,
-                in_detail=details,
-            )
-            return await _answered(request, work)
+        return await about_clip("predict", request, file, run, speaker, x_ticket, in_detail=details)
 
     @app.post("/api/explain", responses=REFUSALS)
     async def explain(
         request: Request, file: Clip, run: Run = "", speaker: Speaker = None, x_ticket: Ticket = ""
     ) -> Response:
         """Show which part of the face spoke (Grad-CAM); needs TensorFlow. Returns frames, and a page as html."""
-        known = await _text(speaker)
-        with _kept(folder, [file]) as paths:
-            work = clips.run(
-                "explain",
-                ticket=x_ticket,
-                path=paths[0],
-                name=_name(file),
-                run=run_folder(run),
-                speaker=known,
-                max_s=limits.max_s,
-            )
-            return await _answered(request, work)
+        return await about_clip("explain", request, file, run, speaker, x_ticket)
+
+    @app.post("/api/timeline", responses=REFUSALS)
+    async def timeline(
+        request: Request, file: Clip, run: Run = "", speaker: Speaker = None, x_ticket: Ticket = ""
+    ) -> Response:
+        """Answer for voice, face and both over time. Returns rows of bars, and a page as html."""
+        return await about_clip("timeline", request, file, run, speaker, x_ticket)
+
+    @app.post("/api/annotate", responses={200: {"content": {"video/mp4": {}}}, **REFUSALS})
+    async def annotate(
+        request: Request, file: Clip, run: Run = "", speaker: Speaker = None, x_ticket: Ticket = ""
+    ) -> Response:
+        """Return a copy of a film with boxes around faces and what they and the voice say, as MP4."""
+        return await about_clip("annotate", request, file, run, speaker, x_ticket)
 
     @app.post("/api/enrol", responses=REFUSALS)
     async def enrol(
@@ -303,7 +302,12 @@ async def _answered(request: Request, work: Coroutine[Any, Any, Any]) -> Respons
     gone = asyncio.ensure_future(request.receive())
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        return JSONResponse(task.result()) if task.done() else Response(status_code=499)
+        if not task.done():
+            return Response(status_code=499)
+        answer = task.result()
+        if isinstance(answer, str):  # a film, which is gone with its folder
+            return Response(await asyncio.to_thread(Path(answer).read_bytes), media_type="video/mp4")
+        return JSONResponse(answer)
     finally:
         task.cancel()
         gone.cancel()

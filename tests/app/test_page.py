@@ -110,7 +110,7 @@ def test_a_file_is_answered_and_the_answer_kept(page: Page, clips: Clips, tmp_pa
     kept = {}
     for name in ("One HTML file", "CSV", "JSON"):
         with page.expect_download() as download:
-            page.click(f"text={name}")
+            page.click(f"#keep >> text={name}")
         kept[name] = tmp_path / download.value.suggested_filename
         download.value.save_as(kept[name])
     answer = json.loads(kept["JSON"].read_text())
@@ -122,6 +122,21 @@ def test_a_file_is_answered_and_the_answer_kept(page: Page, clips: Clips, tmp_pa
     assert said.partition(",")[0] in page.locator("h1").inner_text()
 
 
+def test_the_voice_over_time_and_the_annotated_film_are_kept(page: Page, clips: Clips, tmp_path: Path) -> None:
+    page.set_input_files("#file", clips.film)
+    page.click("#show-timeline")
+    expect(page.locator("#time > .note")).to_contain_text(["Voice", "Face", "Both", "in each bar"], timeout=SLOW_MS)
+    with page.expect_download() as download:
+        page.click("#keep-timeline")
+    assert "over time" in Path(download.value.path()).read_text()
+    with page.expect_download(timeout=SLOW_MS) as download:
+        page.click("#keep-film")
+    assert download.value.suggested_filename.endswith("-annotated.mp4")
+    download.value.save_as(tmp_path / "film.mp4")
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        assert next(film.decode(video=0)).width > 0
+
+
 @pytest.mark.slow
 def test_the_part_of_the_face_that_spoke_is_shown(page: Page, clips: Clips) -> None:
     pytest.importorskip("tensorflow")
@@ -129,7 +144,7 @@ def test_the_part_of_the_face_that_spoke_is_shown(page: Page, clips: Clips) -> N
     page.click("#why")
     expect(page.locator("#answer .heated img[alt*='colour marks']").first).to_be_visible(timeout=2 * SLOW_MS)
     with page.expect_download() as download:
-        page.click("text=One HTML file")
+        page.click("#keep-html")
     assert "Grad-CAM" in Path(download.value.path()).read_text()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from fastapi import FastAPI
@@ -68,12 +69,28 @@ def test_details_are_what_a_page_shows_and_keeps(client: TestClient, clips: Clip
     found = client.post("/api/predict", files=upload(clips.film), data={"details": "true"}).json()
     assert set(found["face"][0]["probabilities"]) == set(EMOTIONS)
     assert found["frames"][0]["image"].startswith("data:image/webp;base64,")
-    assert found["csv"].startswith("path,start_s,end_s,speaker,label,p_neutral")
+    assert found["csv"].startswith("path,start_s,end_s,speaker,")
     assert "Frame probabilities over time" in found["html"]
     heard = client.post("/api/predict", files=upload(clips.sound), data={"details": "true"}).json()
     assert heard["frames"] == heard["face"] == []
     assert "Frame probabilities over time" not in heard["html"]
     assert heard["label"].capitalize() in heard["html"]
+
+
+def test_voice_face_and_both_are_answered_over_time(client: TestClient, clips: Clips) -> None:
+    found = client.post("/api/timeline", files=upload(clips.film)).json()
+    assert [row["name"] for row in found["rows"]] == ["voice", "face", "both"]
+    assert all(0 <= bar["start_s"] < bar["end_s"] for row in found["rows"] for bar in row["bars"])
+    assert clips.film.name in found["html"]
+
+
+def test_a_film_comes_back_annotated_and_a_sound_does_not(client: TestClient, clips: Clips) -> None:
+    found = client.post("/api/annotate", files=upload(clips.film))
+    assert found.headers["content-type"] == "video/mp4"
+    with av.open(io.BytesIO(found.content)) as film:
+        assert len(film.streams.video) == len(film.streams.audio) == 1
+    assert client.post("/api/annotate", files=upload(clips.sound)).status_code == 422
+    assert kept(client) == []
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ export async function ask(path, { form, signal, ticket } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Error("The server does not answer; is the command still running?");
   }
+  if (response.headers.get("content-type")?.startsWith("video/")) return response.blob();
   const answer = await response.json().catch(() => ({ error: `the server said ${response.status}` }));
   if (response.status === 401) find("token-form").hidden = false;
   if (!response.ok) throw new Error(capital(answer.error ?? `the server said ${response.status}`));

@@ -99,19 +99,22 @@ export async function answer() {
 
 function show(found) {
   const { label, share, words } = verdict(found.probabilities);
-  const length = found.duration_s === null ? "" : ` · ${found.duration_s.toFixed(1)} s`;
+  const lasts = found.duration_s === null ? "" : ` · ${found.duration_s.toFixed(1)} s`;
   const adapted = found.speaker_adapted ? ", adapted to the speaker" : "";
   const lists = make("ul", { className: "pictures answers" });
   if (Object.keys(found.branches).length > 1) lists.append(bars("Both together", found.probabilities));
   if (found.branches.audio) lists.append(bars("Voice", found.branches.audio));
   if (found.branches.video) lists.append(bars("Face", found.branches.video));
+  const more = found.branches.audio ? make("p", {}, button("show-timeline", "Show the voice over time", showTimeline)) : null;
+  const rows = found.face.length > 1 ? faceOverTime(found.face) : [];
+  const length = found.duration_s ?? found.face.at(-1)?.time_s ?? 0;
   const parts = [
-    make("p", { className: "eyebrow", textContent: `${found.path}${length} · rests on ${people(found.sources)}${adapted}` }),
+    make("p", { className: "eyebrow", textContent: `${found.path}${lasts} · rests on ${people(found.sources)}${adapted}` }),
     make("p", { className: "verdict" }, make("span", { className: `dot e-${label}` }), `${capital(label)}, ${percent(share)}`),
     make("p", { className: "lead", textContent: `${words} It says what is shown; nobody can read from a clip what a person feels.` }),
     ...found.notes.map((note) => make("p", { className: "left-out", textContent: `${capital(note)}.` })),
     lists,
-    found.face.length > 1 ? timeline(found.face) : null,
+    more || found.face.length > 1 ? overTime(rows, length, more) : null,
     found.segments.length ? segments(found.segments) : null,
     found.frames.length ? frames(found.frames) : null,
     keep(found),
@@ -119,28 +122,64 @@ function show(found) {
   find("answer").replaceChildren(...parts.filter(Boolean));
 }
 
-function timeline(face) {
+// One strip; in each bar an emotion fills the share of its probability.
+function strip(name, bars, duration) {
   const space = "http://www.w3.org/2000/svg";
   const drawing = document.createElementNS(space, "svg");
-  const said = `The face over time, from ${face[0].time_s.toFixed(1)} to ${face.at(-1).time_s.toFixed(1)} s`;
-  for (const [name, value] of Object.entries({ class: "time", viewBox: `0 0 ${face.length} 1`, preserveAspectRatio: "none", role: "img", "aria-label": said })) drawing.setAttribute(name, value);
-  face.forEach(({ time_s, probabilities }, place) => {
+  const said = `${capital(name)} over time, ${duration.toFixed(1)} s`;
+  for (const [key, value] of Object.entries({ class: "time", viewBox: `0 0 ${duration} 1`, preserveAspectRatio: "none", role: "img", "aria-label": said })) drawing.setAttribute(key, value);
+  for (const { start_s, end_s, probabilities } of bars) {
     let top = 0;
     for (const emotion of EMOTIONS) {
       const bar = document.createElementNS(space, "rect");
-      const box = { x: place, y: top, width: 0.94, height: probabilities[emotion], class: `bar e-${emotion}` };
-      for (const [name, value] of Object.entries(box)) bar.setAttribute(name, value);
+      const box = { x: start_s, y: top, width: 0.96 * (end_s - start_s), height: probabilities[emotion], class: `bar e-${emotion}` };
+      for (const [key, value] of Object.entries(box)) bar.setAttribute(key, value);
       const title = document.createElementNS(space, "title");
-      title.textContent = `${time_s.toFixed(2)} s: ${emotion} ${percent(probabilities[emotion])}`;
+      title.textContent = `${clock(start_s)}: ${emotion} ${percent(probabilities[emotion])}`;
       bar.append(title);
       drawing.append(bar);
       top += probabilities[emotion];
     }
-  });
-  const legend = make("ul", { className: "legend" }, ...EMOTIONS.map((emotion) => make("li", {}, make("span", { className: `dot e-${emotion}` }), emotion)));
-  const ends = make("p", { className: "note", textContent: `${face[0].time_s.toFixed(1)} s to ${face.at(-1).time_s.toFixed(1)} s; in each bar an emotion fills the share of its probability.` });
-  return make("div", { className: "group" }, make("h2", { className: "small", textContent: "The face over time" }), drawing, ends, legend);
+  }
+  return drawing;
 }
+
+function overTime(rows, duration, more) {
+  const title = make("h2", { className: "small", textContent: "Over time" });
+  if (!rows.length) return make("div", { className: "group", id: "time" }, title, more);
+  const legend = make("ul", { className: "legend" }, ...EMOTIONS.map((emotion) => make("li", {}, make("span", { className: `dot e-${emotion}` }), emotion)));
+  const ends = make("p", { className: "note", textContent: `0 to ${duration.toFixed(1)} s; in each bar an emotion fills the share of its probability.` });
+  const strips = rows.flatMap(({ name, bars }) => [make("p", { className: "note", textContent: capital(name) }), strip(name, bars, duration)]);
+  return make("div", { className: "group", id: "time" }, ...[title, ...strips, ends, legend, more].filter(Boolean));
+}
+
+function faceOverTime(face) {
+  const step = face[1].time_s - face[0].time_s;
+  const bars = face.map(({ time_s, probabilities }, place) => ({ start_s: time_s, end_s: face[place + 1]?.time_s ?? time_s + step, probabilities }));
+  return [{ name: "face", bars }];
+}
+
+function button(id, text, action) {
+  const made = make("button", { type: "button", id, textContent: text });
+  made.addEventListener("click", action);
+  return made;
+}
+
+async function showTimeline() {
+  const { blob, name } = state.clip;
+  const found = await waited("/api/timeline", formOf(blob, name, withSpeaker()), "Listening window by window…");
+  if (!found) return;
+  const keepIt = button("keep-timeline", "Keep the timeline as one HTML file", () => save(`${stemOf(name)}-over-time.html`, found.html, "text/html"));
+  find("time").replaceWith(overTime(found.rows, found.duration_s, make("p", {}, keepIt)));
+}
+
+async function annotated() {
+  const { blob, name } = state.clip;
+  const film = await waited("/api/annotate", formOf(blob, name, withSpeaker()), "Drawing into the film…");
+  if (film) save(`${stemOf(name)}-annotated.mp4`, film, "video/mp4");
+}
+
+const stemOf = (name) => name.replace(/\.[^.]*$/, "");
 
 const clock = (time) => `${Math.floor(time / 60)}:${(time % 60).toFixed(1).padStart(4, "0")}`;
 
@@ -170,9 +209,7 @@ function frames(all) {
   const told = all[0].heat ? make("p", { className: "note", textContent: "Bright colour marks where the picture raised the score of the named emotion (Grad-CAM). Where it lies beside the face, the network has learned something else." }) : null;
   group.append(...[told, list].filter(Boolean));
   if (!all[0].heat && state.info?.gradcam) {
-    const button = make("button", { type: "button", id: "why", textContent: "Show which part of the face spoke" });
-    button.addEventListener("click", () => explain(group));
-    group.append(make("p", {}, button));
+    group.append(make("p", {}, button("why", "Show which part of the face spoke", () => explain(group))));
   }
   return group;
 }
@@ -189,16 +226,13 @@ let page = "";
 
 function keep(found) {
   page = found.html;
-  const stem = found.path.replace(/\.[^.]*$/, "");
+  const stem = stemOf(found.path);
   const { face, frames: shown, csv, html, ...told } = found;
   const buttons = [
-    ["One HTML file", () => save(`${stem}-answer.html`, page, "text/html")],
-    ["CSV", () => save(`${stem}-answer.csv`, csv, "text/csv")],
-    ["JSON", () => save(`${stem}-answer.json`, `${JSON.stringify(told, null, 2)}\n`, "application/json")],
-  ].map(([text, action]) => {
-    const button = make("button", { type: "button", textContent: text });
-    button.addEventListener("click", action);
-    return button;
-  });
-  return make("div", { className: "group" }, make("h2", { className: "small", textContent: "Keep the answer" }), make("p", { className: "row" }, ...buttons));
+    button("keep-html", "One HTML file", () => save(`${stem}-answer.html`, page, "text/html")),
+    button("keep-csv", "CSV", () => save(`${stem}-answer.csv`, csv, "text/csv")),
+    button("keep-json", "JSON", () => save(`${stem}-answer.json`, `${JSON.stringify(told, null, 2)}\n`, "application/json")),
+    found.branches.video ? button("keep-film", "Annotated film", annotated) : null,
+  ].filter(Boolean);
+  return make("div", { className: "group", id: "keep" }, make("h2", { className: "small", textContent: "Keep the answer" }), make("p", { className: "row" }, ...buttons));
 }
