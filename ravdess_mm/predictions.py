@@ -258,3 +258,8 @@ def labels_of(table: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return the true labels [shape=(n,)] as positions in `EMOTIONS`."""
     positions = {emotion: index for index, emotion in enumerate(EMOTIONS)}
     return np.asarray([positions[emotion] for emotion in table["emotion"]], dtype=np.int64)
+
+
+def hits(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return whether the most probable emotion is the true one, for each row [shape=(n,)]."""
+    return np.asarray(probabilities_of(table).argmax(axis=1) == labels_of(table))

@@ -28,19 +28,21 @@ class Modality(IntEnum):
         return ("full-av", "video-only", "audio-only")[self - 1]
 
 
-class VocalChannel(IntEnum):
+class _NamedCode(IntEnum):
+    @property
+    def label(self) -> str:
+        """The word used in tables, such as ``fearful``."""
+        return self.name.lower()
+
+
+class VocalChannel(_NamedCode):
     """Spoken or sung."""
 
     SPEECH = 1
     SONG = 2
 
-    @property
-    def label(self) -> str:
-        """The word used in tables: ``speech`` or ``song``."""
-        return self.name.lower()
 
-
-class Emotion(IntEnum):
+class Emotion(_NamedCode):
     """The eight expressed emotions; the order fixes the order of all probability columns."""
 
     NEUTRAL = 1
@@ -52,22 +54,12 @@ class Emotion(IntEnum):
     DISGUST = 7
     SURPRISED = 8
 
-    @property
-    def label(self) -> str:
-        """The word used in tables, such as ``fearful``."""
-        return self.name.lower()
 
-
-class Intensity(IntEnum):
+class Intensity(_NamedCode):
     """Emotional intensity; neutral exists in normal intensity only."""
 
     NORMAL = 1
     STRONG = 2
-
-    @property
-    def label(self) -> str:
-        """The word used in tables: ``normal`` or ``strong``."""
-        return self.name.lower()
 
 
 class Statement(IntEnum):

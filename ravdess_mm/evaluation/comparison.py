@@ -13,7 +13,7 @@ import pandas as pd
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import DRAWS, Estimate, check_draws, few_actors_note, mean_estimate
 from ravdess_mm.evaluation.metrics import scored_rows
-from ravdess_mm.predictions import labels_of, probabilities_of
+from ravdess_mm.predictions import hits, labels_of, probabilities_of
 
 ALL_FLIPS: Final = 2**14
 """Up to so many flips of signs, all are taken."""
@@ -265,17 +265,17 @@ def permutation_test(table: pd.DataFrame, *, seed: int, draws: int = DRAWS) -> P
     labels, answers = labels_of(rows), probabilities_of(rows).argmax(axis=1)
     actors = rows["actor"].to_numpy(np.int64)
     generator = np.random.default_rng(seed)
-    hits = np.zeros(draws, dtype=np.int64)
+    n_right = np.zeros(draws, dtype=np.int64)
     for actor in np.unique(actors):
         is_actor = actors == actor
         shuffled = generator.permuted(np.tile(labels[is_actor], (draws, 1)), axis=1)
-        hits += (shuffled == answers[is_actor]).sum(axis=1)
+        n_right += (shuffled == answers[is_actor]).sum(axis=1)
     observed = int((labels == answers).sum())
     return PermutationTest(
         accuracy=observed / len(rows),
-        chance=float(hits.mean() / len(rows)),
-        chance_high=float(np.quantile(hits, 0.95, method="inverted_cdf") / len(rows)),
-        p_value=float((1 + (hits >= observed).sum()) / (1 + draws)),
+        chance=float(n_right.mean() / len(rows)),
+        chance_high=float(np.quantile(n_right, 0.95, method="inverted_cdf") / len(rows)),
+        p_value=float((1 + (n_right >= observed).sum()) / (1 + draws)),
         draws=draws,
         seed=seed,
     )
@@ -283,8 +283,7 @@ def permutation_test(table: pd.DataFrame, *, seed: int, draws: int = DRAWS) -> P
 
 def _right_by_take(table: pd.DataFrame, name: str) -> pd.DataFrame:
     rows = scored_rows(table, source=name)
-    right = probabilities_of(rows).argmax(axis=1) == labels_of(rows)
-    return pd.DataFrame({"actor": rows["actor"].to_numpy(), "right": right}, index=rows["take"])
+    return pd.DataFrame({"actor": rows["actor"].to_numpy(), "right": hits(rows)}, index=rows["take"])
 
 
 def _wilcoxon(differences: npt.NDArray[np.float64]) -> float:

@@ -28,6 +28,12 @@ class Estimate:
     low: float | None
     high: float | None
 
+    @classmethod
+    def of(cls, value: float, low: float, high: float) -> Estimate:
+        """Return an estimate from a table, where ends that are not finite stand for an undefined interval."""
+        is_defined = np.isfinite(low) and np.isfinite(high)
+        return cls(float(value), float(low) if is_defined else None, float(high) if is_defined else None)
+
     def to_dict(self) -> dict[str, float | None]:
         """Return ``{"value", "low", "high"}``."""
         return {"value": self.value, "low": self.low, "high": self.high}

@@ -12,7 +12,7 @@ from ravdess_mm.corpus.identifier import Take
 from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import DRAWS, check_draws, mean_estimate
 from ravdess_mm.evaluation.metrics import scored_rows
-from ravdess_mm.predictions import labels_of, probabilities_of
+from ravdess_mm.predictions import hits
 
 DIMENSIONS: Final[dict[str, Callable[[Take], tuple[int, str]]]] = {
     "sex": lambda take: (take.actor % 2, take.sex.value),
@@ -49,11 +49,10 @@ def slices(table: pd.DataFrame, *, seed: int, draws: int = DRAWS) -> pd.DataFram
     check_draws(draws)
     rows = scored_rows(table)
     takes = [Take.parse(take) for take in rows["take"]]
-    right = probabilities_of(rows).argmax(axis=1) == labels_of(rows)
     scored = []
     for dimension, part_of in DIMENSIONS.items():
         frame = pd.DataFrame([part_of(take) for take in takes], columns=["place", "part"])
-        frame = frame.assign(actor=rows["actor"], right=right)
+        frame = frame.assign(actor=rows["actor"], right=hits(rows))
         for (_, part), group in frame.groupby(["place", "part"]):
             by_actor = group.groupby("actor")["right"].agg(["sum", "size"])
             sums, counts = by_actor["sum"].to_numpy(np.float64), by_actor["size"].to_numpy(np.int64)

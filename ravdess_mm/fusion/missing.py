@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ravdess_mm.config import Rule
@@ -14,7 +13,7 @@ from ravdess_mm.errors import InputError
 from ravdess_mm.evaluation.intervals import LEVEL
 from ravdess_mm.fusion.late_fusion import fuse
 from ravdess_mm.fusion.tables import Branch
-from ravdess_mm.predictions import labels_of, probabilities_of, rows_for_test
+from ravdess_mm.predictions import hits, rows_for_test
 
 SHARES: Final[tuple[float, ...]] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Shares of the takes from which a branch is taken away."""
@@ -51,13 +50,13 @@ def fuse_missing_curve(tables: Mapping[str, Branch], *, rule: Rule | str, seed: 
     complete = fused[fused["sources"] == "+".join(sorted(tables))].set_index("take")
     if complete.empty:
         raise InputError(f"no test take has all of {', '.join(sorted(tables))}")
-    with_all = _right(complete)
+    with_all = hits(complete)
     tail = (1 - LEVEL) / 2
     rows = []
     for branch in sorted(tables):
         others = {name: table for name, table in tables.items() if name != branch}
         without_branch = rows_for_test(fuse(others, rule=rule, seed=seed).table).set_index("take")
-        without = _right(without_branch.loc[complete.index])
+        without = hits(without_branch.loc[complete.index])
         # one order of the takes a draw: with a growing share, takes go missing and none comes back
         orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(complete)), (DRAWS, 1)), axis=1)
         for share in SHARES:
@@ -66,7 +65,3 @@ def fuse_missing_curve(tables: Mapping[str, Branch], *, rule: Rule | str, seed: 
             low, high = np.quantile(accuracy, [tail, 1 - tail])
             rows.append((branch, share, accuracy.mean(), low, high, len(complete)))
     return pd.DataFrame(rows, columns=["missing", "share", "accuracy", "low", "high", "n_takes"])
-
-
-def _right(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    return np.asarray(probabilities_of(table).argmax(axis=1) == labels_of(table))

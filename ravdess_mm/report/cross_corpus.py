@@ -12,7 +12,7 @@ from ravdess_mm.evaluation import Estimate
 from ravdess_mm.report import figures
 from ravdess_mm.report.formatting import listing
 from ravdess_mm.report.run_files import RunFiles
-from ravdess_mm.report.summary import estimate_of
+from ravdess_mm.report.summary import TableGroup, estimate_of
 
 
 @dataclass(frozen=True)
@@ -33,28 +33,19 @@ class CorpusScores:
 
 
 @dataclass(frozen=True)
-class CrossCorpusGroup:
-    """Figures that may stand in one table: the plain ones, or the speaker-adapted ones."""
-
-    title: str
-    adapted: bool
-    rows: tuple[CorpusScores, ...]
-
-
-@dataclass(frozen=True)
 class CrossCorpusSection:
     """What the section shows.
 
     Attributes
     ----------
-    groups : tuple of CrossCorpusGroup
+    groups : tuple of TableGroup
     sources : tuple of (str, str, str)
         Title, terms and reference of each corpus that is not the run's own.
     left_out : tuple of (str, str)
         Title of a corpus, and what of it was left out.
     """
 
-    groups: tuple[CrossCorpusGroup, ...]
+    groups: tuple[TableGroup, ...]
     sources: tuple[tuple[str, str, str], ...]
     left_out: tuple[tuple[str, str], ...]
 
@@ -69,7 +60,7 @@ def cross_corpus_section(files: RunFiles) -> CrossCorpusSection | None:
     for variant, title in (("plain", "Corpora left out"), ("adapted", "Corpora left out, speaker-adapted")):
         rows = tuple(_row(one, corpora[one["corpus"]]) for one in metrics["results"] if one["variant"] == variant)
         if rows:
-            groups.append(CrossCorpusGroup(title, variant == "adapted", rows))
+            groups.append(TableGroup(title, variant == "adapted", rows))
     cited = [corpus for corpus in corpora.values() if corpus.get("reference")]
     return CrossCorpusSection(
         groups=tuple(groups),

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from ravdess_mm.errors import RavdessError
 from ravdess_mm.evaluation import Comparison, compare_all
 from ravdess_mm.fusion import fuse_missing_curve
-from ravdess_mm.predictions import labels_of, probabilities_of
+from ravdess_mm.predictions import hits
 from ravdess_mm.report import figures
 from ravdess_mm.report.formatting import BRANCHES, count, listing, model_label
 from ravdess_mm.report.run_files import RunFiles
@@ -74,7 +74,9 @@ def agreement(files: RunFiles, headline: Summary) -> list[AgreementRow]:
     if headline.main != "fused" or headline.voice is None or headline.face is None:
         return []
     names = (headline.voice, headline.face, headline.main)
-    right = pd.concat([_right(files.tested[name]) for name in names], axis=1, join="inner").to_numpy(dtype=bool)
+    right = pd.concat(
+        [pd.Series(hits(files.tested[name]), files.tested[name]["take"]) for name in names], axis=1, join="inner"
+    ).to_numpy(dtype=bool)
     if not len(right):
         return []
     rows = []
@@ -88,10 +90,6 @@ def agreement(files: RunFiles, headline: Summary) -> list[AgreementRow]:
         )
         rows.append(AgreementRow(case, len(chosen), n_right, strip))
     return rows
-
-
-def _right(table: pd.DataFrame) -> pd.Series[bool]:
-    return pd.Series(probabilities_of(table).argmax(axis=1) == labels_of(table), index=table["take"])
 
 
 def recipe_rows(files: RunFiles) -> list[RecipeRow]:

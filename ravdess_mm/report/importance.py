@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from ravdess_mm.evaluation import Estimate
 from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.report import figures
 from ravdess_mm.report.formatting import model_label
 from ravdess_mm.report.run_files import RunFiles
+from ravdess_mm.report.summary import TableGroup
 
 MEANINGS: Final[dict[str, str]] = {
     "mfcc": "the spectrum’s shape (cepstra)",
@@ -34,23 +34,13 @@ class FamilyRow:
 
 
 @dataclass(frozen=True)
-class ImportanceGroup:
-    """Models whose figures may stand in one table: the plain ones, or the speaker-adapted ones."""
-
-    title: str
-    models: tuple[str, ...]
-    rows: tuple[FamilyRow, ...]
-    panels: tuple[tuple[str, Markup], ...]
-
-
-@dataclass(frozen=True)
 class ImportanceSection:
     """What the section shows."""
 
     n_takes: int
     n_actors: int
     repeats: int
-    groups: tuple[ImportanceGroup, ...]
+    groups: tuple[TableGroup, ...]
 
 
 def importance_section(files: RunFiles) -> ImportanceSection | None:
@@ -63,7 +53,7 @@ def importance_section(files: RunFiles) -> ImportanceSection | None:
     for adapted, title in ((False, "Voice models"), (True, "Speaker-adapted voice models")):
         names_of_group = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
         if names_of_group:
-            groups.append(_group(table[table["model"].isin(names_of_group)], names_of_group, title))
+            groups.append(_group(table[table["model"].isin(names_of_group)], names_of_group, title, adapted=adapted))
     return ImportanceSection(
         n_takes=int(table["n_takes"].max()),
         n_actors=int(table["n_actors"].max()),
@@ -72,13 +62,11 @@ def importance_section(files: RunFiles) -> ImportanceSection | None:
     )
 
 
-def _group(table: pd.DataFrame, names: list[str], title: str) -> ImportanceGroup:
+def _group(table: pd.DataFrame, names: list[str], title: str, *, adapted: bool) -> TableGroup:
     drops: dict[tuple[str, str], Estimate] = {}
     sizes: dict[str, int] = {}
     for row in table.to_dict("records"):
-        low, high = float(row["drop_low"]), float(row["drop_high"])
-        has_interval = bool(np.isfinite(low) and np.isfinite(high))
-        estimate = Estimate(float(row["drop"]), low if has_interval else None, high if has_interval else None)
+        estimate = Estimate.of(row["drop"], row["drop_low"], row["drop_high"])
         drops[str(row["model"]), str(row["family"])] = estimate
         sizes[str(row["family"])] = int(row["n_columns"])
     missing = Estimate(float("nan"), None, None)
@@ -94,7 +82,8 @@ def _group(table: pd.DataFrame, names: list[str], title: str) -> ImportanceGroup
         bars = sorted(((family, drops[name, family]) for family in families if (name, family) in drops), key=_by_drop)
         label = f"{model_label(name)}: most is lost without {bars[0][0]}, {100 * bars[0][1].value:.1f} points"
         panels.append((model_label(name), figures.drop_panel(bars, label=label)))
-    return ImportanceGroup(title, tuple(model_label(name) for name in names), rows, tuple(panels))
+    models = tuple(model_label(name) for name in names)
+    return TableGroup(title, adapted, rows, models, tuple(panels))
 
 
 def _by_drop(item: tuple[str, Estimate]) -> float:

@@ -19,7 +19,7 @@ from ravdess_mm.report import figures
 from ravdess_mm.report.calibration import uncalibrated_rows
 from ravdess_mm.report.formatting import branch_of, model_label, percent
 from ravdess_mm.report.run_files import RunFiles
-from ravdess_mm.report.summary import HUMAN_WORDS, Summary, estimate_of
+from ravdess_mm.report.summary import HUMAN_WORDS, Summary, TableGroup, estimate_of
 
 SHADES: Final = 10
 """Steps of the shading of a confusion matrix."""
@@ -102,21 +102,12 @@ class SliceRow:
     strip: Markup
 
 
-@dataclass(frozen=True)
-class LeaderGroup:
-    """Models whose figures may stand in one table."""
-
-    title: str
-    adapted: bool
-    rows: list[LeaderRow]
-
-
-def leaderboards(files: RunFiles, headline: Summary) -> list[LeaderGroup]:
+def leaderboards(files: RunFiles, headline: Summary) -> list[TableGroup]:
     """Return the plain models and, apart from them, the speaker-adapted ones; groups without models are left out."""
     rows = leader_rows(files, headline)
     groups = [
-        LeaderGroup("Every model", False, [row for row in rows if not row.name.endswith(ADAPTED)]),
-        LeaderGroup("Every speaker-adapted model", True, [row for row in rows if row.name.endswith(ADAPTED)]),
+        TableGroup(title, adapted, tuple(row for row in rows if row.name.endswith(ADAPTED) is adapted))
+        for title, adapted in (("Every model", False), ("Every speaker-adapted model", True))
     ]
     return [group for group in groups if group.rows]
 
@@ -221,8 +212,7 @@ def slice_rows(files: RunFiles, headline: Summary) -> tuple[list[SliceRow], str 
         worst = None
     rows = []
     for group in table[table["dimension"] != "actor"].to_dict("records"):
-        low, high = (None if np.isnan(group[end]) else float(group[end]) for end in ("low", "high"))
-        estimate = Estimate(float(group["accuracy"]), low, high)
+        estimate = Estimate.of(group["accuracy"], group["low"], group["high"])
         part = _SLICE_WORDS.get(group["part"], group["part"])
         strip = figures.interval_strip(estimate, branch=branch_of(headline.main), references={}, label=part)
         rows.append(SliceRow(group["dimension"], part, int(group["n_takes"]), estimate, bool(group["worst"]), strip))

@@ -15,6 +15,7 @@ from ravdess_mm.predictions import ADAPTED
 from ravdess_mm.report import figures
 from ravdess_mm.report.formatting import model_label, percent
 from ravdess_mm.report.run_files import RunFiles
+from ravdess_mm.report.summary import TableGroup
 
 CLEAN: Final = "clean"
 LABELS: Final[dict[str, str]] = {
@@ -38,16 +39,6 @@ class NoiseRow:
 
 
 @dataclass(frozen=True)
-class NoiseGroup:
-    """Models whose figures may stand in one table: the plain ones, or the speaker-adapted ones."""
-
-    title: str
-    adapted: bool
-    rows: tuple[NoiseRow, ...]
-    panels: tuple[tuple[str, Markup], ...]
-
-
-@dataclass(frozen=True)
 class NoiseSection:
     """What the section shows.
 
@@ -59,14 +50,14 @@ class NoiseSection:
         Condition and the words above its column: ``("babble", "10 dB")``.
     kinds : tuple of (str, int)
         Conditions and how many columns each has.
-    groups : tuple of NoiseGroup
+    groups : tuple of TableGroup
     """
 
     n_takes: int
     n_actors: int
     columns: tuple[tuple[str, str], ...]
     kinds: tuple[tuple[str, int], ...]
-    groups: tuple[NoiseGroup, ...]
+    groups: tuple[TableGroup, ...]
 
 
 def noise_section(files: RunFiles) -> NoiseSection | None:
@@ -84,7 +75,7 @@ def noise_section(files: RunFiles) -> NoiseSection | None:
         names_of_group = sorted(name for name in names if name.endswith(ADAPTED) is adapted)
         if names_of_group:
             rows = tuple(_row(table[table["model"] == name], name, conditions) for name in names_of_group)
-            groups.append(NoiseGroup(title, adapted, rows, tuple(_panels(table, names_of_group))))
+            groups.append(TableGroup(title, adapted, rows, panels=tuple(_panels(table, names_of_group))))
     kinds = [str(condition) for condition, _ in conditions]
     return NoiseSection(
         n_takes=int(table["n_takes"].max()),
@@ -109,9 +100,7 @@ def _row(figures_of_model: pd.DataFrame, name: str, conditions: list[tuple[str, 
 
 
 def _estimate(row: Mapping[Any, Any], measure: str) -> Estimate:
-    low, high = (row[f"{measure}_{end}"] for end in ("low", "high"))
-    has_interval = np.isfinite(low) and np.isfinite(high)
-    return Estimate(float(row[measure]), float(low) if has_interval else None, float(high) if has_interval else None)
+    return Estimate.of(row[measure], row[f"{measure}_low"], row[f"{measure}_high"])
 
 
 def _panels(table: pd.DataFrame, names: list[str]) -> list[tuple[str, Markup]]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
+from markupsafe import Markup
 
 from ravdess_mm.corpus.splits import format_actors
 from ravdess_mm.evaluation import Estimate, permutation_test
-from ravdess_mm.predictions import ADAPTED, labels_of, probabilities_of, rows_out_of_fold
+from ravdess_mm.predictions import ADAPTED, hits, rows_out_of_fold
 from ravdess_mm.report.formatting import branch_of, count, listing, p_value, percent, spelled, with_interval
 from ravdess_mm.report.run_files import RunFiles
 
@@ -20,6 +21,17 @@ COMPARABLE: Final = 0.9
 
 HUMAN_WORDS: Final[dict[str, str]] = {"audio": "hearing only", "video": "seeing only", "audio-video": "both"}
 """Keys of the human reference in words."""
+
+
+@dataclass(frozen=True)
+class TableGroup:
+    """What may stand in one table: rows and panels of the plain models, or of the speaker-adapted ones."""
+
+    title: str
+    adapted: bool
+    rows: tuple[Any, ...]
+    models: tuple[str, ...] = ()
+    panels: tuple[tuple[str, Markup], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ def _representative(files: RunFiles, branch: str) -> str | None:
 
 def _out_of_fold_accuracy(table: pd.DataFrame) -> float:
     rows = rows_out_of_fold(table)
-    return float((probabilities_of(rows).argmax(axis=1) == labels_of(rows)).mean()) if len(rows) else 0.0
+    return float(hits(rows).mean()) if len(rows) else 0.0
 
 
 def _sentence(files: RunFiles, main: str, voice: str | None, face: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,58 +38,45 @@ LOWEST_RATE: Final = 1e-5
 """Where plateaus lower the learning rate no further."""
 
 
+@dataclass
 class FoldTrainer:
     """The training of one fold, and its files.
 
-    Parameters
+    Attributes
     ----------
     store : FrameStore
         The frames.
     fold : Fold
         Whose network it is.
     sides : FoldSplit
-        Who is trained on, who watches, who is tested.
+        Train, validation and test actors and their frames.
     net, settings, seed, start_from
         As for :func:`ravdess_mm.video.training.folds.run_network`.
     folder : Path
         Gets the files.
-
-    Attributes
-    ----------
-    predictions_path, frames_path : Path
-        The tables of takes and of frames.
     """
 
-    def __init__(
-        self,
-        store: FrameStore,
-        fold: Fold,
-        sides: FoldSplit,
-        net: Net,
-        settings: CnnSettings,
-        seed: int,
-        folder: Path,
-        start_from: Path | None,
-    ) -> None:
-        self._store = store
-        self._fold = fold
-        self._sides = sides
-        self._net = net
-        self._settings = settings
-        self._seed = seed
-        self._folder = folder
-        self._start_from = start_from
-        self._working_dir = folder / "training"
-        self._history_path = folder / "history.parquet"
-        self.predictions_path = folder / "predictions.parquet"
-        self.frames_path = folder / "frames.parquet"
+    store: FrameStore
+    fold: Fold
+    sides: FoldSplit
+    net: Net
+    settings: CnnSettings
+    seed: int
+    folder: Path
+    start_from: Path | None
+
+    def __post_init__(self) -> None:
+        self._working_dir = self.folder / "training"
+        self._history_path = self.folder / "history.parquet"
+        self.predictions_path = self.folder / "predictions.parquet"
+        self.frames_path = self.folder / "frames.parquet"
         self._fingerprint = fingerprint(
-            store.fingerprint,
-            (fold.number, fold.train, fold.test),
-            net,
-            settings.model_dump(),
-            seed,
-            None if start_from is None else hash_file(start_from / CARD_NAME),
+            self.store.fingerprint,
+            (self.fold.number, self.fold.train, self.fold.test),
+            self.net,
+            self.settings.model_dump(),
+            self.seed,
+            None if self.start_from is None else hash_file(self.start_from / CARD_NAME),
             library_versions(("keras", "tensorflow", "numpy", "opencv-python-headless")),
             source_fingerprint(__name__),
         )
@@ -96,7 +84,7 @@ class FoldTrainer:
     def is_finished(self) -> bool:
         """Return whether an earlier run of the very same job left all of its results."""
         try:
-            card = read_bundle(self._folder).card
+            card = read_bundle(self.folder).card
         except BundleError:
             return False
         return card.get("fingerprint") == self._fingerprint and card.get("tables") == self._hashes_of_tables()
@@ -108,10 +96,10 @@ class FoldTrainer:
     def run(self) -> None:
         """Train, predict and write; the bundle last, since it says that all is done."""
         keras.backend.clear_session()
-        make_deterministic(self._seed)
+        make_deterministic(self.seed)
         state_path = self._working_dir / f"state-{self._fingerprint[:16]}.npz"
         best_path = self._working_dir / f"best-{self._fingerprint[:16]}.weights.h5"
-        model = build_network(self._net) if self._start_from is None else fine_tuned_network(self._start_from)
+        model = build_network(self.net) if self.start_from is None else fine_tuned_network(self.start_from)
         state = self._fit(model, state_path, best_path)
         if best_path.is_file():
             model.load_weights(best_path)
@@ -120,26 +108,26 @@ class FoldTrainer:
         write_table(self._history_path, history, schema=HISTORY_SCHEMA)
         card = {
             "net": model.name,
-            "trained_on": self._sides.train.actors,
-            "validation_actors": self._sides.validation.actors,
-            "test_actors": self._sides.test.actors,
-            "fold": self._fold.number,
+            "trained_on": self.sides.train.actors,
+            "validation_actors": self.sides.validation.actors,
+            "test_actors": self.sides.test.actors,
+            "fold": self.fold.number,
             "epochs": state.epochs,
             "temperature": temperature,
-            "frame_step": self._store.frame_step,
+            "frame_step": self.store.frame_step,
             "frame_shape": model.input_shape[1:],
-            "crop": self._store.crop,
-            "detector": self._store.detector,
-            "seed": self._seed,
-            "settings": self._settings.model_dump(),
+            "crop": self.store.crop,
+            "detector": self.store.detector,
+            "seed": self.seed,
+            "settings": self.settings.model_dump(),
             "fingerprint": self._fingerprint,
             "tables": self._hashes_of_tables(),
         }
-        write_bundle(self._folder, kind=KIND, card=card, files={NETWORK_PART: network_part(model)})
+        write_bundle(self.folder, kind=KIND, card=card, files={NETWORK_PART: network_part(model)})
         shutil.rmtree(self._working_dir)
 
     def _fit(self, model: Any, state_path: Path, best_path: Path) -> TrainingState:
-        settings, train, validation = self._settings, self._sides.train, self._sides.validation
+        settings, train, validation = self.settings, self.sides.train, self.sides.validation
         state_path.parent.mkdir(parents=True, exist_ok=True)
         state = TrainingState.read(state_path)
         watched = len(validation.rows) > 0
@@ -153,17 +141,17 @@ class FoldTrainer:
             jit_compile=jit_compile(),
         )
         stream = TrainingStream(
-            self._store,
+            self.store,
             train.rows,
             train.labels,
             batch_size=settings.batch_size,
             steps_per_epoch=settings.steps_per_epoch,
-            seed=self._seed,
+            seed=self.seed,
             augmented=settings.augment,
         )
         watching = watching_callbacks(best_path, patience=settings.patience, min_rate=LOWEST_RATE) if watched else []
         backup = Backup(state_path, state, watching)
-        start = EpochStart(stream, description=f"video network, {self._fold.name}", epochs=epochs)
+        start = EpochStart(stream, description=f"video network, {self.fold.name}", epochs=epochs)
         model.fit(
             stream,
             epochs=epochs,
@@ -177,17 +165,17 @@ class FoldTrainer:
         return backup.state
 
     def _watched_frames(self) -> Batch:
-        validation = self._sides.validation
+        validation = self.sides.validation
         count = min(WATCHED_FRAMES, len(validation.rows))
         indices = np.linspace(0, len(validation.rows) - 1, count).round().astype(np.int64)
-        return self._store.read(validation.rows[indices])[..., None], validation.labels[indices]
+        return self.store.read(validation.rows[indices])[..., None], validation.labels[indices]
 
     def _predict(self, model: Any) -> float:
         """Write the predictions of everybody who was not trained on; return the temperature."""
-        index = self._store.index
-        validation, test = self._sides.validation, self._sides.test
+        index = self.store.index
+        validation, test = self.sides.validation, self.sides.test
         raw = {
-            role: predict_rows(model, self._store, part.rows, ten_crop=self._settings.ten_crop)
+            role: predict_rows(model, self.store, part.rows, ten_crop=self.settings.ten_crop)
             for role, part in _roles(validation, test)
         }
         temperature = 1.0
@@ -199,9 +187,9 @@ class FoldTrainer:
         for role, part in _roles(validation, test):
             probabilities = soften(raw[role], temperature)
             rows = index.iloc[part.rows]
-            frames.append(frame_table(rows, probabilities, fold=self._fold.number, role=role))
+            frames.append(frame_table(rows, probabilities, fold=self.fold.number, role=role))
             names, means = mean_by_take(probabilities, rows["take"].to_numpy(dtype=np.str_))
-            takes_of.append(prediction_table(names.tolist(), means, fold=self._fold.number, role=role))
+            takes_of.append(prediction_table(names.tolist(), means, fold=self.fold.number, role=role))
         write_table(self.frames_path, pd.concat(frames, ignore_index=True), schema=FRAME_PREDICTIONS_SCHEMA)
         write_table(self.predictions_path, pd.concat(takes_of, ignore_index=True), schema=SCHEMA)
         return temperature
