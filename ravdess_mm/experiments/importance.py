@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from ravdess_mm.config import Backend
 from ravdess_mm.corpus.identifier import EMOTIONS
 from ravdess_mm.corpus.splits import Fold, check_disjoint
 from ravdess_mm.errors import InputError
-from ravdess_mm.evaluation.intervals import LEVEL, mean_estimate
+from ravdess_mm.evaluation.intervals import mean_estimate
 from ravdess_mm.parallel.progress import map_parallel
 from ravdess_mm.store import fingerprint
 
@@ -81,16 +82,16 @@ def family_drops(trained: TrainedClassifier, table: pd.DataFrame, *, seed: int, 
     values = table[list(trained.feature_names)].to_numpy(dtype=np.float64)
     column_of = {name: index for index, name in enumerate(trained.feature_names)}
     right = trained.predict_proba(values, speakers=actors).argmax(axis=1) == truth
-    # each exchange is a room of its own, so that an adapted model meets each speaker with no more clips than there are
-    rooms = np.repeat(np.arange(repeats), len(actors))
-    speakers = np.tile(actors, repeats) + 1000 * rooms
+    # each repeat has speakers of its own, so that an adapted model meets a speaker with no more clips than there are
+    repeat_of = np.repeat(np.arange(repeats), len(actors))
+    speakers = np.tile(actors, repeats) + 1000 * repeat_of
     exchanged = {}
     for family, columns in column_families(trained.feature_names).items():
         family_columns = np.array([column_of[name] for name in columns], dtype=np.int64)
         shuffled = np.tile(values, (repeats, 1))
         for repeat in range(repeats):
             order = _exchange(actors, seed=seed, family=family, repeat=repeat)
-            shuffled[np.ix_(rooms == repeat, family_columns)] = values[np.ix_(order, family_columns)]
+            shuffled[np.ix_(repeat_of == repeat, family_columns)] = values[np.ix_(order, family_columns)]
         answers = trained.predict_proba(shuffled, speakers=speakers).argmax(axis=1)
         exchanged[family] = (answers.reshape(repeats, -1) == truth).mean(axis=0)
     return Drops(actors, right.astype(np.float64), exchanged)
@@ -106,18 +107,12 @@ def _exchange(actors: Integers, *, seed: int, family: str, repeat: int) -> Integ
     return order
 
 
-@dataclass(frozen=True)
-class _Task:
-    folder: Path
-    table: pd.DataFrame
-    seed: int
-
-
-def _work(task: _Task) -> Drops:
+def _fold_drops(fold: tuple[Path, pd.DataFrame], *, seed: int) -> Drops:
     from threadpoolctl import threadpool_limits
 
+    folder, table = fold
     with threadpool_limits(1, user_api="blas"):
-        return family_drops(load_classifier(task.folder), task.table, seed=task.seed)
+        return family_drops(load_classifier(folder), table, seed=seed)
 
 
 def importance_table(
@@ -156,11 +151,12 @@ def importance_table(
     InputError
         If no fold has a test take.
     """
-    tasks = [_Task(folder / fold.name, features[features["actor"].isin(fold.test)], seed) for fold in folds]
-    tasks = [task for task in tasks if len(task.table)]
-    if not tasks:
+    tested = [(folder / fold.name, features[features["actor"].isin(fold.test)]) for fold in folds]
+    tested = [(path, table) for path, table in tested if len(table)]
+    if not tested:
         raise InputError(f"{name}: no test take has features")
-    results = list(map_parallel(_work, tasks, description=name, jobs=jobs, backend=backend, unit="fold"))
+    work = partial(_fold_drops, seed=seed)
+    results = list(map_parallel(work, tested, description=name, jobs=jobs, backend=backend, unit="fold"))
     actors = np.concatenate([drops.actors for drops in results])
     right = np.concatenate([drops.right for drops in results])
     actor_numbers, actor_indices, counts = np.unique(actors, return_inverse=True, return_counts=True)
@@ -169,7 +165,7 @@ def importance_table(
     for family in results[0].exchanged:
         accuracy_loss = right - np.concatenate([drops.exchanged[family] for drops in results])
         sums = np.array([accuracy_loss[actor_indices == index].sum() for index in range(len(actor_numbers))])
-        estimate = mean_estimate(sums, counts, draws=draws, seed=seed, level=LEVEL)
+        estimate = mean_estimate(sums, counts, draws=draws, seed=seed)
         rows.append(
             {
                 "model": name,
