@@ -1,5 +1,5 @@
-"""The HTML report: one self-contained file that says what was measured, on whom, how sure it is, and how to repeat it.
+"""The HTML report of a run: one self-contained file.
 
-``gather`` reads the folder of a run, the other modules turn parts of it into words, tables and drawings, and
-``build.write_report`` puts them into the templates.
+`run_reader` reads the folder of a run, the other modules turn parts of it into words, tables and drawings, and `build`
+writes the page.
 """

@@ -22,7 +22,6 @@ from ravdess_mm.report.run_files import FoldActors, RunFiles
 MODALITIES: Final[dict[str, str]] = {"full-av": "full AV", "video-only": "video only", "audio-only": "audio only"}
 MOST_REJECTED: Final = 100
 """Rejected files that are listed; a longer list is cut, and says so."""
-ROLES: Final[dict[str, str]] = {"train": "trained on", "validation": "said when to stop", "test": "tested on"}
 
 _KEPT_PARTS: Final = 3
 

@@ -103,7 +103,7 @@ def agreement_strip(share: float, fused_right: float, *, label: str) -> Markup:
 
 
 def reliability_panel(bins: pd.DataFrame, *, branch: str, label: str, before: pd.DataFrame | None = None) -> Markup:
-    """Return a reliability diagram: how often right, against how sure.
+    """Return a reliability diagram: accuracy against confidence.
 
     Parameters
     ----------
@@ -325,7 +325,7 @@ def _square_panel() -> tuple[Scale, Scale, list[Markup]]:
     frame = [
         *_horizontal(written, y, 262, left=42),
         *(_tick(text, x(at), 238) for at, text in written),
-        _tick("how sure", 152, 255, "axis"),
+        _tick("confidence", 152, 255, "axis"),
     ]
     return x, y, frame
 

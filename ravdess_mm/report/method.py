@@ -107,7 +107,7 @@ def _learned(files: RunFiles) -> str:
     if "video-cnn" in files.tables:
         text += (
             " The video network is too expensive for inner folds: its out-of-fold takes are those of its validation "
-            "actors, who were never trained on but said when to stop, so these rows are slightly too good."
+            "actors, who were never trained on but decide early stopping, so these rows are slightly too good."
         )
     return text
 

@@ -224,7 +224,7 @@ def reliability_panels(files: RunFiles, headline: Summary) -> list[ReliabilityPa
     panels = []
     for name in headline.shown:
         label, gap, rows = model_label(name), float(files.metrics[name]["ece"]), files.tested[name]
-        text = f"{label}: how often right against how sure, calibration error {percent(gap)}"
+        text = f"{label}: accuracy against confidence, calibration error {percent(gap)}"
         before = uncalibrated_rows(files, name)
         gap_before, bins_before = None, None
         if before is not None:

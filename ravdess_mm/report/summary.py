@@ -153,7 +153,7 @@ def _facts(files: RunFiles, main: str) -> tuple[tuple[str, str, str], ...]:
         (
             "Calibration",
             f"ECE {percent(metrics['ece'])}",
-            "mean gap between how sure the model says it is and how often it is right",
+            "expected calibration error: mean gap between confidence and accuracy",
         ),
     ]
     if digest:
