@@ -81,14 +81,12 @@ def compare(request: Request) -> None:
 
 def show(found: Any) -> None:
     """Print the comparison for people."""
-    from rich.console import Console
-
+    from ravdess_mm.cli.command import console
     from ravdess_mm.cli.tables import comparison_table
 
-    console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
-    console.print(comparison_table(found.to_dict()))
+    console().print(comparison_table(found.to_dict()))
     for run, models in found.alone.items():
-        console.print(f"only in {run}: {', '.join(models)}")
+        console().print(f"only in {run}: {', '.join(models)}")
 
 
 if __name__ == "__main__":

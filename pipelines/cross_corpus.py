@@ -140,11 +140,10 @@ def about(name: str, heard: pd.DataFrame, corpus: CorpusClips | None) -> dict[st
 
 def show(results: Mapping[str, Any]) -> None:
     """Print the figures for people."""
-    from rich.console import Console
-
+    from ravdess_mm.cli.command import console
     from ravdess_mm.cli.tables import cross_corpus_table
 
-    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(cross_corpus_table(results))
+    console().print(cross_corpus_table(results))
 
 
 def cross_corpus(settings: Settings) -> None:

@@ -69,15 +69,13 @@ def evaluate(campaign: ProtocolRuns) -> None:
 
 def show(results: dict[str, dict[str, object]]) -> None:
     """Print the figures: one table a protocol, and accuracies side by side where there are several."""
-    from rich.console import Console
-
+    from ravdess_mm.cli.command import console
     from ravdess_mm.cli.tables import overview_table, side_by_side_table
 
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     for protocol, one in results.items():
-        console.print(overview_table(one, title=protocol))
+        console().print(overview_table(one, title=protocol))
     if len(results) > 1:
-        console.print(side_by_side_table(results))
+        console().print(side_by_side_table(results))
 
 
 if __name__ == "__main__":

@@ -95,11 +95,10 @@ def leak_demo(settings: Settings) -> None:
 
 def show(figures: dict[str, Any]) -> None:
     """Print the three rows."""
-    from rich.console import Console
-
+    from ravdess_mm.cli.command import console
     from ravdess_mm.cli.tables import leak_table
 
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(leak_table(figures))
+    console().print(leak_table(figures))
 
 
 if __name__ == "__main__":

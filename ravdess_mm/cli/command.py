@@ -67,4 +67,4 @@ def console() -> Any:
     from rich.console import Console
 
     # in a pipe a table is as wide as it needs to be, never cut at 80 columns
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, emoji=False)
+    return Console(width=None if sys.stdout.isatty() else 180, highlight=False, markup=False, emoji=False)
