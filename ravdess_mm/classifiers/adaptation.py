@@ -30,6 +30,8 @@ from ravdess_mm.store import read_json, write_json
 SCHEMA: Final = "enrolment/2"
 MOST_CLIPS: Final = 1_000_000
 """Nobody is enrolled with more."""
+LARGEST: Final = 1e100
+"""A mean or deviation of a feature is smaller."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,10 @@ class SpeakerStatistics:
             )
         if not 0 <= known.n_clips <= MOST_CLIPS:
             raise InputError(f"{path}: a damaged enrolment ({known.n_clips:g} clips); enrol the speaker again")
-        sound = (known.mean, known.deviation, np.square(known.deviation))
-        if any(values.shape != (n_features,) or not np.isfinite(values).all() for values in sound):
+        if any(
+            values.shape != (n_features,) or not (np.abs(values) < LARGEST).all()
+            for values in (known.mean, known.deviation)
+        ):
             raise InputError(f"{path}: a damaged enrolment (not a finite number a feature); enrol the speaker again")
         return known
 

@@ -18,7 +18,7 @@ from ravdess_mm.corpus.discovery import NamedFile, utf8_text
 from ravdess_mm.corpus.probe import Streams, probe_media
 from ravdess_mm.errors import InputError, MediaError, os_reason
 from ravdess_mm.import_graph import source_fingerprint
-from ravdess_mm.parallel.progress import map_parallel
+from ravdess_mm.parallel.progress import CRASHED, map_parallel
 from ravdess_mm.store import fingerprint, hash_file, read_table, write_table
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ def read_all(
         description="reading clips",
         jobs=1 if is_little else jobs,
         backend=backend,
+        lost=CRASHED,
     )
     # what is broken is read again each time: the reason may lie outside of the file
     broken: dict[str, str] = {}

@@ -18,7 +18,7 @@ from ravdess_mm.corpus.identifier import Identifier, Modality, VocalChannel
 from ravdess_mm.corpus.probe import decode_to_end
 from ravdess_mm.corpus.release import release_clips
 from ravdess_mm.errors import InputError
-from ravdess_mm.parallel.progress import map_parallel
+from ravdess_mm.parallel.progress import CRASHED, map_parallel
 
 ReleasePart = tuple[Modality, VocalChannel]
 """One of the six parts the release comes in, such as audio-only speech."""
@@ -199,7 +199,7 @@ def _decode_all(scan: Scan, *, jobs: int) -> dict[str, str]:
     """Decode clips and their duplicates to the end; return the reason of each that is damaged."""
     paths = [str(clip.candidate.path) for clip in scan.clips]
     paths += [item.path for item in _of(RejectionKind.DUPLICATE, scan.rejections)]
-    reasons = map_parallel(decode_to_end, paths, description="decoding clips", jobs=jobs)
+    reasons = map_parallel(decode_to_end, paths, description="decoding clips", jobs=jobs, lost=CRASHED)
     return {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
 
 

@@ -23,6 +23,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+CRASHED: Final = "its decoder crashed"
+"""Said of a clip that ended the process which read it."""
+APART: Final = 32
+"""Items that are met one by one after a process died, each in a process of its own."""
 _SECONDS_BETWEEN_LINES: Final = 10.0
 
 
@@ -137,6 +141,7 @@ def map_parallel(
     backend: Backend = Backend.LOKY,
     unit: str = "clip",
     threads: bool = False,
+    lost: Result | None = None,
 ) -> Iterator[Result]:
     """Apply `function` to each item over processes; yield results in the order of `items`, with a bar.
 
@@ -154,8 +159,11 @@ def map_parallel(
     threads : bool
         Use threads of this process instead: right for work that leaves the interpreter's lock, such as fits of
         scikit-learn and XGBoost, which would otherwise cost each process seconds of imports.
+    lost : optional
+        The result of an item whose process died, as where native code crashed; without it that ends everything.
     """
     from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     if not items:
         return
@@ -166,10 +174,35 @@ def map_parallel(
                 progress.update(1)
             return
         with _backend(backend, jobs, threads=threads) as n_jobs:
-            calls = (delayed(function)(item) for item in items)
-            for result in Parallel(n_jobs=n_jobs, return_as="generator")(calls):
-                yield result
-                progress.update(1)
+            n_done = 0
+            while n_done < len(items):
+                calls = (delayed(function)(item) for item in items[n_done:])
+                try:
+                    for result in Parallel(n_jobs=n_jobs, return_as="generator")(calls):
+                        yield result
+                        n_done += 1
+                        progress.update(1)
+                except TerminatedWorkerError:
+                    if lost is None:
+                        raise
+                    # it was one of those that were being worked on: these are met one by one
+                    for item in items[n_done : n_done + APART]:
+                        yield _apart(function, item, lost)
+                        n_done += 1
+                        progress.update(1)
+
+
+def _apart(function: Callable[[Item], Result], item: Item, lost: Result) -> Result:
+    """Apply a function in a process of its own; return `lost` where that dies."""
+    from joblib.externals.loky import ProcessPoolExecutor
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    with ProcessPoolExecutor(max_workers=1) as executor:
+        try:
+            result: Result = executor.submit(function, item).result()
+        except BrokenProcessPool:
+            return lost
+    return result
 
 
 @contextmanager

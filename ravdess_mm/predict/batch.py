@@ -17,7 +17,7 @@ from ravdess_mm._version import __version__
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR
 from ravdess_mm.config import Rows
 from ravdess_mm.errors import InputError, MediaError, printable
-from ravdess_mm.parallel.progress import map_parallel
+from ravdess_mm.parallel.progress import CRASHED, map_parallel
 from ravdess_mm.predict.prediction import Prediction
 from ravdess_mm.predict.predictor import Predictor
 from ravdess_mm.predict.rows import columns, rows_of
@@ -68,7 +68,7 @@ def _loaded(run: Path, speaker: Path | None, speakers: int | None) -> Predictor:
 def answer_many(paths: Sequence[Path], question: Question, *, jobs: int) -> Iterator[tuple[Path, Prediction | str]]:
     """Yield each clip and its answer, or why there is none, in the order given."""
     question.predictor()  # what is wrong with the models is said before any process starts
-    answers = map_parallel(question.answer, paths, description="clips", jobs=jobs)
+    answers = map_parallel(question.answer, paths, description="clips", jobs=jobs, lost=CRASHED)
     yield from zip(paths, answers, strict=True)
 
 
@@ -117,7 +117,8 @@ def write_answers(
         run = partial(_rows, question, rows)
         if left:
             question.predictor()
-        for path, answer in zip(left, map_parallel(run, left, description="clips", jobs=jobs), strict=True):
+        answers = map_parallel(run, left, description="clips", jobs=jobs, lost=CRASHED)
+        for path, answer in zip(left, answers, strict=True):
             if isinstance(answer, str):
                 failed[path] = answer
                 continue

@@ -277,7 +277,9 @@ def _read_facts(path: Path) -> dict[str, Any] | None:
 def _read_record(path: Path) -> dict[str, Any] | None:
     """Read the record of a stage; None where it says too little to rely on."""
     record = _read_facts(path)
-    return record if record is not None and record.keys() >= {"key", "outputs", "seconds", "messages"} else None
+    kinds = {"key": str | None, "outputs": dict, "seconds": int | float, "messages": list}
+    is_sound = record is not None and all(isinstance(record.get(name, ...), kind) for name, kind in kinds.items())
+    return record if record is not None and is_sound and all(isinstance(m, str) for m in record["messages"]) else None
 
 
 def _content(path: Path) -> str | dict[str, str] | None:

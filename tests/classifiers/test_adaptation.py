@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,3 +149,11 @@ def test_moods_are_kept_with_the_average_speaker(moody: tuple[np.ndarray, np.nda
     wrong["moods"]["effects"] = wrong["moods"]["effects"][:7]
     with pytest.raises(ValueError, match=r"moods of shapes \(7, 3\) and \(8,\)"):
         SpeakerScaler.from_dict(wrong)
+
+
+@pytest.mark.parametrize("change", [{"n_clips": 1e400}, {"n_clips": -1}, {"deviation": [1e300, 1]}, {"mean": [[0], 1]}])
+def test_an_enrolment_beyond_belief_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    SpeakerStatistics(3, np.zeros(2), np.ones(2)).save(path := tmp_path / "her.json", features="two")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError, match="a damaged enrolment"):
+        SpeakerStatistics.load(path, features="two", n_features=2)

@@ -16,7 +16,7 @@ from ravdess_mm import extras
 from ravdess_mm.config import Backend
 from ravdess_mm.errors import InputError
 from ravdess_mm.parallel import progress
-from ravdess_mm.parallel.progress import Bar, map_parallel, set_up_logging, track
+from ravdess_mm.parallel.progress import CRASHED, Bar, map_parallel, set_up_logging, track
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -170,3 +170,14 @@ def test_dask_missing_is_one_line_that_says_how_to_get_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'ravdess-mm\[dask\]'"):
         list(map_parallel(math.factorial, range(3), description="factorials", jobs=2, backend=Backend.DASK))
+
+
+def _crash_on_three(number: int) -> str:
+    if number == 3:
+        os.abort()
+    return str(number)
+
+
+def test_a_crash_in_native_code_costs_one_item() -> None:
+    found = list(map_parallel(_crash_on_three, range(6), description="numbers", jobs=2, lost=CRASHED))
+    assert found == ["0", "1", "2", CRASHED, "4", "5"]

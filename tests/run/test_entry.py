@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ravdess_mm.bundles.pretrained import PRETRAINED_DIR, SHIPPED
 from ravdess_mm.config import Settings
 from ravdess_mm.errors import InputError
 from ravdess_mm.run.entry import guarded, stage_main
@@ -64,3 +69,39 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_system_has_the_last_word_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out\x1b.parquet")
+
+    assert guarded(full) == 2
+    assert capsys.readouterr().err == "error: out\\x1b.parquet: no space left on device\n"
+
+
+def run_command(words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **options.pop("env", {})}
+    return subprocess.run([sys.executable, "-m", "ravdess_mm", *words], env=environment, text=True, **options)
+
+
+def test_a_name_that_the_output_cannot_say_is_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "a\U0001f600\n.wav"
+    path.write_bytes(b"nothing")
+    done = run_command(["predict", str(path)], env={"PYTHONIOENCODING": "cp1252"}, capture_output=True)
+    assert done.returncode == 2
+    assert f"{tmp_path}/a\\U0001f600\\n.wav: " in done.stderr
+    assert "unexpected" not in done.stderr
+
+
+def test_a_pipe_that_was_closed_is_no_error(tmp_path: Path) -> None:
+    words = f"{sys.executable} -m ravdess_mm info --json {PRETRAINED_DIR / SHIPPED} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True)
+    assert done.returncode in (0, 1)
+    assert done.stderr == ""
+
+
+def test_a_pipe_is_no_clip(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.wav")
+    done = run_command(["predict", str(tmp_path / "a.wav")], capture_output=True, timeout=120)
+    assert done.returncode == 2
+    assert "a.wav: neither a file nor a folder" in done.stderr

@@ -153,7 +153,10 @@ def test_changed_code_runs_the_stages_again_that_reach_it(copied_graph: Path, ru
         score(run)
 
 
-@pytest.mark.parametrize("content", ["", '{"key": ', "[1]", '{"key": 1}', "\udc80"])
+ODD = '{"key": null, "outputs": [], "seconds": "long", "messages": {}}'
+
+
+@pytest.mark.parametrize("content", ["", '{"key": ', "[1]", '{"key": 1}', "\udc80", ODD])
 def test_a_damaged_record_of_a_stage_costs_its_work_only(stage: Stage, content: str) -> None:
     stage.refresh()
     record = stage.run.stages_dir / "copy.json"

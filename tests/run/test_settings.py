@@ -98,6 +98,10 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(arguments: list[str], m
         ("sead = 3", "unknown key 'sead'; allowed: data, run"),
         ("[search]\ndraw = 3", "unknown key 'search.draw'; allowed: draws, inner_folds"),
         ("seed = ", "not a TOML file"),
+        ("a = " + "[" * 100_000, "nested too deep"),
+        ("seed = " + "1" * 10_000, "not a TOML file"),
+        ("run = '\0'", "not a TOML file"),
+        ("[search]\nmodels = []", "Tuple should have at least 1 item"),
         ("data = 3", "DATA=3: "),
         ("data = {a = 1}", "DATA={"),
         ("[cnn]\nepochs = 0", "cnn.epochs=0: Input should be greater"),
@@ -114,3 +118,10 @@ def test_a_typo_in_the_file_is_found(tmp_path: Path, text: str, message: str) ->
 def test_a_setting_without_a_variable_stands_in_the_file_alone() -> None:
     alone = {"bootstrap_draws", "artifacts_dir", "reports_dir", "search", "dense", "cnn"}
     assert set(MAKE_VARIABLES.values()) == set(Settings.model_fields) - alone
+
+
+def test_a_folder_with_blanks_in_its_name_is_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "my clips, Bob's").mkdir()
+    settings = load_settings([f"DATA={tmp_path / 'my clips, Bob'}'s"])
+    assert settings.data == (tmp_path / "my clips, Bob's",)
+    assert settings.run == "my-clips-Bob-s"
