@@ -23,10 +23,10 @@ from ravdess_mm.store import UNREADABLE
 
 KERAS_LAYERS: Final[frozenset[str]] = frozenset(
     {
-        "Activation", "Add", "AveragePooling2D", "BatchNormalization", "CenterCrop", "Concatenate", "Conv2D", "Dense",
-        "DepthwiseConv2D", "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
-        "InputLayer", "LayerNormalization", "MaxPooling2D", "Multiply", "Normalization", "ReLU", "Rescaling",
-        "Reshape", "Resizing", "Softmax", "ZeroPadding2D",
+        "Activation", "Add", "AveragePooling2D", "BatchNormalization", "CenterCrop", "Concatenate", "Conv2D",
+        "Cropping2D", "Dense", "DepthwiseConv2D", "Dropout", "Flatten", "GaussianNoise",
+        "GlobalAveragePooling2D", "GlobalMaxPooling2D", "InputLayer", "LayerNormalization", "MaxPooling2D",
+        "Multiply", "Normalization", "ReLU", "Rescaling", "Reshape", "Resizing", "Softmax", "ZeroPadding2D",
     }
 )  # fmt: skip
 """Layers that a network may have: those of ours and of the networks that still faces are tried with."""

@@ -34,7 +34,12 @@ def run_dir(lean_run: Path, copy_of: Callable[[Path], Path]) -> Path:
     network.get_layer("out").set_weights([weights, np.zeros(8)])
     copied = copy_of(lean_run)
     folder = copied / "models" / "video-cnn" / "holdout"
-    write_bundle(folder, kind="video-cnn", card={"temperature": 1.0}, files={"network.keras": network_part(network)})
+    write_bundle(
+        folder,
+        kind="video-cnn",
+        card={"temperature": 1.0, "frame_step": 20, "crop": "none"},
+        files={"network.keras": network_part(network)},
+    )
     return copied
 
 
@@ -69,7 +74,12 @@ def test_heat_is_kept_until_something_it_rests_on_changes(run_dir: Path, monkeyp
     folder = run_dir / "models" / "video-cnn" / "holdout"
     network = read_bundle(folder).load_network("network.keras")
     network.set_weights([2 * value for value in network.get_weights()])
-    write_bundle(folder, kind="video-cnn", card={"temperature": 1.0}, files={"network.keras": network_part(network)})
+    write_bundle(
+        folder,
+        kind="video-cnn",
+        card={"temperature": 1.0, "frame_step": 20, "crop": "none"},
+        files={"network.keras": network_part(network)},
+    )
     gradcam_section(read_run(run_dir))
     assert asked == [2 * SHOWN_EACH] * 2
 
