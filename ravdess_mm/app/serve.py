@@ -9,12 +9,14 @@ import secrets
 import socket
 import sys
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 
 from ravdess_mm.app.server import Limits, create_app
+from ravdess_mm.app.worker import Worker
 from ravdess_mm.errors import InputError
 
 LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -71,9 +73,23 @@ def serve(
         timeout_graceful_shutdown=2,
     )  # fmt: skip
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config, app.state.workers).run(sockets=[listening])
     except KeyboardInterrupt:
         sys.stderr.write("ended\n")
+
+
+class _Server(uvicorn.Server):
+    """Ends the work before it waits for connections, so that nobody waits for an answer at the end."""
+
+    def __init__(self, config: uvicorn.Config, workers: Sequence[Worker]) -> None:
+        super().__init__(config)
+        self._workers = workers
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening."""
+        for worker in self._workers:
+            worker.close()
+        await super().shutdown(sockets)
 
 
 def _is_local(host: str) -> bool:

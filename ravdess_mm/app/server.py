@@ -122,13 +122,13 @@ def create_app(
         try:
             yield
         finally:
-            clips.stop()
-            moments.stop()
+            for worker in (clips, moments):
+                worker.stop()
             shutil.rmtree(folder, ignore_errors=True)
 
     app = FastAPI(title="ravdess-mm", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(Guard, hosts=hosts, token=token, max_bytes=limits.max_bytes)
-    app.state.folder, app.state.clips = folder, clips
+    app.state.folder, app.state.workers = folder, (clips, moments)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_errors(app)
 

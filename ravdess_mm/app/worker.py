@@ -46,6 +46,7 @@ class Worker:
         self._line: dict[object, str] = {}
         self._child: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
+        self._is_closed = False
 
     def ahead(self, ticket: str) -> int | None:
         """Return how many requests come before the one of that ticket; None where it is not in the line."""
@@ -101,6 +102,8 @@ class Worker:
         return answer
 
     def _started(self) -> Connection:
+        if self._is_closed:
+            raise BusyError("the server is stopped")
         if self._pipe is None or self._child is None or not self._child.is_alive():
             self.stop()
             context = multiprocessing.get_context("spawn")
@@ -109,6 +112,12 @@ class Worker:
             self._child.start()
             other_end.close()
         return self._pipe
+
+    def close(self) -> None:
+        """End the child for good: who waits is refused."""
+        self._is_closed = True
+        if self._child is not None:
+            self._child.kill()
 
     def stop(self) -> None:
         """End the child, whatever it does; the next request starts another."""
