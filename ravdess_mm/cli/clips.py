@@ -99,6 +99,7 @@ def predict(
             raise InputError(f"--timeline and --annotate are of one clip; got {len(clips)}")
         for path in pictures:
             _draw(question, clips[0], path, as_timeline=path is timeline)
+            typer.echo(printable(str(path)), err=as_json)
         table_path = csv or parquet
         if table_path is not None:
             return _write_table(clips, question, table_path, rows, jobs)
@@ -140,7 +141,6 @@ def _draw(question: Question, clip: Path, path: Path, *, as_timeline: bool) -> N
             annotate_film(question.predictor(), clip, path)
     except MediaError as error:
         raise MediaError(f"{clip}: {error}") from error
-    typer.echo(printable(str(path)), err=True)
 
 
 def _write_table(clips: list[Path], question: Question, path: Path, rows: Rows, jobs: int) -> int:

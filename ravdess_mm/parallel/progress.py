@@ -162,9 +162,6 @@ def map_parallel(
     lost : optional
         The result of an item whose process died, as where native code crashed; without it that ends everything.
     """
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
     if not items:
         return
     with Bar(description, total=len(items), unit=unit) as progress:
@@ -173,6 +170,9 @@ def map_parallel(
                 yield function(item)
                 progress.update(1)
             return
+        from joblib import Parallel, delayed  # a quarter of a second that one job does without
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         with _backend(backend, jobs, threads=threads) as n_jobs:
             n_done = 0
             while n_done < len(items):

@@ -50,7 +50,8 @@ class Question:
 
     def predictor(self) -> Predictor:
         """Return the models, loaded once a process."""
-        return _loaded(self.run or PRETRAINED_DIR, self.speaker, self.speakers)
+        changed = () if self.speaker is None else tuple(_stamp(self.speaker))
+        return _loaded(self.run or PRETRAINED_DIR, self.speaker, self.speakers, changed)
 
     def answer(self, path: Path) -> Prediction | str:
         """Return the answer for a clip, or why there is none."""
@@ -61,7 +62,7 @@ class Question:
 
 
 @lru_cache(maxsize=1)
-def _loaded(run: Path, speaker: Path | None, speakers: int | None) -> Predictor:
+def _loaded(run: Path, speaker: Path | None, speakers: int | None, _changed: tuple[int, ...]) -> Predictor:
     return Predictor.from_run(run, speaker=speaker, speakers=speakers)
 
 

@@ -18,7 +18,7 @@ from ravdess_mm.video.faces import MAX_CARRY, Box, Detector, GrayImage, make_det
 
 SEARCH_EVERY: Final = 10
 """Frames from one search for faces to the next, where every frame is looked at."""
-FINE_EVERY: Final = 4
+FINE_EVERY: Final = 10
 """Searches from one for small faces to the next, as long as none is there: each costs as much as three others."""
 
 _FAR: Final = 0.7  # of the longer side: centres of one face's boxes are closer

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ravdess_mm.video.faces import Box
+from ravdess_mm.config import FaceDetector
+from ravdess_mm.video import tracking
+from ravdess_mm.video.faces import Box, Detector
 from ravdess_mm.video.tracking import FaceTracker, find_all_faces, follow_faces, steady_faces
 
 ANNA, BEN = Box(20, 30, 60, 60), Box(200, 40, 40, 40)
@@ -105,3 +107,22 @@ def test_every_frame_is_searched_where_frames_are_far_apart() -> None:
     frames, boxes = zip(*walking(4), strict=True)
     left = iter(boxes)
     assert [own[0].box for own in find_all_faces(frames, detector=lambda image: [next(left)])] == list(boxes)
+
+
+def test_small_faces_are_searched_now_and_then_and_always_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [np.full((180, 320), level, np.uint8) for level in range(12)]
+    fine: list[int] = []
+
+    def make_detector(kind: FaceDetector, *, every_face: bool = False) -> Detector:
+        def detect(image: npt.NDArray[np.uint8]) -> list[Box]:
+            if not every_face:
+                return [ANNA]
+            fine.append(int(image[0, 0]))
+            return [ANNA, *([Box(250, 20, 20, 20)] if 9 < image[0, 0] < 12 else [])]
+
+        return detect
+
+    monkeypatch.setattr(tracking, "make_detector", make_detector)
+    faces = list(find_all_faces(frames))
+    assert fine == [0, 10, 11]
+    assert [len(own) for own in faces] == [1] * 10 + [2, 2]
