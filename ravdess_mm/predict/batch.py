@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from ravdess_mm._version import __version__
 from ravdess_mm.bundles.pretrained import PRETRAINED_DIR
@@ -69,7 +69,9 @@ def _loaded(run: Path, speaker: Path | None, speakers: int | None, _changed: tup
 def answer_many(paths: Sequence[Path], question: Question, *, jobs: int) -> Iterator[tuple[Path, Prediction | str]]:
     """Yield each clip and its answer, or why there is none, in the order given."""
     question.predictor()  # what is wrong with the models is said before any process starts
-    answers = map_parallel(question.answer, paths, description="clips", jobs=jobs, lost=CRASHED)
+    answers = map_parallel(
+        question.answer, paths, description="clips", jobs=jobs, lost=cast("Prediction | str", CRASHED)
+    )
     yield from zip(paths, answers, strict=True)
 
 
@@ -118,7 +120,9 @@ def write_answers(
         run = partial(_rows, question, rows)
         if left:
             question.predictor()
-        answers = map_parallel(run, left, description="clips", jobs=jobs, lost=CRASHED)
+        answers: Iterator[list[dict[str, Any]] | str] = map_parallel(
+            run, left, description="clips", jobs=jobs, lost=cast("list[dict[str, Any]] | str", CRASHED)
+        )
         for path, answer in zip(left, answers, strict=True):
             if isinstance(answer, str):
                 failed[path] = answer

@@ -97,8 +97,8 @@ def test_they_answer_like_a_run(out: Path, clips: Path) -> None:
     predictor = Predictor.from_run(out)
     seen = []
     for clip in sorted(own_clips.iterdir()):
-        with suppress(MediaError):  # sound alone, or no face is found
-            seen.append(predictor.score_frames(clip).answer)
+        with suppress(MediaError, KeyError):  # sound alone, or no face is found
+            seen.append(np.array(list(predictor.predict(clip).branches["video"].values())))
     faces = ClassShares.of(seen)
     assert faces.n_clips > 1
     expected = faces.even(list(plain.branches["video"].values()))
