@@ -14,11 +14,12 @@ import time
 from pathlib import Path
 from typing import Final
 
+from ravdess_mm.sample.files import ensure_sample
 from ravdess_mm.store import hash_file
 
 STAGES: Final = ("features", "audio-models", "audio-embedding", "video-cnn", "video-embedding", "fuse", "report")
-TIMED: Final = frozenset({"run.json", "metrics.json"})
-"""Files that hold how long something took."""
+TIMED: Final = frozenset({".sample.json", "run.json"})
+"""Files that hold how long something took, or when files were written."""
 KILLER: Final = """
 import os, runpy, signal, sys
 place, count, wanted = os.replace, 0, int(os.environ["KILL_AT"])
@@ -32,7 +33,6 @@ os.replace = os.rename = replace
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
-# ``Path.replace`` calls ``os.replace`` of the module that it has imported
 
 
 def run_stage(stage: str, folder: Path, *, kill_after_s: float | None = None, kill_at: int = 0) -> float:
@@ -76,7 +76,7 @@ def kill_test(stages: tuple[str, ...], n: int, *, renames: int | None = None, se
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="kill-") as name:
         before, whole = Path(name) / "before", Path(name) / "whole"
-        before.mkdir()
+        ensure_sample(before / "artifacts" / "sample-corpus", jobs=1)
         for stage in stages:
             shutil.copytree(before, whole)
             (Path(name) / "renames").unlink(missing_ok=True)
