@@ -212,7 +212,7 @@ def _read_sound_track(path: Path, mix: Mix) -> _Sound:
                 raise MediaError("empty: the audio stream has no samples")
             declared_s = _declared_length_s(av, container, stream)
             names = tuple(channel.name for channel in setups[0][0].channels)
-    except (av.FFmpegError, OSError) as error:
+    except (av.FFmpegError, OSError, IndexError) as error:
         raise MediaError(f"undecodable: {one_line(error, path)}") from error
     return _Sound(samples, sr, decoded_s, declared_s, names, is_cut, note)
 
@@ -311,6 +311,6 @@ def _frames(av: Any, container: Any, stream: Any) -> Iterator[Any]:
             for frame in frames:
                 is_empty = False
                 yield frame
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):  # PyAV knows no track that begins in the midst of a file
         if is_empty:
             raise

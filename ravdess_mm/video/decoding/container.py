@@ -86,7 +86,7 @@ def list_packets(container: Any, stream: Any) -> tuple[Packet, ...]:
             packets.append(describe(packet))
             if packet.pts is not None:
                 end_s = max(end_s, end_of(packet, stream))
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, IndexError) as error:  # PyAV knows no track that begins in the midst of a file
         broken = error
     promised = len(packets) + round(missing_s(stream, end_s) * float(stream.average_rate or 0))
     if not packets:
