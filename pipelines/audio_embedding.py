@@ -35,7 +35,7 @@ def embedding_path(run: RunFolder) -> Path:
 
 
 def make_embeddings(run: RunFolder, clips: pd.DataFrame) -> Path:
-    """Let the encoder listen to every take, and to copies that went through the world; returns the table."""
+    """Let the encoder listen to every take, and to copies at other speeds; returns the table."""
     settings = run.settings
     path = embedding_path(run)
     rejected_path = path.with_name("embedding-rejected.parquet")

@@ -8,7 +8,7 @@ a self-supervised speech representation model", ASRU), so all blocks are pooled,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from ravdess_mm.audio.decoding import Samples, decode_audio
 from ravdess_mm.audio.encoder import SHIPPED_DIR, Encoder
 from ravdess_mm.audio.feature_cache import Outcome, VectorCache, code_version
 from ravdess_mm.audio.feature_table import Clip, feature_frame, vectors_of_takes
-from ravdess_mm.audio.perturbation import Perturbation, apply, apply_chain, draw_chain
+from ravdess_mm.audio.perturbation import apply_chain, change_speed, draw_chain
 from ravdess_mm.audio.preparation import PREPARED_SR, prepare
 from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.config import Backend
@@ -39,8 +39,9 @@ SILENT: Final = 2.0**-15
 """A clip that never exceeds one step of 16-bit audio is silent."""
 
 N_COPIES: Final = 2
-"""Copies of a training clip that went through the world, at another speed."""
-SPEEDS: Final = (0.92, 1.0, 1.08)
+"""Copies of a clip that went through the world, where a voice is taught for the world."""
+SPEEDS: Final = (0.92, 1.08)
+"""Copies at other speeds, where a voice is taught for the studio it is tested in."""
 
 
 def feature_names(encoder: Encoder) -> tuple[str, ...]:
@@ -115,9 +116,9 @@ def pool_states(states: Singles) -> Singles:
 def perturbed_copy(y: Samples, seed: int) -> Samples:
     """Return a clip [shape=(n,)] at 16 kHz as it would sound at another speed and after a way through the world."""
     random = np.random.default_rng(seed)
-    speed = SPEEDS[int(random.integers(len(SPEEDS)))]
+    speed = (SPEEDS[0], 1.0, SPEEDS[1])[int(random.integers(3))]
     if speed != 1.0:
-        y = apply(y, PREPARED_SR, Perturbation.SPEED, seed, amount=speed)
+        y = change_speed(y, PREPARED_SR, factor=speed)
     chain_seed = int(random.integers(2**31))
     return apply_chain(y, PREPARED_SR, draw_chain(chain_seed), chain_seed)
 
@@ -174,7 +175,7 @@ def embed_files(
     clips = [Clip(str(path), Path(path).name, hash_file(path)) for path in paths]
     cache = _cache(cache_dir, encoder_dir)
     keys = [_keys(clip, n_copies) for clip in clips]
-    work = partial(_work_on_clip, n_copies=n_copies, encoder_dir=encoder_dir)
+    work = partial(_embed_with_perturbed, n_copies=n_copies, encoder_dir=encoder_dir)
     cache.compute(work, dict(zip(keys, clips, strict=True)), description=description, jobs=jobs, backend=backend)
     cache.merge_parts()
     kept = tuple(place for place, own in enumerate(keys) if all(cache[key].vector is not None for key in own))
@@ -193,7 +194,7 @@ class EmbeddingTable:
     features : pandas.DataFrame
         Columns ``take``, ``actor``, ``emotion`` and the feature names; one row a take, sorted by take.
     copies : tuple of pandas.DataFrame
-        The same of copies that went through the world.
+        The same of copies at other speeds.
     rejected : pandas.DataFrame
         Columns ``path``, ``reason``, ``stage``.
     """
@@ -207,7 +208,6 @@ def build_embedding_table(
     clips: pd.DataFrame,
     *,
     cache_dir: str | Path,
-    n_copies: int = N_COPIES,
     encoder_dir: Path | None = None,
     jobs: int = -1,
     backend: Backend = Backend.LOKY,
@@ -219,14 +219,14 @@ def build_embedding_table(
     clips : pandas.DataFrame
         The catalog's clips; which of them stands for a take is said in
         :func:`ravdess_mm.audio.feature_table.vectors_of_takes`.
-    cache_dir, n_copies, encoder_dir, jobs, backend
+    cache_dir, encoder_dir, jobs, backend
         As for `embed_files`.
     """
     chosen, rejected = vectors_of_takes(
         clips,
         _cache(cache_dir, encoder_dir),
-        partial(_work_on_clip, n_copies=n_copies, encoder_dir=encoder_dir),
-        keys_of=partial(_keys, n_copies=n_copies),
+        partial(_embed_at_speeds, encoder_dir=encoder_dir),
+        keys_of=lambda clip: (clip.sha256, *(f"{clip.sha256}-speed-{speed:g}" for speed in SPEEDS)),
         what="speech encoder",
         jobs=jobs,
         backend=backend,
@@ -234,7 +234,7 @@ def build_embedding_table(
     names = feature_names(_encoder(encoder_dir))
     tables = [
         feature_frame(clips, {take: vectors[place] for take, vectors in chosen.items()}, names)
-        for place in range(1 + n_copies)
+        for place in range(1 + len(SPEEDS))
     ]
     return EmbeddingTable(tables[0], tuple(tables[1:]), rejected)
 
@@ -267,7 +267,7 @@ def unpack(packed: pd.DataFrame, names: Sequence[str]) -> list[pd.DataFrame]:
 
 def _cache(cache_dir: str | Path, encoder_dir: Path | None) -> VectorCache:
     digest = encoder_digest(encoder_dir)
-    return VectorCache(Path(cache_dir), FEATURE_SET, depends_on=[*code_version(_work_on_clip), digest])
+    return VectorCache(Path(cache_dir), FEATURE_SET, depends_on=[*code_version(_embed_with_perturbed), digest])
 
 
 def encoder_digest(encoder_dir: Path | None) -> str:
@@ -286,18 +286,28 @@ def _keys(clip: Clip, n_copies: int) -> tuple[str, ...]:
     return (clip.sha256, *(f"{clip.sha256}-{copy}" for copy in range(1, n_copies + 1)))
 
 
-def _work_on_clip(clip: Clip, *, n_copies: int, encoder_dir: Path | None) -> list[Outcome]:
+def _embed_with_perturbed(clip: Clip, *, n_copies: int, encoder_dir: Path | None) -> list[Outcome]:
+    seed = int(clip.sha256[:12], 16)
+    copies = [partial(perturbed_copy, seed=seed + copy) for copy in range(1, 1 + n_copies)]
+    return _embed_copies(clip, copies, encoder_dir)
+
+
+def _embed_at_speeds(clip: Clip, *, encoder_dir: Path | None) -> list[Outcome]:
+    return _embed_copies(clip, [partial(change_speed, sr=PREPARED_SR, factor=speed) for speed in SPEEDS], encoder_dir)
+
+
+def _embed_copies(
+    clip: Clip, copies: Sequence[Callable[[Samples], Samples]], encoder_dir: Path | None
+) -> list[Outcome]:
     encoder = _encoder(encoder_dir)
-    n = 1 + n_copies
     try:
         samples, sr = decode_audio(clip.path)
         y = prepare(samples, sr)
-        vectors = [embed(y, encoder, activity=SpeechActivity.of(samples, sr))]
-        seed = int(clip.sha256[:12], 16)
-        vectors += [embed(perturbed_copy(y, seed + copy), encoder) for copy in range(1, n)]
-        return [Outcome(vector) for vector in vectors]
+        first = embed(y, encoder, activity=SpeechActivity.of(samples, sr))
+        return [Outcome(vector) for vector in (first, *(embed(copy(y), encoder) for copy in copies))]
     except MediaError as error:
         lasting = Path(clip.path).is_file()
-        return [Outcome(None, str(error), lasting=lasting)] * n
+        return [Outcome(None, str(error), lasting=lasting)] * (1 + len(copies))
     except OSError as error:
-        return [Outcome(None, f"the file is gone or may not be read ({error.strerror})", lasting=False)] * n
+        reason = f"the file is gone or may not be read ({error.strerror})"
+        return [Outcome(None, reason, lasting=False)] * (1 + len(copies))

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from ravdess_mm.audio.embedding import (
+    SPEEDS,
     build_embedding_table,
     embed,
     embed_files,
@@ -19,6 +20,8 @@ from ravdess_mm.audio.embedding import (
     unpack,
 )
 from ravdess_mm.audio.encoder import Encoder
+from ravdess_mm.audio.perturbation import change_speed
+from ravdess_mm.audio.preparation import prepare
 from ravdess_mm.audio.speech_activity import FRAME_S, MARGIN_S, SpeechActivity
 from ravdess_mm.errors import MediaError
 from tests.audio.encoders import random_arrays, write_safetensors
@@ -147,9 +150,13 @@ def test_a_take_whose_best_clip_fails_is_heard_in_another(encoder_dir: Path, tmp
     ]
     clips = pd.DataFrame(rows).assign(take="03-01-01-01-01-01", actor=1, emotion="neutral", has_audio=True)
     clips["sha256"] = ["a" * 64, "b" * 64]
-    built = build_embedding_table(clips, cache_dir=tmp_path / "cache", encoder_dir=encoder_dir, n_copies=1, jobs=1)
+    built = build_embedding_table(clips, cache_dir=tmp_path / "cache", encoder_dir=encoder_dir, jobs=1)
     assert len(built.features) == 1
     assert built.rejected["reason"].tolist() == [
         "silent: no sample is larger than one step of 16-bit audio; tried instead: b"
     ]
-    assert len(built.copies) == 1
+    encoder = Encoder.load(encoder_dir)
+    y = prepare(tone(), 16_000)
+    for copy, speed in zip(built.copies, SPEEDS, strict=True):
+        expected = embed(change_speed(y, 16_000, factor=speed), encoder)
+        np.testing.assert_allclose(copy.drop(columns=["take", "actor", "emotion"]).to_numpy()[0], expected, atol=1e-3)
