@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -73,7 +73,7 @@ def read_all(
     paths = [os.path.abspath(candidate.path) for candidate in candidates]
     new = [index for index, path in enumerate(paths) if not _is_as_known(candidates[index], cached.get(path))]
     is_little = sum(candidates[index].size_bytes for index in new) < _IN_PROCESS_BYTES
-    results = map_parallel(
+    results: Iterator[FileFacts | str] = map_parallel(
         read_file,
         [candidates[index] for index in new],
         description="reading clips",
