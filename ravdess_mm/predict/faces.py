@@ -18,7 +18,10 @@ from ravdess_mm.predict.prediction import FaceTrack, FrameScores
 
 if TYPE_CHECKING:
     from ravdess_mm.predict.audio import AudioSignal
-    from ravdess_mm.predict.video import FrameSource
+    from ravdess_mm.video.decoding.frames import GrayFrame
+
+FrameSource: TypeAlias = "Callable[[int], Iterable[GrayFrame]]"
+"""Returns every n-th frame of a recording from the start, n being its argument."""
 
 Part: TypeAlias = tuple[int | None, dict[int, FrameScores]]
 """The number of a segment, None between two of them, and what was seen of each face in it, by identity."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ravdess_mm.errors import InputError, MediaError
 
 if TYPE_CHECKING:
-    from ravdess_mm.predict.video import FrameSource
+    from ravdess_mm.predict.faces import FrameSource
     from ravdess_mm.video.decoding.frames import GrayFrame
 
 FPS: Final = 30_000 / 1001

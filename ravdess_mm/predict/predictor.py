@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ravdess_mm.audio.decoding import Samples
     from ravdess_mm.audio.speech_activity import SpeechActivity
     from ravdess_mm.predict.diarization import People
-    from ravdess_mm.predict.video import FrameSource
+    from ravdess_mm.predict.faces import FrameSource
 
 SPEAKERS: Final = "speakers"
 """Folder beside the models that ship that holds what tells voices apart."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import tee
@@ -20,7 +20,7 @@ from ravdess_mm.corpus.media_files import find_clips
 from ravdess_mm.errors import MediaError
 from ravdess_mm.fusion.recipe import FusionRecipe
 from ravdess_mm.fusion.rules import Product
-from ravdess_mm.predict.faces import Part, look_through
+from ravdess_mm.predict.faces import FrameSource, Part, look_through
 from ravdess_mm.predict.prediction import FrameScores
 from ravdess_mm.predict.recordings import WHOLE, Recording
 from ravdess_mm.predictions import ADAPTED
@@ -44,8 +44,6 @@ BETWEEN_FRAMES: Final = 16
 
 GrayImages: TypeAlias = npt.NDArray[np.uint8]
 """[shape=(height, width)] or [shape=(n, height, width)], 0-255."""
-FrameSource: TypeAlias = "Callable[[int], Iterable[GrayFrame]]"
-"""Returns every n-th frame of a recording from the start, n being its argument."""
 
 
 ShownFrame: TypeAlias = "tuple[float, list[tuple[TrackedFace | None, GrayImages]]]"
