@@ -61,7 +61,7 @@ def bin_dir(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
-    subprocess.run([*command, str(wheel)], check=True)
+    subprocess.run([*command, str(wheel)], env=clean_environment(), check=True)
     site = next(folder.glob("lib/python*/site-packages"))
     (own,) = metadata.distributions(path=[str(site)])
     for found in distributions(own.requires or []):
@@ -71,11 +71,15 @@ def bin_dir(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
+def clean_environment() -> dict[str, str]:
+    """Return the variables of this process without those that let its own libraries show through."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))}
+
+
 def run(bin_dir: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the environment in a folder; nothing of this environment shows through."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))}
     command = [str(bin_dir / words[0]), *words[1:]]
-    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=clean_environment(), capture_output=True, text=True, check=False)
 
 
 def test_it_holds_one_package(wheel: Path) -> None:
