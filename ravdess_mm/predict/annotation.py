@@ -219,6 +219,13 @@ class _Pen:
         cv2.putText(self.image, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT, thickness, cv2.LINE_AA)
         return int(bottom)
 
+    def width_px(self, words: str) -> int:
+        """Return how wide some words are with the space around them, in pixels."""
+        import cv2
+
+        (width, _), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, self.size_px / 24, 1)
+        return int(width + 2 * max(2, self.size_px // 5))
+
     def line_px(self) -> int:
         """Return the height of a line of text."""
         import cv2
@@ -271,7 +278,7 @@ def _draw_bars(pen: _Pen, heard: Floats | None, both: Floats | None, branches: S
     foot[:] = (foot * 0.35).astype(np.uint8)
     name = {"audio": "voice", "video": "face"}
     rows = [("voice", heard), ("both" if len(branches) != 1 else f"{name[branches[0]]} alone", both)]
-    start = width // 3
+    start = max(width // 3, pen.width_px("both: surprised 100 %"))
     for number, (title, answer) in enumerate(rows):
         top = height - (2 - number) * line
         pen.text(f"{title}: {'-' if answer is None else _share(answer, int(answer.argmax()))}", 0, top)
