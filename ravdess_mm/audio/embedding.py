@@ -22,7 +22,6 @@ from ravdess_mm.audio.decoding import Samples, decode_audio
 from ravdess_mm.audio.encoder import SHIPPED_DIR, Encoder
 from ravdess_mm.audio.feature_cache import Outcome, VectorCache, code_version
 from ravdess_mm.audio.feature_table import Clip, feature_frame, vectors_of_takes
-from ravdess_mm.audio.perturbation import apply_chain, change_speed, draw_chain
 from ravdess_mm.audio.preparation import PREPARED_SR, prepare
 from ravdess_mm.audio.speech_activity import SpeechActivity
 from ravdess_mm.config import Backend
@@ -115,6 +114,9 @@ def pool_states(states: Singles) -> Singles:
 
 def perturbed_copy(y: Samples, seed: int) -> Samples:
     """Return a clip [shape=(n,)] at 16 kHz as it would sound at another speed and after a way through the world."""
+    # only where copies are made: scipy.fft takes a third of a second to import, which no answer should wait for
+    from ravdess_mm.audio.perturbation import apply_chain, change_speed, draw_chain
+
     random = np.random.default_rng(seed)
     speed = (SPEEDS[0], 1.0, SPEEDS[1])[int(random.integers(3))]
     if speed != 1.0:
@@ -293,6 +295,8 @@ def _embed_with_perturbed(clip: Clip, *, n_copies: int, encoder_dir: Path | None
 
 
 def _embed_at_speeds(clip: Clip, *, encoder_dir: Path | None) -> list[Outcome]:
+    from ravdess_mm.audio.perturbation import change_speed
+
     return _embed_copies(clip, [partial(change_speed, sr=PREPARED_SR, factor=speed) for speed in SPEEDS], encoder_dir)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +162,11 @@ def test_a_take_whose_best_clip_fails_is_heard_in_another(encoder_dir: Path, tmp
     for copy, speed in zip(built.copies, SPEEDS, strict=True):
         expected = embed(change_speed(y, 16_000, factor=speed), encoder)
         np.testing.assert_allclose(copy.drop(columns=["take", "actor", "emotion"]).to_numpy()[0], expected, atol=1e-3)
+
+
+def test_an_answer_does_not_wait_for_what_makes_copies() -> None:
+    program = (
+        "import sys, ravdess_mm.audio.voice_features; "
+        "sys.exit(', '.join(sorted({'scipy.fft', 'scipy.signal', 'av'} & set(sys.modules))) or None)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
