@@ -30,7 +30,7 @@ from ravdess_mm.store import read_json, read_table
 
 SEED = 1
 TAKES = 20
-MOODS = 2
+N_EMOTIONS = 2
 
 
 def space_of(run: Path, actors: list[int]) -> SpeakerSpace:
@@ -47,7 +47,7 @@ def draw(clips: pd.DataFrame, actors: np.ndarray, random: np.random.Generator, *
     for actor in actors:
         own = clips[clips["actor"] == actor]
         if moody:
-            own = own[own["emotion"].isin(random.choice(sorted(set(own["emotion"])), MOODS, replace=False))]
+            own = own[own["emotion"].isin(random.choice(sorted(set(own["emotion"])), N_EMOTIONS, replace=False))]
         parts.append(own.iloc[random.permutation(len(own))[:TAKES]])
     mixed = pd.concat(parts)
     return mixed.iloc[random.permutation(len(mixed))]

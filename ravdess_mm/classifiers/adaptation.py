@@ -229,7 +229,7 @@ class SpeakerScaler:
             "mean": self.mean_,
             "within_variance": self.within_variance_,
             "total_variance": self.total_variance_,
-            **({} if self.emotion_effects_ is None else {"moods": vars(self.emotion_effects_)}),
+            **({} if self.emotion_effects_ is None else {"emotion_effects": vars(self.emotion_effects_)}),
         }
 
     @classmethod
@@ -239,14 +239,14 @@ class SpeakerScaler:
         scaler.mean_ = np.asarray(content["mean"], dtype=np.float64)
         scaler.within_variance_ = np.asarray(content["within_variance"], dtype=np.float64)
         scaler.total_variance_ = np.asarray(content["total_variance"], dtype=np.float64)
-        emotion_effects = content.get("moods")
+        emotion_effects = content.get("emotion_effects")
         scaler.emotion_effects_ = None
         if emotion_effects is not None:
             effects, frequencies = (
                 np.asarray(emotion_effects[of], dtype=np.float64) for of in ("effects", "frequencies")
             )
             if effects.shape != (len(EMOTIONS), len(scaler.mean_)) or frequencies.shape != (len(EMOTIONS),):
-                raise ValueError(f"moods of shapes {effects.shape} and {frequencies.shape}")
+                raise ValueError(f"emotion effects of shapes {effects.shape} and {frequencies.shape}")
             scaler.emotion_effects_ = EmotionEffects(effects, frequencies)
         return scaler
 

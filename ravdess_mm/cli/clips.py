@@ -13,7 +13,7 @@ from zlib import crc32
 
 import typer
 
-from ravdess_mm.cli.command import Json, console, print_json, run_verb
+from ravdess_mm.cli.command import AnsweringRun, Json, console, print_json, run_verb
 from ravdess_mm.config import Rows
 from ravdess_mm.errors import InputError, one_line, printable
 
@@ -29,10 +29,7 @@ def predict(
     from_file: Annotated[
         str | None, typer.Option("--from-file", help="A file with a path a line; - reads standard input.")
     ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
-    ] = None,
+    run: AnsweringRun = None,
     speaker: Annotated[
         Path | None,
         typer.Option(
@@ -224,10 +221,7 @@ def enrol(
 
 def explain(
     clip: Annotated[Path, typer.Argument(help="A clip of any name, with a picture.", metavar="CLIP")],
-    run: Annotated[
-        Path | None,
-        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
-    ] = None,
+    run: AnsweringRun = None,
     speaker: Annotated[
         Path | None,
         typer.Option(

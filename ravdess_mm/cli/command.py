@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -16,6 +17,10 @@ from ravdess_mm.store import plain
 ANSWER: Final = "Answer for clips of your own"
 LEARN: Final = "Learn from a corpus"
 CHECK: Final = "Check"
+AnsweringRun = Annotated[
+    Path | None,
+    typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for one a core.")]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ravdess_mm.cli.command import console, run_verb
+from ravdess_mm.cli.command import AnsweringRun, console, run_verb
 from ravdess_mm.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ def live(
         Path | None, typer.Option(help="Play this film, or sound, in real time instead of camera and microphone.")
     ] = None,
     record: Annotated[Path | None, typer.Option(help="Write every answer to this .csv as well.")] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option("--run", help="Folder of a finished run whose models answer; by default those that ship."),
-    ] = None,
+    run: AnsweringRun = None,
     speaker: Annotated[
         Path | None, typer.Option(help="The person who is seen and heard: their clips, or what `enrol` wrote.")
     ] = None,

@@ -69,23 +69,17 @@ class FoundFile:
 
 
 @dataclass(frozen=True)
-class NamedFile:
+class NamedFile(FoundFile):
     """A file whose name makes it a clip; its content has not been looked at.
 
     Attributes
     ----------
-    path : Path
-        Starts with the folder as it was given.
-    depth : int
-        Number of folders between it and the folder given.
     identifier : Identifier
         The name, decoded.
     size_bytes, mtime_ns : int
         Size, and time of the last change in nanoseconds.
     """
 
-    path: Path
-    depth: int
     identifier: Identifier
     size_bytes: int
     mtime_ns: int

@@ -73,7 +73,7 @@ CONDITIONS: Final[tuple[Condition, ...]] = (
     Condition("dc-1%", Perturbation.DC_OFFSET, 0.01),
     Condition("click", Perturbation.CLICK),
 )
-"""In the order in which they are shown; a condition is known by its name and its ratio."""
+"""In the order in which they are shown; a condition has a name and a ratio."""
 
 
 def choose_takes(voices: Sequence[VoiceClip], *, most_per_actor: int, seed: int) -> tuple[VoiceClip, ...]:

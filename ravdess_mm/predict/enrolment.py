@@ -68,7 +68,7 @@ def enrol_voice(
         Clips with sound, all of one person, and folders of such clips. One longer than `WHOLE_S` counts as many clips
         as it has segments.
     features : VoiceFeatures
-        What the voice is known by.
+        What the voice model hears: the features of an enrolment.
     know : callable
         From the features of the clips [shape=(n_clips, n_features)] to the enrolment; see `AudioModels.enrol`.
 
@@ -153,7 +153,7 @@ def save_enrolment(
     face : ClassShares or None
         What the face network says of the speaker.
     features : VoiceFeatures
-        What the voice is known by.
+        What the voice model hears: the features of an enrolment.
     network : str or None
         The SHA-256 of the card of that network.
     """

@@ -330,7 +330,26 @@ class Prediction(Answer):
         """
         import pandas as pd
 
-        from ravdess_mm.config import Rows
-        from ravdess_mm.predict.rows import rows_of
+        return pd.DataFrame(self.segment_rows()).astype({"speaker": "Int64", "face": "Int64"})
 
-        return pd.DataFrame(rows_of(self, Rows.SEGMENTS)).astype({"speaker": "Int64", "face": "Int64"})
+    def segment_rows(self) -> list[dict[str, Any]]:
+        """Return the rows of :meth:`to_frame`."""
+        return [
+            {
+                "path": str(self.path),
+                "start_s": segment.start_s,
+                "end_s": segment.end_s,
+                "speaker": segment.speaker,
+                "face": segment.face,
+                **labelled(segment.probabilities),
+                "sources": segment.sources,
+                "notes": "; ".join(segment.notes),
+            }
+            for segment in self.whole_or_segments
+        ]
+
+
+def labelled(probabilities: dict[str, float]) -> dict[str, Any]:
+    """Return probabilities as the columns of a row: the label, then ``p_neutral`` ... ``p_surprised``."""
+    label = max(probabilities, key=lambda emotion: probabilities[emotion])
+    return {"label": label, **{f"p_{emotion}": probabilities[emotion] for emotion in EMOTIONS}}

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 SPEAKERS: Final = "speakers"
 """Folder beside the models that ship that holds what tells voices apart."""
-IN_MEMORY: Final = Path("array")
-"""Stands for the path of what is no file."""
 
 
 class Predictor:
@@ -235,25 +233,7 @@ class Predictor:
         sr: int = 0,
         in_segments: bool | None,
     ) -> Prediction:
-        signal = AudioSignal() if samples is None else AudioSignal.of_array(samples, sr)
-        given = {"video": frames, "audio": samples}
-        streams = [name for name, values in given.items() if values is not None]
-        source, duration_s = None, signal.duration_s
-        if frames is not None:
-            from ravdess_mm.predict.pictures import frame_source
-
-            source, length_s = frame_source(frames, fps)
-            duration_s = max(duration_s, length_s)
-        if not set(streams) & set(self.recipe.models):
-            names = " and ".join({"audio": "sound", "video": "pictures"}[stream] for stream in streams)
-            raise MediaError(f"the models are for {' and '.join(self.recipe.models)}, not for {names}")
-        recording = Recording(
-            IN_MEMORY,
-            signal if "audio" in self.recipe.models else AudioSignal(),
-            duration_s,
-            source if "video" in self.recipe.models else None,
-            " and ".join(streams),
-        )
+        recording = Recording.in_memory(frames=frames, fps=fps, samples=samples, sr=sr, branches=self.recipe.models)
         return self._answer(recording, in_segments=in_segments, keep_images=False)[0]
 
     def answer(

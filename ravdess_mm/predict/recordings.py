@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,8 +19,12 @@ from ravdess_mm.predict.audio import AudioSignal
 from ravdess_mm.predict.prediction import Segment, named
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ravdess_mm.video.decoding.frames import GrayFrame
 
+IN_MEMORY: Final = Path("array")
+"""Stands for the path of what is no file."""
 WHOLE: Final[Span] = (0.0, math.inf)
 """The one segment of a recording that is not cut."""
 
@@ -69,6 +73,45 @@ class Recording:
             signal.duration_s or streams.duration_s,
             (lambda frame_step: iter_frames(path, frame_step=frame_step)) if has_picture else None,
             " and ".join(name for name, has in (("audio", streams.has_audio), ("video", streams.has_video)) if has),
+        )
+
+    @classmethod
+    def in_memory(
+        cls,
+        *,
+        frames: Sequence[npt.ArrayLike] | npt.ArrayLike | None,
+        fps: float,
+        samples: npt.ArrayLike | None,
+        sr: int,
+        branches: Collection[str],
+    ) -> Recording:
+        """Take arrays for the branches that can answer; see `Predictor.predict_frames`.
+
+        Raises
+        ------
+        InputError
+            If frames, samples or a rate are of another shape, type or range.
+        MediaError
+            If no branch can answer for what is given.
+        """
+        signal = AudioSignal() if samples is None else AudioSignal.of_array(samples, sr)
+        given = {"video": frames, "audio": samples}
+        streams = [name for name, values in given.items() if values is not None]
+        source, duration_s = None, signal.duration_s
+        if frames is not None:
+            from ravdess_mm.predict.pictures import frame_source
+
+            source, length_s = frame_source(frames, fps)
+            duration_s = max(duration_s, length_s)
+        if not set(streams) & set(branches):
+            names = " and ".join({"audio": "sound", "video": "pictures"}[stream] for stream in streams)
+            raise MediaError(f"the models are for {' and '.join(branches)}, not for {names}")
+        return cls(
+            IN_MEMORY,
+            signal if "audio" in branches else AudioSignal(),
+            duration_s,
+            source if "video" in branches else None,
+            " and ".join(streams),
         )
 
     def cut(self, *, is_cut: bool) -> list[SegmentScores]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ravdess_mm.config import Rows
 from ravdess_mm.corpus.identifier import EMOTIONS
+from ravdess_mm.predict.prediction import labelled
 
 if TYPE_CHECKING:
     from ravdess_mm.predict.prediction import Prediction
@@ -45,7 +46,7 @@ def rows_of(prediction: Prediction, rows: Rows) -> list[dict[str, Any]]:
             {
                 "path": path,
                 "duration_s": prediction.duration_s,
-                **_probabilities(prediction.probabilities),
+                **labelled(prediction.probabilities),
                 "sources": prediction.sources,
                 "faces": len(prediction.faces),
                 "speaker_clips": prediction.speaker_clips,
@@ -54,22 +55,10 @@ def rows_of(prediction: Prediction, rows: Rows) -> list[dict[str, Any]]:
             }
         ]
     if rows is Rows.SEGMENTS:
-        return [
-            {
-                "path": path,
-                "start_s": segment.start_s,
-                "end_s": segment.end_s,
-                "speaker": segment.speaker,
-                "face": segment.face,
-                **_probabilities(segment.probabilities),
-                "sources": segment.sources,
-                "notes": "; ".join(segment.notes),
-            }
-            for segment in prediction.whole_or_segments
-        ]
+        return prediction.segment_rows()
     if rows is Rows.FRAMES:
         return [
-            {"path": path, "time_s": moment.time_s, "face": moment.face, **_probabilities(moment.probabilities)}
+            {"path": path, "time_s": moment.time_s, "face": moment.face, **labelled(moment.probabilities)}
             for moment in prediction.moments
         ]
     return [
@@ -79,13 +68,8 @@ def rows_of(prediction: Prediction, rows: Rows) -> list[dict[str, Any]]:
             "face": track.face,
             **dict(zip(BOX_COLUMNS, row["box"], strict=True)),
             "fused": track.is_fused,
-            **_probabilities(row["probabilities"]),
+            **labelled(row["probabilities"]),
         }
         for track in prediction.faces
         for row in track.rows()
     ]
-
-
-def _probabilities(probabilities: dict[str, float]) -> dict[str, Any]:
-    label = max(probabilities, key=lambda emotion: probabilities[emotion])
-    return {"label": label, **{f"p_{emotion}": probabilities[emotion] for emotion in EMOTIONS}}

@@ -146,8 +146,8 @@ def test_moods_are_kept_with_the_average_speaker(moody: tuple[np.ndarray, np.nda
     assert SpeakerScaler.from_dict(without.to_dict()).emotion_effects_ is None
     np.testing.assert_array_equal(without.transform(X, groups), scaler.transform(X, groups))
     wrong = plain(scaler.to_dict())
-    wrong["moods"]["effects"] = wrong["moods"]["effects"][:7]
-    with pytest.raises(ValueError, match=r"moods of shapes \(7, 3\) and \(8,\)"):
+    wrong["emotion_effects"]["effects"] = wrong["emotion_effects"]["effects"][:7]
+    with pytest.raises(ValueError, match=r"emotion effects of shapes \(7, 3\) and \(8,\)"):
         SpeakerScaler.from_dict(wrong)
 
 
