@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from ravdess_mm.errors import InputError, MediaError
-from ravdess_mm.predict.annotation import annotate_film
+from ravdess_mm.predict.annotation import _draw_bars, _Pen, annotate_film
 from ravdess_mm.predict.predictor import PRETRAINED_DIR, Predictor
-
-pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 def packets(path: Path, kind: str) -> list[bytes]:
@@ -31,6 +29,8 @@ def predictor() -> Predictor:
     return Predictor.from_run(PRETRAINED_DIR)
 
 
+@pytest.mark.real
+@pytest.mark.slow
 def test_a_film_keeps_its_frames_and_its_sound(predictor: Predictor, real_data: Path, tmp_path: Path) -> None:
     source = real_data / "ravdess" / "speech_video" / "Actor_05" / "01-01-06-02-01-01-05.mp4"
     path = annotate_film(predictor, source, tmp_path / "seen.mp4")
@@ -55,6 +55,8 @@ def test_a_film_keeps_its_frames_and_its_sound(predictor: Predictor, real_data: 
     assert sorted(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.real
+@pytest.mark.slow
 def test_an_odd_size_and_sound_that_mp4_lacks(predictor: Predictor, real_data: Path, tmp_path: Path) -> None:
     source = real_data / "ravdess" / "speech_video" / "Actor_01" / "01-01-08-01-01-02-01.mp4"
     odd = tmp_path / "odd.mkv"
@@ -83,6 +85,8 @@ def test_an_odd_size_and_sound_that_mp4_lacks(predictor: Predictor, real_data: P
     assert np.abs(sound).max() > 0.01
 
 
+@pytest.mark.real
+@pytest.mark.slow
 def test_what_cannot_be_drawn_on_is_refused(predictor: Predictor, real_data: Path, tmp_path: Path) -> None:
     source = real_data / "ravdess" / "speech_video" / "Actor_05" / "01-01-06-02-01-01-05.mp4"
     sound = next((real_data / "ravdess" / "speech_audio").rglob("*.flac"))
@@ -97,3 +101,14 @@ def test_what_cannot_be_drawn_on_is_refused(predictor: Predictor, real_data: Pat
     with pytest.raises(MediaError):
         annotate_film(predictor, cut, tmp_path / "seen.mp4")
     assert not (tmp_path / "seen.mp4").exists()
+
+
+@pytest.mark.parametrize("width", [160, 288, 1280])
+def test_bars_leave_the_words_free(width: int) -> None:
+    image = np.full((288, width, 3), 200, np.uint8)
+    pen = _Pen(image)
+    answer = np.eye(8)[7]
+    _draw_bars(pen, answer, answer, ["audio", "video"])
+    of_words = image[:, : pen.width_px("both: surprised 100 %")]
+    assert (of_words == of_words[..., :1]).all()  # white words on black: no colour of a bar among them
+    assert (image != image[..., :1]).any() or width < 200
