@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ravdess_mm.cli.command import AnsweringRun, console, run_verb
-from ravdess_mm.errors import InputError
+from ravdess_mm.errors import InputError, MediaError
 
 if TYPE_CHECKING:
     from ravdess_mm.predict.live import LiveAnswer
@@ -57,7 +57,10 @@ def live(
 
         predictor = Predictor.from_run(run or PRETRAINED_DIR, speaker=speaker)
         predictor.warm_up()
-        sources = LiveSources.of_film(video) if video is not None else LiveSources.of_devices(camera, microphone)
+        try:
+            sources = LiveSources.of_film(video) if video is not None else LiveSources.of_devices(camera, microphone)
+        except MediaError as error:
+            raise InputError(f"{video}: {error}") from error
         with LiveSession(predictor, sources) as session, _shown() as show, _recorded(record) as keep:
             try:
                 for answer in session.answers():

@@ -98,8 +98,9 @@ def _check_readable(path: Path) -> None:
     try:
         if path.exists() and not path.is_file():
             raise MediaError("is no file" if not path.is_dir() else "is a folder")
-        with path.open("rb"):
-            pass
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise MediaError("the file is empty")
     except OSError as error:
         raise MediaError(os_reason(error)) from error
 
@@ -273,4 +274,6 @@ def _reason(error: Exception, path: Path) -> str:
     text = one_line(error, path)
     if "possibly a pipe" in text:  # libsndfile says so of any bytes that are no MP3; the file was opened before
         text = "Format not recognised"
+    if "Invalid data found" in text:  # FFmpeg says so of a text file as of a film that lost its beginning
+        text = "no sound or film that can be read, or its beginning is damaged"
     return text.removeprefix("Error : ").rstrip(".")

@@ -23,6 +23,8 @@ MakeSound = Callable[..., Path]
 MakeFilm = Callable[..., Path]
 TAKE = "01-03-01-02-01-05"
 
+DAMAGED = "unreadable header: no sound or film that can be read, or its beginning is damaged"
+
 
 def catalog(*folders: Path, channel: ChannelChoice = ChannelChoice.SPEECH) -> Catalog:
     return build_catalog(folders, channel=channel, jobs=1)
@@ -196,7 +198,9 @@ def test_a_sound_copy_replaces_a_broken_one(tmp_path: Path, make_sound: MakeSoun
     make_sound(tmp_path / "deep" / f"03-{TAKE}.wav")
     found = catalog(tmp_path)
     assert found.clips["path"].tolist() == [str(tmp_path / "deep" / f"03-{TAKE}.wav")]
-    assert reasons(found, tmp_path) == {f"03-{TAKE}.wav": "unreadable header: Invalid data found when processing input"}
+    assert reasons(found, tmp_path) == {
+        f"03-{TAKE}.wav": "unreadable header: no sound or film that can be read, or its beginning is damaged"
+    }
 
 
 def test_order_of_folders_and_files_does_not_matter(

@@ -155,3 +155,10 @@ def test_real_clips_are_whole(real_data: Path) -> None:
     for path in faces:
         assert (probe_media(path).has_audio, probe_media(path).has_video) == (False, True)
     assert [reason for path in films[:1] + faces if (reason := decode_to_end(path))] == []
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.mp4", "a.txt"])
+def test_a_file_without_a_byte_is_called_empty(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(MediaError, match=r"^the file is empty$"):
+        probe_media(tmp_path / name)

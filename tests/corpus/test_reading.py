@@ -81,7 +81,7 @@ def test_a_broken_file_is_a_reason_and_is_looked_at_again(data: Path, tmp_path: 
     (data / NAMES[1]).write_bytes(b"broken")
     cache = tmp_path / "files.parquet"
     results = read(data, cache)
-    assert results[1] == "unreadable header: Invalid data found when processing input"
+    assert results[1] == "unreadable header: no sound or film that can be read, or its beginning is damaged"
     assert [isinstance(result, FileFacts) for result in results] == [True, False, True, True, True]
     read_paths.clear()
     assert read(data, cache) == results
@@ -92,8 +92,8 @@ def test_a_file_that_broke_is_not_remembered_as_sound(data: Path, tmp_path: Path
     cache = tmp_path / "files.parquet"
     read(data, cache)
     (data / NAMES[0]).write_bytes(b"broken")
-    assert read(data, cache)[0] == "unreadable header: Invalid data found when processing input"
-    assert read(data, cache)[0] == "unreadable header: Invalid data found when processing input"
+    assert read(data, cache)[0] == "unreadable header: no sound or film that can be read, or its beginning is damaged"
+    assert read(data, cache)[0] == "unreadable header: no sound or film that can be read, or its beginning is damaged"
 
 
 @pytest.mark.parametrize("damage", ["garbage", "other schema", "no stamp"])

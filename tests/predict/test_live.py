@@ -181,3 +181,11 @@ def test_a_line_says_what_is_not_there(predictor: Predictor) -> None:
     session = LiveSession(predictor, LiveSources())
     session._started_s = time.monotonic()
     assert line_of(session._answer()).strip().split("  ")[1:] == ["-", "voice -", "face -", "nothing new", "0 dropped"]
+
+
+def test_what_cannot_be_played_is_named(tmp_path: Path) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("no film")
+    done = CliRunner().invoke(app, ["live", "--video", str(text)])
+    assert done.exit_code == 2
+    assert "notes.mp4: unreadable header" in done.stderr
